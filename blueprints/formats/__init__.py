@@ -1,0 +1,1 @@
+"""Pure wire shapes: no await, no Quart, no decisions."""

@@ -1,0 +1,266 @@
+"""Every setting, once: name, type, unit, default and a sentence.
+
+``load_config`` reads the environment and ``.env``; nothing else in the program reads either. Run
+``python config.py`` to print ``.env.example``.
+"""
+
+import contextlib
+import dataclasses
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+SECRET_BYTES_MIN = 32
+EXAMPLE_SECRETS = ("change-me", "changeme", "secret", "example", "your-secret", "development", "password")
+ENVIRONMENTS = ("development", "test", "production")
+SERVERS = ("hypercorn", "uvicorn")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+class ConfigError(Exception):
+    """Name every problem of the settings at once, a sentence each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def setting(name: str, default: Any, read: Callable[[str], Any], sentence: str) -> Any:
+    """Declare a setting: its environment name, default, reader and the sentence that explains it."""
+    return dataclasses.field(default=default, metadata={"name": name, "read": read, "sentence": sentence})
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def _choice(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        folded = {choice.casefold(): choice for choice in choices}
+        if text.casefold() not in folded:
+            raise ValueError(f"one of {', '.join(choices)}")
+        return folded[text.casefold()]
+
+    return read
+
+
+def _flag(text: str) -> bool:
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    if text.casefold() not in words:
+        raise ValueError("true or false")
+    return words[text.casefold()]
+
+
+def _items(text: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in text.split(",") if item.strip())
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text and urlsplit(text).scheme not in schemes:
+            raise ValueError(f"an address that begins with {' or '.join(f'{s}://' for s in schemes)}")
+        return text
+
+    return read
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Hold every setting, read and checked."""
+
+    env: str = setting(
+        "ENV",
+        "development",
+        _choice(*ENVIRONMENTS),
+        "development, test or production. Production refuses to start with unsafe settings.",
+    )
+    debug: bool = setting("DEBUG", False, _flag, "Whether Quart runs in debug mode; never in production.")
+    host: str = setting("HOST", "127.0.0.1", str, "The address to listen on; 0.0.0.0 for every interface.")
+    port: int = setting("PORT", 5000, _whole(0, 65535), "The port to listen on; 0 picks a free one.")
+    workers: int = setting("WORKERS", 1, _whole(1, 64), "How many worker processes serve requests.")
+    server: str = setting("SERVER", "hypercorn", _choice(*SERVERS), "hypercorn (HTTP/2) or uvicorn (faster).")
+    log_level: str = setting(
+        "LOG_LEVEL", "INFO", _choice(*LOG_LEVELS), "The least important log line written."
+    )
+    secret_key: str = setting(
+        "SECRET_KEY",
+        "",
+        str,
+        "Signs access tokens; at least 32 bytes. Empty in development: one is made and kept in VAR_DIR.",
+    )
+    db_connection_string: str = setting(
+        "DB_CONNECTION_STRING",
+        "",
+        _url("postgresql", "postgres"),
+        "PostgreSQL or TimescaleDB, postgresql://user:password@host/name. Empty: an embedded PostgreSQL.",
+    )
+    redis_url: str = setting(
+        "REDIS_URL",
+        "",
+        _url("redis", "rediss", "unix"),
+        "Redis or Valkey, redis://host:6379/0. Empty: an embedded Valkey.",
+    )
+    var_dir: Path = setting(
+        "VAR_DIR", Path("var"), Path, "Where the embedded servers and the secret are kept."
+    )
+    trusted_origins: tuple[str, ...] = setting(
+        "TRUSTED_ORIGINS",
+        (),
+        _items,
+        "Web origins, separated by commas, whose pages may call this service: https://charts.example.org.",
+    )
+    trusted_proxy_hops: int = setting(
+        "TRUSTED_PROXY_HOPS", 0, _whole(0, 8), "How many proxies in front may be believed about addresses."
+    )
+    rate_limit_per_minute: int = setting(
+        "RATE_LIMIT_PER_MINUTE", 60, _whole(1, 1_000_000), "How many requests a minute one address may make."
+    )
+    ws_max_per_address: int = setting(
+        "WS_MAX_PER_ADDRESS", 20, _whole(1, 100_000), "How many WebSockets one address may hold on a worker."
+    )
+    access_token_minutes: int = setting(
+        "ACCESS_TOKEN_MINUTES", 15, _whole(1, 60), "How many minutes an access token lives."
+    )
+    refresh_token_days: int = setting(
+        "REFRESH_TOKEN_DAYS", 30, _whole(1, 365), "How many days a sign-in lasts at most."
+    )
+    default_market: str = setting("DEFAULT_MARKET", "crypto", str, "The market meant when none is named.")
+    default_exchange: str = setting(
+        "DEFAULT_EXCHANGE", "bitstamp", str, "The exchange of the default market meant when none is named."
+    )
+    plugins: tuple[str, ...] = setting(
+        "PLUGINS", (), _items, "More market plugins, as dotted module names separated by commas."
+    )
+    crypto_exchanges: str = setting(
+        "CRYPTO_EXCHANGES", "*", str, "ccxt exchange ids separated by commas, or * for all that have bars."
+    )
+    crypto_endpoint: str = setting(
+        "CRYPTO_ENDPOINT",
+        "",
+        _url("http", "https"),
+        "Base address every exchange address is rewritten to, for tests and proxies. Empty: the real ones.",
+    )
+    simulated_seed: int = setting(
+        "SIMULATED_SEED",
+        1,
+        _whole(0, 2**31),
+        "The seed of the simulated market; the same seed, the same bars.",
+    )
+    simulated_faults: str = setting(
+        "SIMULATED_FAULTS",
+        "",
+        str,
+        "Faults of the simulated market: late, duplicate, dropped, reordered, stalled, error.",
+    )
+    outside: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+
+    def __repr__(self) -> str:
+        # Secrets and connection strings must never reach a log by way of a repr.
+        return f"Config(env={self.env!r}, host={self.host!r}, port={self.port}, workers={self.workers})"
+
+    def plugin_settings(self, market: str) -> dict[str, str]:
+        """Return the settings under a market's prefix: ``{"CRYPTO_EXCHANGES": "*", …}``."""
+        prefix = f"{market.upper()}_"
+        own = {
+            field.metadata["name"]: str(getattr(self, field.name))
+            for field in declared_settings()
+            if field.metadata["name"].startswith(prefix)
+        }
+        guests = {name: text for name, text in self.outside.items() if name.startswith(prefix)}
+        return guests | own
+
+
+def declared_settings() -> list["dataclasses.Field[Any]"]:
+    """Return the declared settings in their order."""
+    return [field for field in dataclasses.fields(Config) if "name" in field.metadata]
+
+
+def load_config(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Config:
+    """Read the settings from the environment, then from ``.env`` where the environment is silent.
+
+    In development and test an empty SECRET_KEY is replaced by a random one kept in VAR_DIR.
+    Raises: ConfigError naming every problem.
+    """
+    from_file = dotenv_values(dotenv) if dotenv else {}
+    merged = {name: text for name, text in from_file.items() if text is not None}
+    merged |= os.environ if environ is None else environ
+    values: dict[str, Any] = {"outside": merged}
+    problems: list[str] = []
+    for field in declared_settings():
+        text = merged.get(field.metadata["name"], "").strip()
+        if not text:
+            continue
+        try:
+            values[field.name] = field.metadata["read"](text)
+        except ValueError as error:
+            problems.append(f"{field.metadata['name']} must be {error}.")
+    config = Config(**values)
+    if config.env == "production":
+        problems += _unsafe_in_production(config)
+    if problems:
+        raise ConfigError(problems)
+    return (
+        config if config.secret_key else dataclasses.replace(config, secret_key=_kept_secret(config.var_dir))
+    )
+
+
+def _unsafe_in_production(config: Config) -> list[str]:
+    problems = []
+    secret = config.secret_key
+    if not secret:
+        problems.append("SECRET_KEY is missing: set a random text of at least 32 bytes.")
+    elif len(secret.encode()) < SECRET_BYTES_MIN:
+        problems.append(f"SECRET_KEY is too short: it needs at least {SECRET_BYTES_MIN} bytes.")
+    elif any(word in secret.casefold() for word in EXAMPLE_SECRETS) or len(set(secret)) < 8:
+        problems.append("SECRET_KEY looks like an example: set a random text of at least 32 bytes.")
+    if any("*" in origin for origin in config.trusted_origins):
+        problems.append("TRUSTED_ORIGINS holds a wildcard: name each origin.")
+    if config.debug:
+        problems.append("DEBUG is on: set it to false.")
+    password = urlsplit(config.db_connection_string).password
+    if password is not None and password in ("postgres", "password", "changeme", "change-me", "example"):
+        problems.append("DB_CONNECTION_STRING holds an example password: set a real one.")
+    return problems
+
+
+def _kept_secret(var_dir: Path) -> str:
+    path = var_dir / "secret_key"
+    var_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        # Written aside and linked, so that a second process never reads a half-written secret.
+        draft = var_dir / f"secret_key.{os.getpid()}"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
+    return path.read_text().strip()
+
+
+def env_example() -> str:
+    """Return the text of ``.env.example``: each setting with its sentence and default."""
+    lines = ["# Copy to .env and change what you need. Made by `python config.py > .env.example`."]
+    for field in declared_settings():
+        default = field.default
+        if isinstance(default, tuple):
+            default = ",".join(default)
+        elif isinstance(default, bool):
+            default = str(default).lower()
+        lines += ["", f"# {field.metadata['sentence']}", f"# {field.metadata['name']}={default}"]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(env_example(), end="")

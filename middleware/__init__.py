@@ -1,0 +1,1 @@
+"""What every request passes: identity, access, limits, errors, logs. No business decisions."""

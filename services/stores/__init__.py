@@ -1,0 +1,1 @@
+"""All SQL that the program runs: functions whose first argument is a pool or a connection."""
