@@ -11,4 +11,4 @@ EXTENSION = "accessibletrader"
 
 def services() -> Services:
     """Return the services of the running app."""
-    return cast(Services, current_app.extensions[EXTENSION])
+    return cast("Services", current_app.extensions[EXTENSION])

@@ -104,7 +104,7 @@ class MarketPlugin(ABC):
 
     @abstractmethod
     def watch_bars(self, instrument: Instrument, timeframe: Timeframe) -> AsyncIterator[tuple[Bar, ...]]:
-        """Yield bars as they change, for ``LiveMode.BARS``; ends only by an Upstream error or by being closed.
+        """Yield bars as they change, for ``LiveMode.BARS``; ends by an Upstream error or by being closed.
 
         A bar is yielded as closed only where the exchange itself says so.
         """

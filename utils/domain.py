@@ -154,7 +154,7 @@ class Timeframe:
         if self == coarser:
             return False
         if coarser.unit == "M":
-            return self.unit == "M" and coarser.count % self.count == 0 or self.divides(DAY) or self == DAY
+            return (self.unit == "M" and coarser.count % self.count == 0) or self.divides(DAY) or self == DAY
         if coarser.unit == "w":
             return DAY_MS % self.approximate_ms == 0 and self.unit not in "wM"
         if self.unit in "wM":
