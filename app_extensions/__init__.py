@@ -1,0 +1,1 @@
+"""Things with a lifetime, opened in order and closed in reverse."""

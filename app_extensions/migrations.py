@@ -1,0 +1,165 @@
+"""Bring a database to the newest schema: numbered SQL files, each applied once, under one advisory lock.
+
+``NNNN_name.sql`` runs everywhere; ``NNNN_name.timescale.sql`` where TimescaleDB can be used, and
+``NNNN_name.plain.sql`` elsewhere. A file is one transaction, unless its first line is
+``-- no-transaction``: then its statements, parted by lines ``--;;``, run one at a time.
+"""
+
+import asyncio
+import hashlib
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+SQL_DIR = Path(__file__).resolve().parent.parent / "sql"
+FILE_PATTERN = re.compile(r"(?P<version>\d{4})_(?P<name>[a-z0-9_]+?)(\.(?P<flavour>timescale|plain))?\.sql")
+# Any constant serves; every starter of this program waits for the same one.
+ADVISORY_LOCK_ID = 4_711_061_984
+LOCK_TIMEOUT_S = 60.0
+STATEMENT_TIMEOUT_S = 600.0
+
+log = logging.getLogger(__name__)
+
+
+class MigrationError(Exception):
+    """Say in one sentence why the schema could not be brought up to date."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file: ``Migration(1, "market", None, "CREATE …")``."""
+
+    version: int
+    name: str
+    flavour: str | None
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        """Return the checksum of the text, in hexadecimal."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def statements(self) -> list[str]:
+        """Return what to run: the whole file at once, or its parts one by one."""
+        return self.text.split("\n--;;\n") if self.in_pieces else [self.text]
+
+    @property
+    def in_pieces(self) -> bool:
+        """Tell whether the file must run outside a transaction."""
+        return self.text.startswith("-- no-transaction")
+
+
+def read_migrations(flavour: str, folder: Path = SQL_DIR) -> list[Migration]:
+    """Return the migrations for ``timescale`` or ``plain``, in order of their version."""
+    found = []
+    for path in sorted(folder.glob("[0-9]*.sql")):
+        match = FILE_PATTERN.fullmatch(path.name)
+        if match is None:
+            raise MigrationError(f"The file {path.name} is not named like 0001_name.sql.")
+        if match["flavour"] in (None, flavour):
+            found.append(Migration(int(match["version"]), match["name"], match["flavour"], path.read_text()))
+    return found
+
+
+async def migrate(dsn: str, folder: Path = SQL_DIR) -> list[str]:
+    """Apply what is missing and return the names applied, in order; empty when all was there.
+
+    Safe to call from many processes at once: one works, the others wait at most a minute.
+    Raises: MigrationError when an applied file has changed since, or the lock does not come free.
+    """
+    connection = await asyncpg.connect(dsn, timeout=10, command_timeout=STATEMENT_TIMEOUT_S)
+    try:
+        try:
+            await connection.execute(
+                "SELECT pg_advisory_lock($1)", ADVISORY_LOCK_ID, timeout=LOCK_TIMEOUT_S
+            )
+        except TimeoutError as error:
+            raise MigrationError(
+                "Another process has been migrating the database for over a minute. Look for it and try again."
+            ) from error
+        return await _migrate_locked(connection, folder)
+    finally:
+        # Closing the session frees the advisory lock, however this ended.
+        await connection.close(timeout=5)
+
+
+async def _migrate_locked(connection: asyncpg.Connection, folder: Path) -> list[str]:
+    await connection.execute(
+        """
+        CREATE TABLE IF NOT EXISTS schema_migration (
+            version integer PRIMARY KEY,
+            name text NOT NULL,
+            flavour text,
+            sha256 text NOT NULL,
+            applied_at timestamptz NOT NULL DEFAULT now()
+        )
+        """
+    )
+    applied = {row["version"]: row for row in await connection.fetch("SELECT * FROM schema_migration")}
+    flavour = await _choose_flavour(connection, {row["flavour"] for row in applied.values()})
+    names = []
+    for migration in read_migrations(flavour, folder):
+        before = applied.get(migration.version)
+        if before is None:
+            await _apply(connection, migration)
+            names.append(f"{migration.version:04d}_{migration.name}")
+        elif before["sha256"] != migration.sha256:
+            raise MigrationError(
+                f"Migration {migration.version:04d}_{migration.name} was changed after it had been applied. "
+                "Restore the file, and put the change into a new one."
+            )
+    return names
+
+
+async def _choose_flavour(connection: asyncpg.Connection, applied: set[str | None]) -> str:
+    # A database keeps the flavour it began with: views and continuous aggregates share their names.
+    for flavour in ("timescale", "plain"):
+        if flavour in applied:
+            return flavour
+    usable = await connection.fetchval(
+        """
+        SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')
+            AND current_setting('shared_preload_libraries') LIKE '%timescaledb%'
+            AND coalesce(current_setting('timescaledb.license', TRUE), 'timescale') = 'timescale'
+        """
+    )
+    if not usable:
+        return "plain"
+    try:
+        await connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
+    except asyncpg.InsufficientPrivilegeError:
+        log.warning("timescaledb is there but may not be created; plain tables are used")
+        return "plain"
+    return "timescale"
+
+
+async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:
+    log.info("migrating", extra={"version": migration.version, "migration": migration.name})
+    if migration.in_pieces:
+        # Each piece can be run twice, so an interrupted file is simply run again.
+        for statement in migration.statements:
+            await connection.execute(statement)
+        await _record(connection, migration)
+        return
+    async with connection.transaction():
+        await connection.execute(migration.text)
+        await _record(connection, migration)
+
+
+async def _record(connection: asyncpg.Connection, migration: Migration) -> None:
+    await connection.execute(
+        "INSERT INTO schema_migration (version, name, flavour, sha256) VALUES ($1, $2, $3, $4)",
+        migration.version,
+        migration.name,
+        migration.flavour,
+        migration.sha256,
+    )
+
+
+def migrate_blocking(dsn: str) -> list[str]:
+    """Do what ``migrate`` does, for callers without an event loop."""
+    return asyncio.run(migrate(dsn))

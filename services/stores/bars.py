@@ -1,0 +1,111 @@
+"""Bars as rows: written by revision, read in order of their open."""
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from services.stores.series import Series
+from utils.domain import Bar, BarSource, BarState
+
+_COLUMNS = """
+    (date_part('epoch', open_time) * 1000)::bigint AS open_time_ms,
+    open, high, low, close, volume, state, revision, source
+"""
+
+# A forming bar gives way to anything. A final one changes only into a corrected one with a higher revision,
+# and only on the word of an equal or better source (the enum lists the exchange first).
+_UPSERT = f"""
+    INSERT INTO bar AS stored
+        (series_id, timeframe_s, open_time, open, high, low, close, volume, state, revision, source)
+    SELECT
+        $1, $2, 'epoch'::timestamptz + open_time_ms * INTERVAL '1 millisecond',
+        open, high, low, close, volume, state::bar_state, revision, source::bar_source
+    FROM unnest(
+        $3::bigint[], $4::double precision[], $5::double precision[], $6::double precision[],
+        $7::double precision[], $8::double precision[], $9::text[], $10::integer[], $11::text[]
+    ) AS given(open_time_ms, open, high, low, close, volume, state, revision, source)
+    ON CONFLICT (series_id, open_time) DO UPDATE SET
+        open = excluded.open,
+        high = excluded.high,
+        low = excluded.low,
+        close = excluded.close,
+        volume = excluded.volume,
+        state = CASE WHEN stored.state = 'forming' THEN excluded.state ELSE 'corrected' END,
+        revision = CASE
+            WHEN stored.state = 'forming' THEN greatest(stored.revision, excluded.revision)
+            ELSE greatest(stored.revision + 1, excluded.revision)
+        END,
+        source = excluded.source
+    WHERE (
+        (stored.open, stored.high, stored.low, stored.close, stored.volume)
+            IS DISTINCT FROM (excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume)
+        OR stored.state = 'forming' AND excluded.state <> 'forming'
+    ) AND (
+        stored.state = 'forming'
+        OR excluded.state <> 'forming' AND excluded.source <= stored.source
+    )
+    RETURNING {_COLUMNS}
+"""  # noqa: S608 - the columns are a constant of this module
+
+
+def _bar(row: asyncpg.Record) -> Bar:
+    return Bar(
+        row["open_time_ms"],
+        row["open"],
+        row["high"],
+        row["low"],
+        row["close"],
+        row["volume"],
+        BarState(row["state"]),
+        row["revision"],
+        BarSource(row["source"]),
+    )
+
+
+async def upsert_bars(
+    connection: asyncpg.Connection | asyncpg.Pool, series: Series, bars: Sequence[Bar]
+) -> tuple[Bar, ...]:
+    """Write bars and return those that changed anything, as they are now stored, oldest first.
+
+    The bars of one call have distinct opens. A forming bar never overwrites a final one.
+    """
+    if not bars:
+        return ()
+    rows = await connection.fetch(
+        _UPSERT,
+        series.series_id,
+        series.timeframe.approximate_ms // 1_000,
+        [bar.open_time_ms for bar in bars],
+        [bar.open for bar in bars],
+        [bar.high for bar in bars],
+        [bar.low for bar in bars],
+        [bar.close for bar in bars],
+        [bar.volume for bar in bars],
+        [bar.state.value for bar in bars],
+        [bar.revision for bar in bars],
+        [bar.source.value for bar in bars],
+    )
+    return tuple(sorted((_bar(row) for row in rows), key=lambda bar: bar.open_time_ms))
+
+
+async def select_bars(
+    pool: asyncpg.Pool, series: Series, *, start_ms: int, end_ms: int, limit: int
+) -> tuple[Bar, ...]:
+    """Return the first ``limit`` bars that open in ``[start_ms, end_ms)``, oldest first."""
+    # Served by the primary key (series_id, open_time).
+    rows = await pool.fetch(
+        f"""
+        SELECT {_COLUMNS}
+        FROM bar
+        WHERE series_id = $1
+            AND open_time >= 'epoch'::timestamptz + $2::bigint * INTERVAL '1 millisecond'
+            AND open_time < 'epoch'::timestamptz + $3::bigint * INTERVAL '1 millisecond'
+        ORDER BY open_time
+        LIMIT $4
+        """,  # noqa: S608 - the columns are a constant of this module
+        series.series_id,
+        start_ms,
+        end_ms,
+        limit,
+    )
+    return tuple(_bar(row) for row in rows)
