@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from utils.clock import Clock
-from utils.domain import Bar, Instrument, InstrumentSpec, Timeframe, Trade
+from utils.domain import Bar, BarSource, Instrument, InstrumentSpec, Timeframe, Trade
 
 
 class LiveMode(StrEnum):
@@ -44,7 +44,7 @@ class VenueProfile:
     """State what one exchange really does with bars, as data.
 
     ``page_bars`` is the most bars one request returns. ``forming_included`` tells whether the newest
-    row may still move. ``history_bars`` is how far back it reaches, None without a limit.
+    row may still move. ``history_bars`` is how far back it reaches, None without a limit. ``source`` is what its bars say of themselves.
     """
 
     timeframes: tuple[Timeframe, ...]
@@ -52,6 +52,7 @@ class VenueProfile:
     live_mode: LiveMode
     forming_included: bool = True
     history_bars: int | None = None
+    source: BarSource = BarSource.EXCHANGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +79,11 @@ class MarketPlugin(ABC):
         """Let go of every connection; called once, after everything else."""
 
     @abstractmethod
-    def list_exchanges(self) -> tuple[str, ...]:
+    async def list_exchanges(self) -> tuple[str, ...]:
         """Return the exchange ids this plugin may be asked for, sorted."""
 
     @abstractmethod
-    def profile(self, exchange: str) -> VenueProfile:
+    async def profile(self, exchange: str) -> VenueProfile:
         """Return what the exchange really offers; needs no network."""
 
     @abstractmethod
