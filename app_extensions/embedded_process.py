@@ -13,15 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LOG_BYTES_MAX = 10 * 1024 * 1024
+LOG_TAIL_BYTES = 16 * 1024
 POLL_FIRST_S = 0.01
 POLL_MAX_S = 0.25
+DISK_FULL = "No space left on device"
 
-# The server tells the guard its own process id through the pipe (here still its standard input) before it becomes
-# the server, so there is no moment at which it runs unguarded.
+# The server tells the guard its own process id through the pipe (here still its standard input) before it
+# becomes the server, so there is no moment at which it runs unguarded.
 REGISTER = 'echo $$ >&0; exec "$@" </dev/null'
 
-# The parent holds the other end of the guard's standard input. A line means that the parent has ended the server
-# itself; the end of the input means that the parent is gone.
+# The parent holds the other end of the guard's standard input. A line means that the parent has ended the
+# server itself; the end of the input means that the parent is gone.
 GUARD = """
 trap "" INT TERM HUP
 read -r pid || exit 0
@@ -39,15 +41,15 @@ class EmbeddedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Say as whom a server runs: a command put before its own, and a user id unless it is ours."""
+    """Say as whom a server runs: a command put before its own, or another user id than ours."""
 
     prefix: tuple[str, ...] = ()
     uid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class ServerProgram:
-    """Describe a server: what to run, where it writes, how it is told to stop."""
+class Program:
+    """Describe a program: what to run, as whom, where it writes, how it is told to stop."""
 
     name: str
     command: tuple[str, ...]
@@ -57,29 +59,45 @@ class ServerProgram:
     identity: Identity = Identity()
 
 
-@contextlib.contextmanager
-def running(program: ServerProgram, *, servers_lock: int) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run the server while the block runs, and stop it afterwards.
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Describe a server: its program, and how to know that it is ready."""
 
-    Every process of the server holds ``servers_lock``, so the lock is free only when all of them are gone.
+    program: Program
+    ready: Callable[[], bool]
+    start_timeout_s: float
+
+
+@contextlib.contextmanager
+def running(server: Server, *, servers_lock: int) -> Iterator[None]:
+    """Run the server while the block runs: enter when it is ready, stop it afterwards.
+
+    Raises: EmbeddedError when it ends early or is not ready in time.
+    """
+    log_start = rotate(server.program.log)
+    with guarded(server.program, servers_lock=servers_lock) as process:
+        _wait_until_ready(server, process, log_start)
+        yield
+
+
+@contextlib.contextmanager
+def guarded(program: Program, *, servers_lock: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the program while the block runs, and stop it afterwards; it also stops when we are killed.
+
+    Every process of it holds ``servers_lock``, so that lock is free only when all are gone.
     """
     reading, writing = os.pipe()
-    grace_s = str(int(program.stop_timeout_s))
-    guard = subprocess.Popen(
-        ["sh", "-c", GUARD, "guard", program.stop_signal.name.removeprefix("SIG"), grace_s],
-        stdin=reading,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    os.close(reading)
     try:
-        server = _start(program, register=writing, servers_lock=servers_lock)
+        guard = _start_guard(program, reading)
+    finally:
+        os.close(reading)
+    try:
+        process = _start(program, register=writing, servers_lock=servers_lock)
         try:
-            yield server
+            yield process
         finally:
-            _stop(server, program)
-            # The server is gone: only now may the guard go without ending it.
+            _stop(process, program)
+            # It is gone: only now may the guard go without ending it.
             with contextlib.suppress(BrokenPipeError):
                 os.write(writing, b"ended\n")
     finally:
@@ -87,9 +105,49 @@ def running(program: ServerProgram, *, servers_lock: int) -> Iterator["subproces
         guard.wait()
 
 
-def _start(program: ServerProgram, *, register: int, servers_lock: int) -> "subprocess.Popen[bytes]":
+def server_environment() -> dict[str, str]:
+    """Return a small environment: none of our secrets for the servers, and messages in English."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+
+
+def failure(name: str, log: Path, log_start: int = 0) -> EmbeddedError:
+    """Return the error that the end of a server's log explains."""
+    text = _tail(log, log_start)
+    if DISK_FULL in text:
+        return EmbeddedError(f"The disk that holds {log.parent} is full: free some space, then start again.")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [line for line in lines if any(word in line.casefold() for word in ("fatal", "panic", "error"))]
+    said = f' It said "{(telling or lines)[-1][:300]}".' if lines else ""
+    return EmbeddedError(f"{name} did not start.{said} All it said is in {log}.")
+
+
+def rotate(log: Path) -> int:
+    """Put a log that has grown too long aside, and return where the next start begins in it."""
+    try:
+        size = log.stat().st_size
+    except FileNotFoundError:
+        return 0
+    if size < LOG_BYTES_MAX:
+        return size
+    log.replace(log.with_suffix(".old.log"))
+    return 0
+
+
+def _start_guard(program: Program, reading: int) -> "subprocess.Popen[bytes]":
+    stop = program.stop_signal.name.removeprefix("SIG")
+    return subprocess.Popen(
+        ["sh", "-c", GUARD, "guard", stop, str(int(program.stop_timeout_s))],
+        stdin=reading,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd="/",
+    )
+
+
+def _start(program: Program, *, register: int, servers_lock: int) -> "subprocess.Popen[bytes]":
     identity = program.identity
-    with open_log(program.log) as log:
+    with program.log.open("ab") as log:
         return subprocess.Popen(
             ["sh", "-c", REGISTER, program.name, *identity.prefix, *program.command],
             stdin=register,
@@ -106,19 +164,36 @@ def _start(program: ServerProgram, *, register: int, servers_lock: int) -> "subp
         )
 
 
-def _stop(server: "subprocess.Popen[bytes]", program: ServerProgram) -> None:
-    server.send_signal(program.stop_signal)
+def _wait_until_ready(server: Server, process: "subprocess.Popen[bytes]", log_start: int) -> None:
+    deadline = time.monotonic() + server.start_timeout_s
+    pause_s = POLL_FIRST_S
+    while not server.ready():
+        program = server.program
+        if process.poll() is not None:
+            raise failure(program.name, program.log, log_start)
+        if time.monotonic() > deadline:
+            raise EmbeddedError(
+                f"{program.name} was not ready after {server.start_timeout_s:.0f} seconds: "
+                f"read {program.log}, then start again."
+            )
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 2, POLL_MAX_S)
+
+
+def _stop(process: "subprocess.Popen[bytes]", program: Program) -> None:
+    process.send_signal(program.stop_signal)
     try:
-        server.wait(program.stop_timeout_s)
+        process.wait(program.stop_timeout_s)
     except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
+        process.kill()
+        process.wait()
 
 
-def open_log(path: Path) -> contextlib.AbstractContextManager["os.PathLike[str]"]:
-    raise NotImplementedError
-
-
-def server_environment() -> dict[str, str]:
-    """Return a small environment: no secrets for the servers, and messages in English."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+def _tail(log: Path, start: int) -> str:
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(start, size - LOG_TAIL_BYTES))
+            return file.read().decode(errors="replace")
+    except OSError:
+        return ""
