@@ -1,6 +1,9 @@
 """What can go wrong, as one tree.
 
 AppError                  anything a caller may be told; a status, a code, one sentence
+|-- MalformedRequest 400  the body cannot be read
+|-- PayloadTooLarge  413  the body is longer than we read
+|-- UnsupportedMedia 415  the body is no JSON
 |-- InvalidRequest  422   the request's fields do not fit; ``errors`` names each
 |-- Unauthorized    401   who are you?
 |-- Forbidden       403   known, but not allowed
@@ -52,6 +55,30 @@ class AppError(Exception):
         self.error_code = code or self.code
         self.errors = errors
         self.retry_after_s = retry_after_s
+
+
+class MalformedRequest(AppError):
+    """Refuse a body that cannot be read."""
+
+    status = 400
+    code = "malformed_request"
+    title = "The request cannot be read"
+
+
+class PayloadTooLarge(AppError):
+    """Refuse a body longer than we read."""
+
+    status = 413
+    code = "payload_too_large"
+    title = "The request is too large"
+
+
+class UnsupportedMedia(AppError):
+    """Refuse a body that says it is something other than JSON."""
+
+    status = 415
+    code = "unsupported_media_type"
+    title = "The body must be JSON"
 
 
 class InvalidRequest(AppError):

@@ -1,0 +1,3 @@
+"""The version, in one place that the program can read without being installed."""
+
+VERSION = "0.1.0"
