@@ -1,0 +1,106 @@
+"""Who may call a view: the access decorators, and reading the Authorization header.
+
+Every view, of HTTP or WebSocket, carries exactly one of them and shows it as ``view.access``. An access
+token is read from the header and from nowhere else: never from a query, where it would end in logs.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from quart import g, has_websocket_context, request, websocket
+
+from middleware.context import services
+from middleware.declarations import declare
+from services.auth_service import invalid_access_token
+from utils.accounts import Principal, Role
+from utils.errors import Forbidden, Unauthorized
+
+P = ParamSpec("P")
+T = TypeVar("T")
+View = Callable[P, Awaitable[T]]
+
+
+def public(view: View[P, T]) -> View[P, T]:
+    """Open a view to everybody.
+
+    Whoever sends a token is known by it (``g.principal``); a token that is not good is answered with 401
+    rather than passed over, so that nobody believes to be signed in who is not.
+    """
+    return _guard(view, "public", _principal_of_request)
+
+
+def public_without_token(view: View[P, T]) -> View[P, T]:
+    """Open a view to everybody and read no token, for signing in and refreshing.
+
+    A client whose access token has ended may well send it along when it asks for a new one.
+    """
+    return _guard(view, "public", _nobody)
+
+
+def requires_user(view: View[P, T]) -> View[P, T]:
+    """Open a view to everybody who is signed in; ``g.principal`` is theirs."""
+    return _guard(view, "user", _signed_in)
+
+
+def requires_role(role: Role) -> Callable[[View[P, T]], View[P, T]]:
+    """Open a view to users who have this role at the moment of the request."""
+
+    async def signed_in_with_role() -> Principal:
+        principal = await _signed_in()
+        if principal.role is not role:
+            raise Forbidden(f"This is for users with the role {role}. Ask an {Role.ADMIN} for it.")
+        return principal
+
+    def decorate(view: View[P, T]) -> View[P, T]:
+        return _guard(view, f"role:{role}", signed_in_with_role)
+
+    return decorate
+
+
+async def principal_of(authorization: str | None) -> Principal | None:
+    """Return who sent this Authorization header; None without one.
+
+    Raises: Unauthorized when there is a header and it names nobody.
+    """
+    if authorization is None:
+        return None
+    scheme, _, token = authorization.partition(" ")
+    if scheme.casefold() != "bearer":
+        raise Unauthorized(
+            "The Authorization header cannot be read. Send the word Bearer, a space, and the access token.",
+            code="invalid_token",
+        )
+    return await services().auth.authenticate(token.strip(" "))
+
+
+def _guard(view: View[P, T], access: str, identify: Callable[[], Awaitable[Principal | None]]) -> View[P, T]:
+    @wraps(view)
+    async def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        g.principal = await identify()
+        return await view(*args, **kwargs)
+
+    declare(guarded, access=access)
+    return guarded
+
+
+async def _nobody() -> None:
+    return None
+
+
+async def _principal_of_request() -> Principal | None:
+    asked = websocket if has_websocket_context() else request
+    headers = asked.headers.getlist("Authorization")
+    if len(headers) > 1:
+        raise invalid_access_token()
+    return await principal_of(headers[0] if headers else None)
+
+
+async def _signed_in() -> Principal:
+    principal = await _principal_of_request()
+    if principal is None:
+        raise Unauthorized(
+            "You are not signed in. Sign in at /auth/login and send the access token you receive "
+            "in the Authorization header, after the word Bearer."
+        )
+    return principal

@@ -1,0 +1,52 @@
+"""A small pool of threads for slow hashing, so that sign-ins never hold up the market."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from utils.errors import Unavailable
+
+HASH_THREADS = 2
+HASH_QUEUE_MAX = 16
+HASH_TIMEOUT_S = 6.0
+BUSY_RETRY_S = 3.0
+
+T = TypeVar("T")
+
+
+class HashPool:
+    """Run hashing in two threads with at most sixteen calls waiting; one more is refused at once."""
+
+    def __init__(self, threads: int = HASH_THREADS, queue_max: int = HASH_QUEUE_MAX) -> None:
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="hash")
+        self._places = threading.BoundedSemaphore(threads + queue_max)
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Return what the work returns; a cancelled caller's work is dropped if it has not begun.
+
+        Raises: Unavailable when the queue is full or the turn does not come in time.
+        """
+        if not self._places.acquire(blocking=False):
+            raise _busy()
+        future = self._executor.submit(work)
+        # The place is free when the work is over, which may be after the caller has gone.
+        future.add_done_callback(lambda _: self._places.release())
+        try:
+            async with asyncio.timeout(HASH_TIMEOUT_S):
+                return await asyncio.wrap_future(future)
+        except TimeoutError as error:
+            raise _busy() from error
+
+    def close(self) -> None:
+        """Drop what waits and let the threads end; work that runs ends on its own."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _busy() -> Unavailable:
+    return Unavailable(
+        "Too many people are signing in at this moment. Try again in a few seconds.",
+        code="busy",
+        retry_after_s=BUSY_RETRY_S,
+    )
