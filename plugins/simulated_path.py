@@ -7,6 +7,7 @@ floats, so every machine computes the same digits. Seconds (``_s``) count from `
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ YEAR_S = 31_557_600
 # Prices are fixed by hash every 2**25 s (about 388 days); between them midpoints are displaced, again and
 # again down to the second, which is how a Brownian path is built without walking it.
 COARSEST_LEVEL = 25
+# Runs of about three days, each some 500 bytes.
+REMEMBERED_LEVEL, REMEMBERED_RUN, REMEMBERED_RUNS = 12, 64, 256
 # Long swings are held back, so that a price stays recognisable over the years.
 LARGEST_DISPLACEMENT = 0.08
 ANCHOR_SPREAD = 0.2
@@ -82,6 +85,10 @@ class _Jump:
     end_s: int
     size: float
 
+    @property
+    def wearing(self) -> float:
+        return self.size / (self.end_s - self.onset_s)
+
 
 def key_of(*parts: object) -> int:
     """Return 64 bits that depend on every part, the same on every machine."""
@@ -98,6 +105,8 @@ class SimulatedPath:
             purpose: np.uint64(key_of(seed, instrument.symbol, purpose))
             for purpose in ("anchor", "path", "jump", "trade", "activity", "silence")
         }
+        # Neighbouring seconds lie under the same coarse nodes, so those are worth remembering.
+        self._remembered_nodes = lru_cache(REMEMBERED_RUNS)(self._nodes)
 
     def trades(self, first_s: int, last_s: int) -> Columns:
         """Return every trade from the first to the last second, both included, oldest first."""
@@ -126,36 +135,44 @@ class SimulatedPath:
         return words
 
     def _centred(self, purpose: str, numbers: Whole) -> Floats:
-        # 32 bits of each word as a float from -0.5 up to but not including 0.5.
-        centred: Floats = (self._words(purpose, numbers) >> np.uint64(32)) * 2.0**-32 - 0.5
-        return centred
+        # Each word, read as a signed number, as a float from -0.5 to 0.5.
+        signed = self._words(purpose, numbers).view(np.int64)
+        return np.multiply(signed, 2.0**-64, dtype=np.float64)
 
     def _ticks(self, first_s: int, last_s: int, jumps: list[_Jump]) -> Whole:
-        prices = self._refined(first_s, last_s)
+        prices = self._nodes(0, first_s, last_s)
         for jump in jumps:
             begin = max(jump.onset_s, first_s)
             end = min(jump.end_s, last_s + 1)
-            since = np.arange(begin, end) - jump.onset_s
-            rise = np.minimum(since * (1 / JUMP_RISE_S), 1.0)
             # The jump wears off slowly, so that its block can be computed without those before it.
-            fall = 1.0 - since * (1 / (jump.end_s - jump.onset_s))
-            prices[begin - first_s : end - first_s] *= 1.0 + jump.size * rise * fall
-        return np.maximum(np.rint(prices), 1.0).astype(np.int64)
+            factors = np.arange(jump.end_s - begin, jump.end_s - end, -1) * jump.wearing
+            rising = np.arange(begin, min(jump.onset_s + JUMP_RISE_S, end)) - jump.onset_s
+            factors[: len(rising)] *= rising * (1 / JUMP_RISE_S)
+            factors += 1.0
+            prices[begin - first_s : end - first_s] *= factors
+        np.rint(prices, out=prices)
+        return np.maximum(prices, 1.0, out=prices).astype(np.int64)
 
-    def _refined(self, first_s: int, last_s: int) -> Floats:
-        low, high = first_s >> COARSEST_LEVEL, (last_s >> COARSEST_LEVEL) + 1
-        anchors = self._centred("anchor", np.arange(low, high + 1))
-        values = self.instrument.typical_ticks * (1.0 + 2 * ANCHOR_SPREAD * anchors)
-        for level in reversed(range(COARSEST_LEVEL)):
-            middles = (np.arange(2 * low + 1, 2 * high, 2)) << level
-            finer = np.empty(2 * (high - low) + 1)
-            finer[::2] = values
-            displacement = self._centred("path", middles) * self._displacement(level)
-            finer[1::2] = (values[:-1] + values[1:]) * (0.5 + 0.5 * displacement)
-            finer_low, finer_high = first_s >> level, (last_s >> level) + 1
-            values = finer[finer_low - 2 * low : finer_high - 2 * low + 1]
-            low, high = finer_low, finer_high
-        return values[:-1]
+    def _nodes(self, level: int, low: int, high: int) -> Floats:
+        # The undisturbed prices, in ticks, at the multiples from low to high of 2**level seconds.
+        if level == COARSEST_LEVEL:
+            spread = 2 * ANCHOR_SPREAD * self._centred("anchor", np.arange(low, high + 1))
+            return self.instrument.typical_ticks * (1.0 + spread)
+        parent_low, parent_high = low >> 1, (high + 1) >> 1
+        if level + 1 == REMEMBERED_LEVEL:
+            parent_low = parent_low // REMEMBERED_RUN * REMEMBERED_RUN
+            parent_high = -(-parent_high // REMEMBERED_RUN) * REMEMBERED_RUN
+            parents = self._remembered_nodes(level + 1, parent_low, parent_high)
+        else:
+            parents = self._nodes(level + 1, parent_low, parent_high)
+        middles = np.arange(2 * parent_low + 1, 2 * parent_high, 2) << level
+        factors = self._centred("path", middles)
+        factors *= 0.5 * self._displacement(level)
+        factors += 0.5
+        nodes = np.empty(2 * len(parents) - 1)
+        nodes[::2] = parents
+        nodes[1::2] = (parents[:-1] + parents[1:]) * factors
+        return nodes[low - 2 * parent_low : high - 2 * parent_low + 1]
 
     def _displacement(self, level: int) -> float:
         # The midpoint of a Brownian bridge over 2**(level + 1) seconds deviates by half its root.
@@ -175,17 +192,28 @@ class SimulatedPath:
         return [jump for jump in jumps if jump.end_s > first_s]
 
     def _lots(self, seconds: Whole, words: Words, jumps: list[_Jump]) -> Whole:
-        blocks = seconds >> ACTIVITY_BLOCK_BITS
-        levels = self._words("activity", np.arange(blocks[0], blocks[-1] + 1)) % np.uint64(41) + np.uint64(8)
-        activity = levels.astype(np.int64)[blocks - blocks[0]]
+        activity = self._activity(int(seconds[0]), int(seconds[-1]))
         for jump in jumps:
             since = np.arange(max(jump.onset_s, seconds[0]), min(jump.onset_s + BURST_S, seconds[-1] + 1))
             burst = BURST_SIXTEENTHS * (BURST_S + jump.onset_s - since) // BURST_S
             activity[since - seconds[0]] += burst
         # A cube makes small trades common and large ones rare.
-        draw = (words & np.uint64(0xFFFF)).astype(np.int64)
-        lots: Whole = 1 + ((draw * draw * draw >> 32) * activity * self.instrument.largest_lots >> 20)
+        draw = (words & np.uint64(0xFFFF)).view(np.int64)
+        lots = draw * draw
+        lots *= draw
+        lots >>= 32
+        lots *= activity
+        lots *= self.instrument.largest_lots
+        lots >>= 20
+        lots += 1
         return lots
+
+    def _activity(self, first_s: int, last_s: int) -> Whole:
+        # How busy each second is, in sixteenths: from a half to three times the usual.
+        blocks = np.arange(first_s >> ACTIVITY_BLOCK_BITS, (last_s >> ACTIVITY_BLOCK_BITS) + 1)
+        levels = (self._words("activity", blocks) % np.uint64(41) + np.uint64(8)).view(np.int64)
+        offset = first_s & ((1 << ACTIVITY_BLOCK_BITS) - 1)
+        return np.repeat(levels, 1 << ACTIVITY_BLOCK_BITS)[offset : offset + last_s - first_s + 1]
 
     def _traded(self, seconds: Whole, words: Words) -> NDArray[np.bool_]:
         blocks = seconds >> SILENT_BLOCK_BITS
