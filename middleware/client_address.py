@@ -1,0 +1,47 @@
+"""Who is calling, as far as the network can tell; only configured proxies are believed."""
+
+import ipaddress
+
+from quart import current_app, has_websocket_context, request, websocket
+
+TRUSTED_PROXY_HOPS = "TRUSTED_PROXY_HOPS"
+LOCAL = "local"
+
+
+def client_address() -> str:
+    """Return the address of the client of this request or WebSocket; ``local`` over a Unix socket.
+
+    With ``TRUSTED_PROXY_HOPS`` n, the n-th address from the right of X-Forwarded-For is believed: whatever
+    stands left of it was written by the client.
+    """
+    call = websocket if has_websocket_context() else request
+    # The scope and not a header: everybody can send a header called Remote-Addr.
+    peer = call.scope.get("client")
+    hops = current_app.config[TRUSTED_PROXY_HOPS]
+    if hops:
+        forwarded = ",".join(call.headers.getlist("X-Forwarded-For")).split(",")
+        named = _address(forwarded[-hops]) if len(forwarded) >= hops else None
+        if named is not None:
+            return named
+    return (_address(peer[0]) if peer else None) or LOCAL
+
+
+def address_group(address: str) -> str:
+    """Return what counts as one client: an IPv4 address, or the /64 network of an IPv6 address."""
+    if ":" not in address:
+        return address
+    return str(ipaddress.ip_network((address, 64), strict=False))
+
+
+def _address(text: str) -> str | None:
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)

@@ -1,0 +1,66 @@
+"""The outermost ring: what fails before Quart can answer, and whether a WebSocket is open.
+
+Quart reads the Host header before any of its error handlers is in reach.
+"""
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from quart import Quart
+from werkzeug.exceptions import HTTPException
+
+from middleware.failures import problem_of
+from middleware.request_log import HEADER
+from utils.json_codec import encode_json
+from utils.problems import CONTENT_TYPE
+
+log = logging.getLogger(__name__)
+
+ACCEPTED = "accessibletrader.accepted"
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+def init_fence(app: Quart) -> None:
+    """Put the fence around the app, inside whatever is wrapped around it later."""
+    inner = app.asgi_app
+
+    async def fenced(scope: Message, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            if message["type"] == "websocket.accept":
+                scope[ACCEPTED] = True
+            await send(message)
+
+        try:
+            await inner(scope, receive, watched)  # type: ignore[arg-type]  # the same shapes, named otherwise
+        except HTTPException as error:
+            if begun:
+                raise
+            await _refuse(scope, send, error)
+
+    app.asgi_app = fenced  # type: ignore[method-assign,assignment]  # the documented way to wrap a Quart app
+
+
+async def _refuse(scope: Message, send: Send, error: HTTPException) -> None:
+    problem = problem_of(error)
+    request_id = secrets.token_hex(8)
+    log.info("request refused", extra={"request_id": request_id, "status": problem.status})
+    body = encode_json(problem.body(instance="", request_id=request_id))
+    prefix = "websocket.http.response" if scope["type"] == "websocket" else "http.response"
+    headers = [
+        (b"content-type", CONTENT_TYPE.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+        (HEADER.lower().encode(), request_id.encode()),
+    ]
+    await send({"type": f"{prefix}.start", "status": problem.status, "headers": headers})
+    await send({"type": f"{prefix}.body", "body": body, "more_body": False})

@@ -1,0 +1,167 @@
+"""How often one caller may call: named buckets, counted in Redis for all workers together.
+
+Not for connections or messages of WebSockets. Redis away or slow: everybody may pass, and it is counted.
+"""
+
+import asyncio
+import functools
+import logging
+import math
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from quart import Quart, Response, current_app, g
+from redis.exceptions import RedisError
+
+from middleware.client_address import address_group, client_address
+from middleware.context import services
+from middleware.declarations import declare
+from utils.errors import TooManyRequests
+
+log = logging.getLogger(__name__)
+
+EXTENSION = "accessibletrader_rate_limits"
+PERIOD_MS = 60_000
+LOGIN_PER_MINUTE = 10
+REDIS_TIMEOUT_S = 0.25
+# While Redis is away one request a second asks for it; the others do not wait for the deadline.
+REST_AFTER_FAILURE_MS = 1_000
+LOG_EVERY_MS = 60_000
+
+# The generic cell rate algorithm: one number per caller, the time at which all earlier calls are paid for.
+# One script is one step for Redis, so that fifty calls at once cannot all see the last free place.
+# Answers: allowed (1 or 0), calls left, ms until the bucket is full, ms to wait.
+SCRIPT = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local limit, period = tonumber(ARGV[1]), tonumber(ARGV[2])
+local step = period / limit
+local paid_until = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
+local next_paid_until = paid_until + step
+local wait = next_paid_until - period - now
+if wait > 0 then
+  return {0, 0, math.ceil(paid_until - now), math.ceil(wait)}
+end
+redis.call('SET', KEYS[1], next_paid_until, 'PX', math.ceil(next_paid_until - now))
+local left = math.floor((period - (next_paid_until - now)) / step)
+return {1, left, math.ceil(next_paid_until - now), 0}
+"""
+
+View = Callable[..., Awaitable[Any]]
+
+
+@dataclass(slots=True)
+class RateLimits:
+    """Hold the buckets, calls a minute by name, and how Redis has been answering."""
+
+    per_minute: dict[str, int]
+    uncounted: int = 0
+    rest_until_ms: int = 0
+    logged_ms: int = -LOG_EVERY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """State what a caller has left in a bucket after this call."""
+
+    bucket: str
+    per_minute: int
+    allowed: bool
+    left: int
+    full_in_ms: int
+    wait_ms: int
+
+
+def init_rate_limit(app: Quart, per_minute: int) -> None:
+    """Set up the buckets ``default`` and ``login``, and their headers."""
+    app.extensions[EXTENSION] = RateLimits({"default": per_minute, "login": LOGIN_PER_MINUTE})
+    app.after_request(_add_headers)
+
+
+def limit(bucket: str) -> Callable[[View], View]:
+    """Count calls of a view in a bucket, by signed-in user or else by client address."""
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            await count_call(bucket)
+            return await view(*args, **kwargs)
+
+        declare(wrapper, limit=bucket)
+        return wrapper
+
+    return decorate
+
+
+def limit_exempt(reason: str) -> Callable[[View], View]:
+    """Leave a view uncounted, for a reason that is written here."""
+
+    def decorate(view: View) -> View:
+        declare(view, limit="exempt", limit_exempt=reason)
+        return view
+
+    return decorate
+
+
+async def count_call(bucket: str) -> None:
+    """Count one call of this request or WebSocket.
+
+    Raises: TooManyRequests with the time to wait.
+    """
+    limits: RateLimits = current_app.extensions[EXTENSION]
+    allowance = await _ask(limits, bucket)
+    if allowance is None:
+        return
+    g.allowance = allowance
+    if not allowance.allowed:
+        wait_s = allowance.wait_ms / 1000
+        seconds = max(1, math.ceil(wait_s))
+        words = "1 second" if seconds == 1 else f"{seconds} seconds"
+        raise TooManyRequests(f"Too many requests. Wait {words}, then try again.", retry_after_s=wait_s)
+
+
+async def _ask(limits: RateLimits, bucket: str) -> Allowance | None:
+    house = services()
+    now_ms = house.clock.now_ms()
+    if now_ms < limits.rest_until_ms:
+        limits.uncounted += 1
+        return None
+    per_minute = limits.per_minute[bucket]
+    script = house.redis.register_script(SCRIPT)
+    try:
+        async with asyncio.timeout(REDIS_TIMEOUT_S):
+            answer = await script(keys=[_key(bucket)], args=[per_minute, PERIOD_MS])
+    except (RedisError, OSError) as error:
+        _note_failure(limits, now_ms, error)
+        return None
+    allowed, left, full_in_ms, wait_ms = (int(number) for number in answer)
+    return Allowance(bucket, per_minute, bool(allowed), left, full_in_ms, wait_ms)
+
+
+def _key(bucket: str) -> str:
+    principal = g.get("principal")
+    if principal is not None:
+        return f"limit:{bucket}:user:{principal.user_id}"
+    return f"limit:{bucket}:address:{address_group(client_address())}"
+
+
+def _note_failure(limits: RateLimits, now_ms: int, error: Exception) -> None:
+    limits.uncounted += 1
+    limits.rest_until_ms = now_ms + REST_AFTER_FAILURE_MS
+    if now_ms - limits.logged_ms >= LOG_EVERY_MS:
+        limits.logged_ms = now_ms
+        log.warning(
+            "calls pass uncounted because Redis does not answer",
+            extra={"uncounted": limits.uncounted, "error_type": type(error).__name__},
+        )
+
+
+async def _add_headers(response: Response) -> Response:
+    allowance: Allowance | None = g.get("allowance")
+    if allowance is not None:
+        name, per_minute = allowance.bucket, allowance.per_minute
+        full_in_s = math.ceil(allowance.full_in_ms / 1000)
+        response.headers["RateLimit-Policy"] = f'"{name}";q={per_minute};w={PERIOD_MS // 1000}'
+        response.headers["RateLimit"] = f'"{name}";r={allowance.left};t={full_in_s}'
+    return response

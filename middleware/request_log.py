@@ -1,0 +1,92 @@
+"""An id for every request and WebSocket, and one line when it is over. Never what was in the query."""
+
+import logging
+import re
+import secrets
+import time
+
+import structlog
+from quart import Quart, Response, g, has_request_context, request, websocket
+from quart.typing import ResponseTypes
+
+from utils.errors import shorten
+
+log = logging.getLogger(__name__)
+
+HEADER = "X-Request-ID"
+ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
+PATH_LENGTH_MAX = 200
+# What some servers write when the client went away before the answer.
+STATUS_CLIENT_GONE = 499
+
+
+def init_request_log(app: Quart) -> None:
+    """Give every call its id and write its line."""
+    app.before_request(_begin)
+    app.before_websocket(_begin)
+    app.after_request(_finish)
+    app.after_websocket(_name_refusal)
+    app.teardown_request(_finish_unanswered)
+    app.teardown_websocket(_finish_websocket)
+
+
+def request_id() -> str:
+    """Return the id of this request or WebSocket; a new one where the frame has not seen it yet."""
+    if "request_id" not in g:
+        g.request_id = secrets.token_hex(8)
+    return str(g.request_id)
+
+
+async def _begin() -> None:
+    call = request if has_request_context() else websocket
+    given = call.headers.get(HEADER, "")
+    if ACCEPTED_ID.fullmatch(given):
+        g.request_id = given
+    g.started_s = time.perf_counter()
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=request_id())
+
+
+async def _finish(response: Response) -> Response:
+    response.headers[HEADER] = request_id()
+    _log_request(response.status_code)
+    return response
+
+
+async def _finish_unanswered(_: BaseException | None) -> None:
+    if "logged" not in g:
+        _log_request(STATUS_CLIENT_GONE)
+
+
+def _log_request(status: int) -> None:
+    if "logged" in g:
+        return
+    g.logged = True
+    level = logging.WARNING if status in (500, 503, 504) else logging.INFO
+    fields = {"method": request.method, "status": status, **_place(request), "duration_ms": _duration_ms()}
+    log.log(level, "request answered", extra=fields)
+
+
+async def _name_refusal(response: ResponseTypes | None) -> ResponseTypes | None:
+    if response is not None:
+        response.headers[HEADER] = request_id()
+        g.status = response.status_code
+    return response
+
+
+async def _finish_websocket(_: BaseException | None) -> None:
+    fields = {"refused_status": g.get("status"), **_place(websocket), "duration_ms": _duration_ms()}
+    log.info("websocket closed", extra=fields)
+
+
+def _place(call: object) -> dict[str, object]:
+    rule = getattr(call, "url_rule", None)
+    return {
+        "route": None if rule is None else rule.rule,
+        "path": shorten(getattr(call, "path", ""), PATH_LENGTH_MAX),
+    }
+
+
+def _duration_ms() -> float:
+    started_s: float = g.get("started_s", time.perf_counter())
+    return round((time.perf_counter() - started_s) * 1000, 2)
