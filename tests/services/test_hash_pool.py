@@ -1,0 +1,108 @@
+"""The hashing threads: bounded, and never on the event loop's time."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from services.hash_pool import HashPool
+from utils.errors import Unavailable
+
+DEADLINE_S = 10
+
+
+@pytest.fixture
+def hash_pool() -> Iterator[HashPool]:
+    pool = HashPool(threads=2, queue_max=3)
+    yield pool
+    pool.close()
+
+
+async def test_work_is_done_in_a_thread_of_the_pool(hash_pool: HashPool) -> None:
+    name = await hash_pool.run(lambda: threading.current_thread().name)
+
+    assert name.startswith("hash")
+
+
+async def test_an_error_of_the_work_reaches_the_caller_and_frees_the_place(hash_pool: HashPool) -> None:
+    for _ in range(6):
+        with pytest.raises(ZeroDivisionError):
+            await hash_pool.run(lambda: 1 // 0)
+
+
+async def test_one_more_than_fits_is_refused_at_once_and_the_rest_are_served(hash_pool: HashPool) -> None:
+    gate = threading.Event()
+    try:
+        callers = [asyncio.create_task(hash_pool.run(lambda: gate.wait(DEADLINE_S))) for _ in range(5)]
+        await asyncio.sleep(0)
+
+        with pytest.raises(Unavailable, match="Try again") as caught:
+            await hash_pool.run(lambda: True)
+    finally:
+        gate.set()
+
+    assert caught.value.retry_after_s
+    assert await asyncio.gather(*callers) == [True] * 5
+    assert await hash_pool.run(lambda: "free again") == "free again"
+
+
+async def test_a_caller_who_leaves_before_their_turn_frees_the_place(hash_pool: HashPool) -> None:
+    gate = threading.Event()
+    done: list[str] = []
+    try:
+        running = [asyncio.create_task(hash_pool.run(lambda: gate.wait(DEADLINE_S))) for _ in range(2)]
+        waiting = [asyncio.create_task(hash_pool.run(lambda: done.append("late"))) for _ in range(3)]
+        await asyncio.sleep(0)
+        for task in waiting:
+            task.cancel()
+        assert all(
+            isinstance(outcome, asyncio.CancelledError)
+            for outcome in await asyncio.gather(*waiting, return_exceptions=True)
+        )
+
+        returning = [asyncio.create_task(hash_pool.run(lambda: True)) for _ in range(3)]
+        await asyncio.sleep(0)
+    finally:
+        gate.set()
+
+    assert await asyncio.gather(*running, *returning) == [True] * 5
+    assert done == []
+
+
+async def test_a_caller_who_leaves_during_the_work_keeps_the_place_until_it_is_done(
+    hash_pool: HashPool,
+) -> None:
+    gate, begun = threading.Event(), threading.Barrier(3, timeout=DEADLINE_S)
+
+    def work() -> None:
+        begun.wait()
+        gate.wait(DEADLINE_S)
+
+    try:
+        running = [asyncio.create_task(hash_pool.run(work)) for _ in range(2)]
+        await asyncio.to_thread(begun.wait)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+        waiting = [asyncio.create_task(hash_pool.run(lambda: True)) for _ in range(3)]
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable):
+            await hash_pool.run(lambda: True)
+    finally:
+        gate.set()
+
+    assert await asyncio.gather(*waiting) == [True] * 3
+
+
+async def test_a_turn_that_does_not_come_in_time_is_given_up(
+    hash_pool: HashPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.hash_pool.HASH_TIMEOUT_S", 0.01)
+    gate = threading.Event()
+    try:
+        with pytest.raises(Unavailable, match="Try again"):
+            await hash_pool.run(lambda: gate.wait(DEADLINE_S))
+    finally:
+        gate.set()
