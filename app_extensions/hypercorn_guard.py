@@ -1,0 +1,142 @@
+"""What Hypercorn 0.18 and Quart leave open to a hostile client, closed here.
+
+Each part says what was measured without it. All of it reaches into Hypercorn's own modules, so it refuses to
+work with any version it was not written for; ``tests/launcher`` proves each part against a running server.
+"""
+
+import asyncio
+import contextlib
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+
+from hypercorn.asyncio import run as hypercorn_run
+from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.events import Closed, Updated
+from hypercorn.events import Event as ConnectionEvent
+from hypercorn.protocol import ProtocolWrapper, ws_stream
+from hypercorn.protocol.events import Body, Data, StreamClosed
+from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.protocol.h2 import H2Protocol
+from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
+from hypercorn.typing import WebsocketScope
+from quart import Quart
+from quart.asgi import ASGIWebsocketConnection
+
+HYPERCORN_VERSION = "0.18."
+INBOUND_MESSAGES_MAX = 16
+
+_unguarded_ws_handle = WSStream.handle
+_unguarded_protocol_handle = ProtocolWrapper.handle
+
+
+class GuardError(Exception):
+    """Say that this Hypercorn is not the one the guard was written for."""
+
+
+class OpenConnections:
+    """Hold the connections of this process, so that a drain can end what does not end by itself."""
+
+    def __init__(self) -> None:
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    @contextlib.contextmanager
+    def holding(self, writer: asyncio.StreamWriter) -> Any:
+        """Count the connection as open while the block runs."""
+        self._writers.add(writer)
+        try:
+            yield
+        finally:
+            self._writers.discard(writer)
+
+    def abort(self) -> None:
+        """Cut every connection that is still open, without waiting for its client."""
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+
+def guard_hypercorn() -> OpenConnections:
+    """Close the leaks of this process's Hypercorn, and return what will hold its connections.
+
+    Raises: GuardError.
+    """
+    found = version("hypercorn")
+    if not found.startswith(HYPERCORN_VERSION):
+        raise GuardError(
+            f"Hypercorn {found} is not the {HYPERCORN_VERSION}x this service knows how to guard: "
+            "install the locked requirements.txt, or set SERVER=uvicorn."
+        )
+    connections = OpenConnections()
+    for owner, name, guarded in (
+        (hypercorn_run, "TCPServer", partial(_GuardedServer, connections)),
+        (ws_stream, "server_extensions_handshake", _no_extensions),
+        (WSStream, "handle", _handle_stream_event),
+        (ProtocolWrapper, "handle", _handle_connection_event),
+    ):
+        setattr(owner, name, guarded)
+    return connections
+
+
+def bound_websocket_queue(app: Quart) -> None:
+    """Keep at most 16 unread messages of a WebSocket: past that its client has to wait.
+
+    Quart's own queue has no bound: one client made a process grow by 500 MB in 8 seconds.
+    """
+    app.asgi_websocket_class = _BoundedWebsocket
+
+
+class _BoundedWebsocket(ASGIWebsocketConnection):
+    def __init__(self, app: Quart, scope: WebsocketScope) -> None:
+        super().__init__(app, scope)
+        self.queue = asyncio.Queue(INBOUND_MESSAGES_MAX)
+
+
+class _GuardedServer(TCPServer):
+    """A connection that is known while it is open, and whose end is never an error.
+
+    A client that stops reading is cut by TCP_USER_TIMEOUT; Hypercorn takes the "timed out" of that for a
+    failure of ours and writes 3 kB of traceback for each.
+    """
+
+    def __init__(self, connections: OpenConnections, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._connections = connections
+
+    async def run(self) -> None:
+        with self._connections.holding(self.writer), contextlib.suppress(OSError):
+            await super().run()
+
+    async def protocol_send(self, event: ConnectionEvent) -> None:
+        try:
+            await super().protocol_send(event)
+        except OSError:
+            await self.protocol.handle(Closed())
+
+
+def _no_extensions(*_: Any) -> None:
+    # permessage-deflate costs 100 KB a connection and lets 80 KB on the wire become 80 MB in memory.
+    return
+
+
+async def _handle_stream_event(stream: WSStream, event: StreamEvent) -> None:
+    # A frame sent before the handshake was answered: without this the application is never told that the
+    # connection is over, and each such connection leaves a descriptor and four tasks behind for ever.
+    early = isinstance(event, Body | Data) and not stream.closed and not stream.handshake.accepted
+    if not early:
+        await _unguarded_ws_handle(stream, event)
+        return
+    if stream.state is not ASGIWebsocketState.HANDSHAKE:
+        return  # the refusal is on its way, and whatever comes after it is nobody's
+    await stream._send_error_response(400)  # noqa: SLF001  (there is no public way to answer)
+    await _unguarded_ws_handle(stream, StreamClosed(stream_id=stream.stream_id))
+    await stream.send(StreamClosed(stream_id=stream.stream_id))
+
+
+async def _handle_connection_event(wrapper: ProtocolWrapper, event: ConnectionEvent) -> None:
+    # A connection that turns to HTTP/2 counts as busy until its first request ends; one that never asks for
+    # anything stayed open for ever.
+    before = wrapper.protocol
+    await _unguarded_protocol_handle(wrapper, event)
+    now = wrapper.protocol
+    if now is not before and isinstance(now, H2Protocol) and now.idle:
+        await wrapper.send(Updated(idle=True))

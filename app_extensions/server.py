@@ -1,0 +1,175 @@
+"""The launcher: ``python app.py`` brings up everything the service needs, and takes it down in order.
+
+Listening socket, embedded servers where none are set, schema, workers; then the same backwards.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import dataclasses
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TextIO
+from urllib.parse import urlsplit
+
+import asyncpg
+from quart import Quart
+
+from app_extensions.embedded import EmbeddedError, embedded_servers
+from app_extensions.hypercorn_guard import GuardError
+from app_extensions.migrations import MigrationError, migrate
+from app_extensions.server_socket import BACKLOG, ListenError, bound_socket, listen_error, url_of
+from app_extensions.server_workers import Workers, stop_signals
+from app_extensions.worker import Inherited, run_worker
+from config import Config, ConfigError, load_config
+
+EXIT_STOPPED = 0
+EXIT_FAILED = 1
+EXIT_SETTINGS = 2
+
+TRY = (
+    "/health",
+    "/market/get_symbols?market=simulated&exchange=simex",
+    "/market/fetch_ohlcv?market=simulated&exchange=simex&symbol=BTC/USD&timeframe=1h&limit=5",
+)
+
+
+class DatabaseError(Exception):
+    """Say in one sentence why the database cannot be used, then what to do."""
+
+
+def main(create_app: Callable[[Config], Quart], arguments: Sequence[str] | None = None) -> int:
+    """Run the service until it is told to stop, and return the exit code.
+
+    0 after a stop, 1 when something failed, 2 when the settings are wrong. The launcher starts the same
+    program again for each worker, with ``--worker``.
+    """
+    options = _parse(arguments)
+    try:
+        config = load_config()
+        if options.worker:
+            return run_worker(create_app, config, Inherited(options.fd, options.lifeline, options.ready))
+        return _launch(config)
+    except ConfigError as error:
+        _complain("The service does not start, because its settings are not right.", *error.problems)
+        return EXIT_SETTINGS
+    except (EmbeddedError, ListenError, DatabaseError, GuardError) as error:
+        _complain(str(error))
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        _say("Stopped before it was ready.")
+        return EXIT_STOPPED
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="app.py",
+        description="Run AccessibleTrader. Settings come from the environment and .env; see .env.example.",
+    )
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    for name in ("--fd", "--lifeline", "--ready"):
+        parser.add_argument(name, type=int, default=-1, help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def _launch(config: Config) -> int:
+    # Until the workers run there is nothing to drain: every request to stop ends the start where it is.
+    for number in stop_signals():
+        signal.signal(number, signal.default_int_handler)
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(bound_socket(config.host, config.port))
+        addresses = stack.enter_context(
+            embedded_servers(
+                config.var_dir,
+                postgres=not config.db_connection_string,
+                valkey=not config.redis_url,
+                say=_say,
+            )
+        )
+        config = dataclasses.replace(
+            config,
+            db_connection_string=config.db_connection_string or addresses.db_connection_string or "",
+            redis_url=config.redis_url or addresses.redis_url or "",
+        )
+        _bring_up_to_date(config.db_connection_string)
+        well = _serve(config, listener)
+        # Only taking down is left, and it is bounded: a second Ctrl-C would leave it half done.
+        for number in stop_signals():
+            signal.signal(number, signal.SIG_IGN)
+    _say("Stopped.")
+    return EXIT_STOPPED if well else EXIT_FAILED
+
+
+def _bring_up_to_date(dsn: str) -> None:
+    _say("Bringing the database up to date.")
+    try:
+        applied = asyncio.run(migrate(dsn))
+    except MigrationError as error:
+        raise DatabaseError(str(error)) from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise DatabaseError(f"The database refused: {error}. Check DB_CONNECTION_STRING.") from error
+    except (OSError, TimeoutError) as error:
+        host = urlsplit(dsn).hostname or "this machine"
+        raise DatabaseError(
+            f"No database answers at {host}: start it, or check DB_CONNECTION_STRING."
+        ) from error
+    for name in applied:
+        _say(f"Applied {name}.")
+
+
+def _serve(config: Config, listener: socket.socket) -> bool:
+    try:
+        listener.listen(BACKLOG)
+    except OSError as error:
+        raise listen_error(config.host, config.port, error) from error
+    count = f"{config.workers} workers" if config.workers > 1 else "one worker"
+    _say(f"Starting {count} on {config.server}.")
+
+    program = str(Path(sys.argv[0]).resolve())
+
+    async def keep_workers() -> bool:
+        workers = Workers(
+            count=config.workers,
+            program=program,
+            listener=listener.fileno(),
+            environment=_worker_environment(config, listener),
+            say=_say,
+            when_ready=lambda: _say_ready(url_of(listener)),
+        )
+        return await workers.run()
+
+    return asyncio.run(keep_workers())
+
+
+def _worker_environment(config: Config, listener: socket.socket) -> Mapping[str, str]:
+    # What the launcher decided; everything else a worker reads for itself, from the same places.
+    return os.environ | {
+        "DB_CONNECTION_STRING": config.db_connection_string,
+        "REDIS_URL": config.redis_url,
+        "SECRET_KEY": config.secret_key,
+        "PORT": str(listener.getsockname()[1]),
+    }
+
+
+def _say_ready(url: str) -> None:
+    _say(f"AccessibleTrader is ready at {url}", "Try:", *(f"  {url}{path}" for path in TRY))
+    _say("To stop it, press Ctrl-C.")
+
+
+def _say(*sentences: str) -> None:
+    _write(sys.stdout, sentences)
+
+
+def _complain(*sentences: str) -> None:
+    _write(sys.stderr, sentences)
+
+
+def _write(stream: TextIO, sentences: Sequence[str]) -> None:
+    # Whoever started us may have stopped listening; that is no reason to stop serving.
+    with contextlib.suppress(OSError):
+        stream.write("".join(f"{sentence}\n" for sentence in sentences))
+        stream.flush()

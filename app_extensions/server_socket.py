@@ -1,0 +1,66 @@
+"""The listening socket: made once by the launcher, inherited by every worker.
+
+So a worker that dies and comes back loses no connection that is waiting to be accepted.
+"""
+
+import errno
+import socket
+
+BACKLOG = 1024
+# A client that stops reading may hold this much of ours, and for this long.
+SEND_BUFFER_BYTES = 128 * 1024
+UNACKNOWLEDGED_TIMEOUT_MS = 10_000
+
+
+class ListenError(Exception):
+    """Say in one sentence why the address cannot be listened on, then what to do."""
+
+
+def bound_socket(host: str, port: int) -> socket.socket:
+    """Return a socket bound to the address but not yet listening: connections are refused until it does.
+
+    Raises: ListenError.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as error:
+        raise ListenError(f"HOST {host} is not a known address: set it to 127.0.0.1 or 0.0.0.0.") from error
+    listener = socket.socket(family, kind, protocol)
+    try:
+        _set_options(listener)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise listen_error(host, port, error) from error
+    return listener
+
+
+def listen_error(host: str, port: int, error: OSError) -> ListenError:
+    """Return the sentence for what the system said about this address."""
+    if error.errno == errno.EADDRINUSE:
+        return ListenError(
+            f"Port {port} is already taken: stop the program that uses it, or set PORT to another number."
+        )
+    if error.errno == errno.EACCES:
+        return ListenError(f"Port {port} needs more rights than this user has: set PORT to 1024 or above.")
+    if error.errno == errno.EADDRNOTAVAIL:
+        return ListenError(f"HOST {host} is not an address of this machine: set it to 127.0.0.1 or 0.0.0.0.")
+    return ListenError(f"{host} port {port} cannot be listened on: {error.strerror}.")
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return an address a browser on this machine can open."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (compared, not bound)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _set_options(listener: socket.socket) -> None:
+    # Accepted connections inherit all of these.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux only
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_TIMEOUT_MS)

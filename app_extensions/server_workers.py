@@ -1,0 +1,158 @@
+"""The workers: started, replaced when they die, told to drain, and never left behind."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from asyncio.subprocess import Process
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from app_extensions.worker import STOP_TIMEOUT_S as WORKER_STOP_TIMEOUT_S
+
+START_TIMEOUT_S = 90.0
+# A little more than a worker allows itself.
+STOP_TIMEOUT_S = WORKER_STOP_TIMEOUT_S + 2
+CRASHES_MAX = 5
+CRASHES_WINDOW_S = 60.0
+
+
+def stop_signals() -> list[signal.Signals]:
+    """Return the signals that ask the service to stop; not the hang-up where nohup has it ignored."""
+    hang_up = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    return [signal.SIGTERM, signal.SIGINT, *hang_up]
+
+
+class Workers:
+    """Keep ``count`` workers running on one listening socket until a signal or too many crashes."""
+
+    def __init__(
+        self,
+        *,
+        count: int,
+        program: str,
+        listener: int,
+        environment: Mapping[str, str],
+        say: Callable[[str], None],
+        when_ready: Callable[[], None],
+    ) -> None:
+        self._count = count
+        self._program = program
+        self._listener = listener
+        self._environment = environment
+        self._say = say
+        self._when_ready = when_ready
+        self._stopping = asyncio.Event()
+        self._ready: set[int] = set()
+        self._gave_up = False
+
+    async def run(self) -> bool:
+        """Return when all workers have ended: True after a signal, False after giving up."""
+        loop = asyncio.get_running_loop()
+        for number in stop_signals():
+            loop.add_signal_handler(number, self._stop)
+        # Nothing is ever written to the lifeline; that it ends tells the workers that we have.
+        lifeline, held = os.pipe()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for worker in range(1, self._count + 1):
+                    group.create_task(self._keep(worker, lifeline))
+        finally:
+            os.close(lifeline)
+            os.close(held)
+        return not self._gave_up
+
+    def _stop(self) -> None:
+        if not self._stopping.is_set():
+            self._say("Stopping. Requests that are being answered are finished first.")
+            self._stopping.set()
+
+    async def _keep(self, worker: int, lifeline: int) -> None:
+        crashes: deque[float] = deque(maxlen=CRASHES_MAX)
+        while not self._stopping.is_set():
+            returncode = await self._run_once(worker, lifeline)
+            if self._stopping.is_set():
+                return
+            crashes.append(time.monotonic())
+            if worker not in self._ready:
+                self._give_up(f"Worker {worker} could not start; what it wrote above says why.")
+            elif len(crashes) == CRASHES_MAX and crashes[-1] - crashes[0] < CRASHES_WINDOW_S:
+                self._give_up(f"Worker {worker} ended {CRASHES_MAX} times within a minute: giving up.")
+            else:
+                self._say(f"Worker {worker} ended unexpectedly ({_ending(returncode)}). Starting another.")
+
+    def _give_up(self, sentence: str) -> None:
+        self._say(sentence)
+        self._gave_up = True
+        self._stopping.set()
+
+    async def _run_once(self, worker: int, lifeline: int) -> int:
+        process, ready = await self._spawn(lifeline)
+        ended = asyncio.ensure_future(process.wait())
+        told = asyncio.ensure_future(self._stopping.wait())
+        began = asyncio.ensure_future(self._watch_start(worker, process, ready))
+        try:
+            await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
+            if not ended.done():
+                _signal(process, signal.SIGTERM)
+                await asyncio.wait({ended}, timeout=STOP_TIMEOUT_S)
+            if not ended.done():
+                self._say(f"Worker {worker} did not stop within {STOP_TIMEOUT_S:.0f} seconds and is ended.")
+                _signal(process, signal.SIGKILL)
+            return await ended
+        finally:
+            told.cancel()
+            began.cancel()
+            await asyncio.wait({told, began})
+
+    async def _spawn(self, lifeline: int) -> tuple[Process, int]:
+        reading, writing = os.pipe()
+        inherited = {"--fd": self._listener, "--lifeline": lifeline, "--ready": writing}
+        arguments = [text for name, descriptor in inherited.items() for text in (name, str(descriptor))]
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, self._program, "--worker", *arguments),
+                stdin=asyncio.subprocess.DEVNULL,
+                env=self._environment,
+                pass_fds=tuple(inherited.values()),
+                # A Ctrl-C in the terminal must reach the launcher alone; it tells the workers in order.
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+        return process, reading
+
+    async def _watch_start(self, worker: int, process: Process, ready: int) -> None:
+        reader = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(ready, "rb", buffering=0)
+        )
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                serves = await reader.read(1)
+        except TimeoutError:
+            self._say(f"Worker {worker} was not ready after {START_TIMEOUT_S:.0f} seconds and is ended.")
+            _signal(process, signal.SIGKILL)
+            return
+        finally:
+            transport.close()
+        if serves and worker not in self._ready:
+            self._ready.add(worker)
+            if len(self._ready) == self._count:
+                self._when_ready()
+
+
+def _signal(process: Process, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(number)
+
+
+def _ending(returncode: int) -> str:
+    if returncode < 0:
+        return f"by signal {signal.Signals(-returncode).name}"
+    return f"with exit code {returncode}"
