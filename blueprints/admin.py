@@ -35,7 +35,7 @@ async def get_users(query: UsersQuery) -> ResponseReturnValue:
     users = await services().auth.list_users(after_user_id=query.cursor, limit=query.limit + 1)
     page = users[: query.limit]
     following = str(page[-1].user_id) if len(users) > query.limit else None
-    return {"users": [_format_user(user) for user in page], "next": following}, {"Cache-Control": "no-store"}
+    return {"users": [_format_user(user) for user in page], "next": following}
 
 
 def _format_user(user: User) -> dict[str, int | str | bool]:
