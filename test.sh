@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Sets up what is missing, then runs every check and test. Arguments go to pytest, and leave the checks out:
+#   ./test.sh tests/embedded -k second_start
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+# shellcheck source=scripts/environment.sh
+. scripts/environment.sh
+
+set_up tests requirements.txt requirements-dev.txt
+if [ "$#" -eq 0 ]; then
+    say "Checking the format."
+    .venv/bin/ruff format --check .
+    say "Checking the style."
+    .venv/bin/ruff check .
+    say "Checking the types."
+    .venv/bin/mypy
+    say "Running the tests."
+fi
+exec .venv/bin/python -m pytest -n 2 "$@"
