@@ -11,7 +11,7 @@ Update = TypeVar("Update")
 
 
 class Feed(ABC, Generic[Update]):
-    """Turn the passing of seconds into updates; remembers only how far it came."""
+    """Turn the passing of seconds, from the present one on, into updates; remembers how far it came."""
 
     def __init__(self, path: SimulatedPath, now_s: int, longest_step_s: int) -> None:
         self.path = path
@@ -23,8 +23,11 @@ class Feed(ABC, Generic[Update]):
 
         At most an hour or a bar at a time, whichever is longer: ``reached_s`` tells how far it came.
         """
-        after_s, self.reached_s = self.reached_s, min(now_s, self.reached_s + self._longest_step_s)
-        return self._happened(after_s, self.reached_s) if self.reached_s > after_s else []
+        after_s = self.reached_s
+        if now_s <= after_s:
+            return []
+        self.reached_s = min(now_s, after_s + self._longest_step_s)
+        return self._happened(after_s, self.reached_s)
 
     @abstractmethod
     def _happened(self, after_s: int, until_s: int) -> list[tuple[int, Update]]: ...
