@@ -1,0 +1,182 @@
+"""One ccxt client for each exchange, for the life of the plugin."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import aiohttp
+
+from plugins.crypto_answers import Answer, read_date_ms, recorded
+from plugins.crypto_catalog import Venue
+from plugins.crypto_errors import PARSE_FAULTS, garbage, lost, timed_out, translate
+from plugins.crypto_live import LiveChannels
+from plugins.crypto_session import open_session
+from plugins.crypto_tap import tapped
+from utils.clock import Clock
+from utils.domain import HOUR_MS
+from utils.errors import AppError, UpstreamLimited
+
+CALL_TIMEOUT_S = 5.0
+# A caller waits this long; a list that takes longer is still read, for the next caller.
+ASK_TIMEOUT_S = 6.0
+MARKETS_TIMEOUT_S = 30.0
+MARKETS_MAX_AGE_MS = HOUR_MS
+# ccxt's own queue has no end and no deadline, so few are let in at a time.
+CALLS_AT_ONCE = 4
+CALLS_WAITING_MAX = 64
+CLOSE_TIMEOUT_S = 5.0
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+
+class ExchangeClient:
+    """Ask one exchange, within limits of time and number; its failures leave as errors of ours."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        base_error: type[Exception],
+        *,
+        endpoint: str,
+        tls: ssl.SSLContext,
+        clock: Clock,
+    ) -> None:
+        self.venue = venue
+        self._clock = clock
+        self._faults = (*PARSE_FAULTS, base_error, aiohttp.ClientError, OSError)
+        self._session = open_session(endpoint, tls)
+        self.ccxt = tapped(venue.exchange_class, self, base_error)(
+            {
+                "session": self._session,
+                "ssl_context": tls,
+                "timeout": int(CALL_TIMEOUT_S * 1000),
+                "options": {**venue.row.options, "ws": {"connectionTimeout": int(CALL_TIMEOUT_S * 1000)}},
+            }
+        )
+        # ccxt waits here for transports that aiohttp now waits for itself.
+        self.ccxt.timeout_on_exit = 0
+        self.live = LiveChannels(self._forget_connection, self._faults)
+        self._offset_ms = 0
+        self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
+        self._waiting = 0
+        self._markets_task: asyncio.Task[None] | None = None
+        self._markets_read_ms: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the exchange's name as it is said."""
+        return self.venue.name
+
+    @property
+    def exchange_time_ms(self) -> int:
+        """Return the exchange's clock, to the second, as its last answer showed it."""
+        return self._clock.now_ms() + self._offset_ms
+
+    async def markets(self, *, max_age_ms: int | None = None) -> Mapping[str, Mapping[str, Any]]:
+        """Return ccxt's markets by symbol, read once however many ask; None takes them at any age.
+
+        Raises: an UpstreamError; after ``UpstreamTimeout`` the list is still being read.
+        """
+        read_ms = self._markets_read_ms
+        if read_ms is None or (max_age_ms is not None and self._clock.now_ms() - read_ms > max_age_ms):
+            if self._markets_task is None or self._markets_task.done():
+                self._markets_task = asyncio.create_task(self._read_markets())
+                self._markets_task.add_done_callback(retrieve)
+            await self._within_deadline(asyncio.shield(self._markets_task))
+        markets: Mapping[str, Mapping[str, Any]] = self.ccxt.markets
+        return markets
+
+    async def ask(self, question: Callable[[], Awaitable[Result]]) -> tuple[Result, Answer]:
+        """Return what a call of ccxt returns, and the answer it came from.
+
+        Raises: the Upstream error, or NotFound, that ccxt's failure means.
+        """
+        if self._waiting >= CALLS_WAITING_MAX:
+            raise UpstreamLimited(f"{self.name} is being asked too much. Try again soon.", retry_after_s=5)
+        self._waiting += 1
+        try:
+            return await self._within_deadline(self._ask_in_turn(question))
+        finally:
+            self._waiting -= 1
+
+    async def close(self) -> None:
+        """Close every connection; what was being read is given up."""
+        if self._markets_task is not None:
+            self._markets_task.cancel()
+            await asyncio.wait([self._markets_task])
+        await self.live.close()
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self.ccxt.close()
+        except TimeoutError:
+            pass  # a server that does not say goodbye; the session below cuts it off
+        finally:
+            await self._session.close()
+
+    def translate(self, error: Exception) -> AppError:
+        """Return the error of ours for a failure of this exchange."""
+        return translate(error, self.name)
+
+    def answered(self, headers: Mapping[str, str]) -> None:
+        """Take note of the exchange's clock."""
+        date_ms = read_date_ms(headers)
+        if date_ms is not None:
+            self._offset_ms = date_ms - self._clock.now_ms()
+
+    def connected(self, connection: Any) -> None:
+        """See ``LiveChannels``."""
+        self.live.connected(connection)
+
+    def received(self, connection: Any) -> None:
+        """See ``LiveChannels``."""
+        self.live.received(connection)
+
+    def lost(self, connection: Any, error: Exception) -> None:
+        """See ``LiveChannels``."""
+        closed = isinstance(error, ConnectionError)
+        self.live.lost(connection, lost(self.name) if closed else self.translate(error))
+
+    async def _within_deadline(self, work: Awaitable[Result]) -> Result:
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                return await work
+        except TimeoutError as error:
+            raise timed_out(self.name) from error
+
+    async def _ask_in_turn(self, question: Callable[[], Awaitable[Result]]) -> tuple[Result, Answer]:
+        async with self._slots:
+            with recorded(strict=True) as answer:
+                try:
+                    return await question(), answer
+                except self._faults as error:
+                    raise translate(error, self.name, answer) from error
+
+    async def _read_markets(self) -> None:
+        with recorded(strict=False) as answer:
+            try:
+                async with asyncio.timeout(MARKETS_TIMEOUT_S):
+                    markets = await self.ccxt.load_markets(True)
+            except self._faults as error:
+                raise translate(error, self.name, answer) from error
+        if not markets:
+            raise garbage(self.name)
+        self._markets_read_ms = self._clock.now_ms()
+
+    def _forget_connection(self, connection: Any) -> None:
+        # An error on it tells ccxt that its end is not the server's doing, so that ccxt leaves a
+        # successor at the same address alone.
+        connection.error = connection.error or ConnectionError("nobody listens")
+        if self.ccxt.clients.get(connection.url) is connection:
+            del self.ccxt.clients[connection.url]
+
+
+def retrieve(task: asyncio.Task[Any]) -> None:
+    """Take a task's error as known: whoever waited was told, and nobody may have waited."""
+    if not task.cancelled() and task.exception() is not None:
+        log.warning(
+            "background work failed", extra={"task": task.get_name(), "error": repr(task.exception())}
+        )

@@ -1,0 +1,102 @@
+"""The live channels of one exchange: who shares one, and which WebSocket is still needed."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from plugins.crypto_streams import Channel, Listener, current_channel
+from utils.errors import AppError
+
+UNWATCH_TIMEOUT_S = 3.0
+CLOSE_TIMEOUT_S = 2.0
+
+log = logging.getLogger(__name__)
+
+Unwatch = Callable[[], Awaitable[object]]
+
+
+class LiveChannels:
+    """Share channels by key; the last listener gone ends the subscription at the exchange."""
+
+    def __init__(self, forget_connection: Callable[[Any], None], faults: tuple[type[Exception], ...]) -> None:
+        self._forget_connection = forget_connection
+        self._faults = faults
+        self._channels: dict[str, Channel[Any]] = {}
+        self._ending: dict[str, asyncio.Task[None]] = {}
+
+    @asynccontextmanager
+    async def subscribed(
+        self, key: str, make: Callable[[], Channel[Any]], unwatch: Unwatch | None
+    ) -> AsyncIterator[Listener[Any]]:
+        """Give a listener on the channel of this key, which is made and started if there is none."""
+        while key in self._ending:
+            await asyncio.wait([self._ending[key]])
+        channel = self._channels.get(key)
+        if channel is None or channel.error is not None:
+            channel = self._channels[key] = make()
+            channel.start()
+        try:
+            with channel.listening() as listener:
+                yield listener
+        finally:
+            if channel.idle:
+                self._end(key, channel, unwatch)
+
+    def connected(self, connection: Any) -> None:
+        """Remember which WebSocket the channel that is subscribing runs over."""
+        channel = current_channel.get()
+        if channel is not None:
+            channel.connection = connection
+
+    def received(self, connection: Any) -> None:
+        """Hand on what came over a WebSocket."""
+        for channel in self._channels.values():
+            if channel.connection is connection:
+                channel.collect()
+
+    def lost(self, connection: Any, error: AppError) -> None:
+        """End the channels of a WebSocket."""
+        for channel in self._channels.values():
+            if channel.connection is connection:
+                channel.fail(error)
+
+    async def close(self) -> None:
+        """End everything without telling the exchange, whose connections are closed next."""
+        for ending in self._ending.values():
+            ending.cancel()
+        if self._ending:
+            await asyncio.wait(list(self._ending.values()))
+        for channel in list(self._channels.values()):
+            await channel.stop()
+        self._channels.clear()
+
+    def _end(self, key: str, channel: Channel[Any], unwatch: Unwatch | None) -> None:
+        current = self._channels.get(key) is channel
+        # A channel that failed may have a successor under its key already, which needs no ending.
+        task_key = key if current else f"{key} {id(channel)}"
+        if current:
+            del self._channels[key]
+        task = asyncio.create_task(self._unsubscribe(channel, unwatch if current else None))
+        self._ending[task_key] = task
+        task.add_done_callback(lambda _: self._ending.pop(task_key, None))
+
+    async def _unsubscribe(self, channel: Channel[Any], unwatch: Unwatch | None) -> None:
+        await channel.stop()
+        connection = channel.connection
+        if connection is None or connection.closed():
+            return
+        shared = any(other.connection is connection for other in self._channels.values())
+        try:
+            if not shared:
+                # A successor may ask for the same address at once; it must not find this one.
+                self._forget_connection(connection)
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await connection.close()
+            elif unwatch is not None:
+                async with asyncio.timeout(UNWATCH_TIMEOUT_S):
+                    await unwatch()
+        except self._faults as error:
+            # What still comes is read into a cache of bounded size and goes nowhere.
+            log.info("unsubscribing failed", extra={"error": repr(error)[:200]})
