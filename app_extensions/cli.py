@@ -18,7 +18,8 @@ from app_extensions.db_pool import close_pool, open_pool
 from app_extensions.embedded import EmbeddedError, embedded_servers, running_addresses
 from app_extensions.migrations import MigrationError, migrate
 from config import Config, ConfigError, load_config
-from services.auth_service import AuthService, AuthSettings, check_username
+from services import auth_settings
+from services.auth_service import AuthService, check_username
 from services.passwords import check_new_password
 from utils.accounts import Role, User
 from utils.clock import Clock
@@ -71,12 +72,7 @@ def _credentials(username: str | None, *, password_stdin: bool) -> tuple[str, st
 async def _create_admin(dsn: str, config: Config, username: str, password: str) -> User:
     await migrate(dsn)
     pool = await open_pool(dsn)
-    settings = AuthSettings(
-        secret_keys=(config.secret_key,),
-        access_token_life_s=config.access_token_minutes * 60,
-        session_life_s=config.refresh_token_days * 86_400,
-    )
-    auth = AuthService(pool=pool, clock=Clock(), settings=settings)
+    auth = AuthService(pool=pool, clock=Clock(), settings=auth_settings(config))
     try:
         return await auth.create_user(username, password, Role.ADMIN)
     finally:

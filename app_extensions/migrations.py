@@ -74,12 +74,10 @@ async def migrate(dsn: str, folder: Path = SQL_DIR) -> list[str]:
     connection = await asyncpg.connect(dsn, timeout=10, command_timeout=STATEMENT_TIMEOUT_S)
     try:
         try:
-            await connection.execute(
-                "SELECT pg_advisory_lock($1)", ADVISORY_LOCK_ID, timeout=LOCK_TIMEOUT_S
-            )
+            await connection.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK_ID, timeout=LOCK_TIMEOUT_S)
         except TimeoutError as error:
             raise MigrationError(
-                "Another process has been migrating the database for over a minute. Look for it and try again."
+                "Another process has been migrating the database for over a minute. Find it, and try again."
             ) from error
         return await _migrate_locked(connection, folder)
     finally:

@@ -11,7 +11,7 @@ Failures leave a plugin only as the ``Upstream*`` errors and ``NotFound`` of ``u
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -44,7 +44,8 @@ class VenueProfile:
     """State what one exchange really does with bars, as data.
 
     ``page_bars`` is the most bars one request returns. ``forming_included`` tells whether the newest
-    row may still move. ``history_bars`` is how far back it reaches, None without a limit. ``source`` is what its bars say of themselves.
+    row may still move. ``history_bars`` is how far back it reaches, None without a limit.
+    ``source`` is what its bars say of themselves.
     """
 
     timeframes: tuple[Timeframe, ...]
@@ -104,14 +105,16 @@ class MarketPlugin(ABC):
         return ()
 
     @abstractmethod
-    def watch_bars(self, instrument: Instrument, timeframe: Timeframe) -> AsyncIterator[tuple[Bar, ...]]:
+    def watch_bars(
+        self, instrument: Instrument, timeframe: Timeframe
+    ) -> AsyncGenerator[tuple[Bar, ...], None]:
         """Yield bars as they change, for ``LiveMode.BARS``; ends by an Upstream error or by being closed.
 
         A bar is yielded as closed only where the exchange itself says so.
         """
 
     @abstractmethod
-    def watch_trades(self, instrument: Instrument) -> AsyncIterator[tuple[Trade, ...]]:
+    def watch_trades(self, instrument: Instrument) -> AsyncGenerator[tuple[Trade, ...], None]:
         """Yield new trades in the order received, for ``LiveMode.TRADES``; ends as ``watch_bars`` does."""
 
     @abstractmethod

@@ -1,12 +1,45 @@
 """Decisions, and the one place that wires them."""
 
+import asyncio
 from dataclasses import dataclass
 
 import asyncpg
 from redis.asyncio import Redis
 
+from config import Config
 from plugins import PluginRegistry
+from services.auth_service import AuthService, AuthSettings
+from services.catalog import Catalog
+from services.history_filler import HistoryFiller
+from services.live.feed import Feed, FeedParts
+from services.live.feed_keeper import FeedKeeper, FeedSession
+from services.live.hub import Hub
+from services.live.lease import Leases
+from services.live.log import LiveLog
+from services.live.projector import Projector
+from services.live.session import LiveParts
+from services.market_service import HistoryQuery, MarketService
+from services.stores.series import upsert_series
+from services.websocket_service import WebSocketService
 from utils.clock import Clock
+from utils.domain import Bar, Topic
+from utils.errors import AppError
+
+TOPICS_PER_CONNECTION = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """Hold what the services stand on, opened by the app extensions.
+
+    ``redis`` answers quick commands; ``redis_blocking`` is for reads that wait.
+    """
+
+    clock: Clock
+    pool: asyncpg.Pool
+    redis: Redis
+    redis_blocking: Redis
+    plugins: PluginRegistry
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,3 +50,81 @@ class Services:
     pool: asyncpg.Pool
     redis: Redis
     plugins: PluginRegistry
+    auth: AuthService
+    catalog: Catalog
+    market: MarketService
+    live: WebSocketService
+
+    async def close(self) -> None:
+        """End everything that runs by itself, feeds first."""
+        await self.live.close()
+        await asyncio.gather(self.market.close(), self.catalog.close())
+        self.auth.close()
+
+
+def auth_settings(config: Config) -> AuthSettings:
+    """Return what the accounts need of the settings."""
+    return AuthSettings(
+        secret_keys=(config.secret_key,),
+        access_token_life_s=config.access_token_minutes * 60,
+        session_life_s=config.refresh_token_days * 24 * 60 * 60,
+    )
+
+
+def build_services(config: Config, backends: Backends) -> Services:
+    """Wire every service; nothing runs yet and nothing is asked of the network."""
+    catalog = Catalog(
+        backends.plugins,
+        backends.clock,
+        default_market=config.default_market,
+        default_exchange=config.default_exchange,
+    )
+    filler = HistoryFiller(backends.pool)
+    market = MarketService(pool=backends.pool, catalog=catalog, filler=filler)
+    return Services(
+        clock=backends.clock,
+        pool=backends.pool,
+        redis=backends.redis,
+        plugins=backends.plugins,
+        auth=AuthService(pool=backends.pool, clock=backends.clock, settings=auth_settings(config)),
+        catalog=catalog,
+        market=market,
+        live=_build_live(config, backends, catalog, filler, market),
+    )
+
+
+def _build_live(
+    config: Config, backends: Backends, catalog: Catalog, filler: HistoryFiller, market: MarketService
+) -> WebSocketService:
+    log = LiveLog(backends.redis)
+    leases = Leases(backends.redis)
+
+    async def open_session(topic: Topic) -> FeedSession:
+        series = await upsert_series(backends.pool, topic.instrument, topic.timeframe)
+        projector = Projector(pool=backends.pool, log=log, topic=topic, series=series, token=leases.token)
+        feed = Feed(
+            FeedParts(
+                topic=topic,
+                series=series,
+                plugin=catalog.plugin(topic.instrument.market),
+                profile=await catalog.profile(topic.instrument.market, topic.instrument.exchange),
+                filler=filler,
+                projector=projector,
+                clock=backends.clock,
+            )
+        )
+        return FeedSession(feed, projector)
+
+    async def recent_bars(topic: Topic, limit: int) -> tuple[Bar, ...]:
+        try:
+            return (await market.bars(HistoryQuery(topic.instrument, topic.timeframe, limit=limit))).bars
+        except AppError:
+            # A client may listen before the exchange can be reached; the feed's status says so.
+            return ()
+
+    hub = Hub(log, backends.redis, backends.redis_blocking)
+    keeper = FeedKeeper(leases=leases, clock=backends.clock, open_session=open_session)
+    parts = LiveParts(hub, log, keeper, recent_bars, TOPICS_PER_CONNECTION)
+    return WebSocketService(
+        catalog=catalog, parts=parts, hub=hub, keeper=keeper, per_address_max=config.ws_max_per_address
+    )

@@ -46,7 +46,7 @@ def check_rows(
     return CheckedRows(bars, tuple(refused))
 
 
-def _check_row(
+def _check_row(  # noqa: PLR0911 - one answer a fault
     row: Sequence[object], timeframe: Timeframe, exchange_time_ms: int, source: BarSource
 ) -> Bar | str:
     if isinstance(row, str | bytes) or len(row) < ROW_LENGTH:

@@ -12,7 +12,7 @@ class Knowledge:
     """State what is known of a series when its holes are named.
 
     ``known`` spans hold every bar there is. Before ``listed_ms`` and after ``delisted_ms`` there can be none;
-    before ``reach_ms`` the exchange no longer tells. ``failed`` tells that the exchange was just asked in vain.
+    before ``reach_ms`` the exchange no longer tells. ``failed``: the exchange was just asked in vain.
     """
 
     known: Sequence[Span]
@@ -22,7 +22,9 @@ class Knowledge:
     failed: bool = False
 
 
-def find_gaps(whole: Span, bars: Sequence[Bar], timeframe: Timeframe, knowledge: Knowledge) -> tuple[Gap, ...]:
+def find_gaps(
+    whole: Span, bars: Sequence[Bar], timeframe: Timeframe, knowledge: Knowledge
+) -> tuple[Gap, ...]:
     """Return each hole of ``whole`` with its reason, sorted; neighbours with one reason are one gap."""
     present = [Span(bar.open_time_ms, timeframe.next(bar.open_time_ms)) for bar in bars]
     gaps: list[Gap] = []
@@ -52,7 +54,5 @@ def _explain(hole: Span, knowledge: Knowledge) -> list[Gap]:
             explained += [
                 Gap(part, GapReason.RETENTION) for part in clip_spans([Span(hole.start_ms, reach_ms)], span)
             ]
-            explained += [
-                Gap(part, not_known) for part in clip_spans([Span(reach_ms, hole.end_ms)], span)
-            ]
+            explained += [Gap(part, not_known) for part in clip_spans([Span(reach_ms, hole.end_ms)], span)]
     return sorted(explained, key=lambda gap: gap.span.start_ms)

@@ -1,0 +1,50 @@
+"""The application and the launcher: ``python app.py`` serves, ``create_app`` is for servers and tests."""
+
+import sys
+
+from quart import Quart
+
+from app_extensions import init_app_extensions
+from app_extensions.cli import register_cli
+from app_extensions.server import main
+from blueprints import admin, auth, market, system, websocket
+from config import Config, load_config
+from middleware import MiddlewareSettings, init_middleware
+from utils.clock import Clock
+
+VERSIONED = "/api/v1"
+
+
+def create_app(config: Config | None = None, clock: Clock | None = None) -> Quart:
+    """Return the app; it opens nothing before it serves."""
+    config = config or load_config()
+    app = Quart("accessibletrader", static_folder=None)
+    app.debug = config.debug
+    init_middleware(
+        app,
+        MiddlewareSettings(
+            trusted_origins=config.trusted_origins,
+            trusted_proxy_hops=config.trusted_proxy_hops,
+            rate_limit_per_minute=config.rate_limit_per_minute,
+            production=config.env == "production",
+        ),
+    )
+    _register_blueprints(app)
+    init_app_extensions(app, config, clock)
+    register_cli(app)
+    return app
+
+
+def _register_blueprints(app: Quart) -> None:
+    app.register_blueprint(system.blueprint)
+    app.register_blueprint(websocket.blueprint)
+    app.register_blueprint(market.blueprint)
+    app.register_blueprint(auth.blueprint)
+    # The versioned twins share the views.
+    app.register_blueprint(market.blueprint, name="market_v1", url_prefix=f"{VERSIONED}/market")
+    app.register_blueprint(auth.blueprint, name="auth_v1", url_prefix=f"{VERSIONED}/auth")
+    app.register_blueprint(admin.blueprint, url_prefix=f"{VERSIONED}/admin")
+
+
+if __name__ == "__main__":
+    sys.exit(main(create_app))

@@ -1,0 +1,126 @@
+"""Fetch what is missing of a series, page by page, and store it."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+
+from plugins.base import BarPage, MarketPlugin, VenueProfile
+from services.bar_checks import check_rows, judge_closed
+from services.stores.bars import upsert_bars
+from services.stores.series import Series, update_known
+from utils.domain import Bar, Span
+from utils.errors import UpstreamGarbage, UpstreamTimeout
+
+PAGE_TIMEOUT_S = 5.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedPage:
+    """Hold the proven part of one answer: its bars, what it makes known, and where to go on.
+
+    ``next_ms`` is None when the exchange has nothing more.
+    """
+
+    bars: tuple[Bar, ...]
+    known: Span | None
+    next_ms: int | None
+    exchange_time_ms: int
+
+
+class HistoryFiller:
+    """Turn missing spans into stored bars; one page is one transaction."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def fill(
+        self, plugin: MarketPlugin, profile: VenueProfile, series: Series, missing: Sequence[Span]
+    ) -> tuple[Bar, ...]:
+        """Fetch the spans in order and return the stored bars that changed, oldest first.
+
+        What was stored before an error stays stored and known.
+        Raises: an UpstreamError when the exchange fails; nothing of a bad answer is stored.
+        """
+        changed: list[Bar] = []
+        for span in missing:
+            cursor_ms: int | None = span.start_ms
+            while cursor_ms is not None and cursor_ms < span.end_ms:
+                page = await self._fetch_page(plugin, profile, series, Span(cursor_ms, span.end_ms))
+                changed += await self._store_page(series, page)
+                cursor_ms = page.next_ms
+        return tuple(changed)
+
+    async def _fetch_page(
+        self, plugin: MarketPlugin, profile: VenueProfile, series: Series, span: Span
+    ) -> CheckedPage:
+        timeframe = series.timeframe
+        wanted = (span.end_ms - span.start_ms) // timeframe.approximate_ms + 2
+        limit = min(profile.page_bars, wanted)
+        try:
+            async with asyncio.timeout(PAGE_TIMEOUT_S):
+                answer = await plugin.fetch_bars(
+                    series.instrument, timeframe, start_ms=span.start_ms, limit=limit
+                )
+        except TimeoutError as error:
+            raise UpstreamTimeout(
+                f"{series.instrument.exchange} did not answer in time. Try again in a moment.",
+                retry_after_s=5,
+            ) from error
+        return read_page(answer, series, profile, span)
+
+    async def _store_page(self, series: Series, page: CheckedPage) -> tuple[Bar, ...]:
+        checked_ms = page.exchange_time_ms if page.next_ms is None else None
+        async with self._pool.acquire(timeout=2) as connection, connection.transaction():
+            changed = await upsert_bars(connection, series, page.bars)
+            await update_known(
+                connection, series.series_id, [page.known] if page.known else [], checked_ms=checked_ms
+            )
+        return changed
+
+
+def read_page(answer: BarPage, series: Series, profile: VenueProfile, span: Span) -> CheckedPage:
+    """Check one answer to the question for bars from ``span.start_ms`` on; pure.
+
+    Raises: UpstreamGarbage when any row is wrong; the whole answer is then refused.
+    """
+    timeframe = series.timeframe
+    checked = check_rows(
+        answer.rows, timeframe, exchange_time_ms=answer.exchange_time_ms, source=profile.source
+    )
+    if checked.refused:
+        log.warning(
+            "bad answer refused",
+            extra={
+                "series": series.instrument.text,
+                "timeframe": timeframe.text,
+                "rows_refused": len(checked.refused),
+                "first": checked.refused[0],
+            },
+        )
+        raise UpstreamGarbage(
+            f"{series.instrument.exchange} sent something that is no market data. "
+            "Nothing of it was kept. Try again in a moment.",
+            retry_after_s=5,
+        )
+    bars = judge_closed(
+        checked.bars,
+        timeframe,
+        exchange_time_ms=answer.exchange_time_ms,
+        forming_included=profile.forming_included,
+    )
+    # Some exchanges send bars from before the start as well: those answer another question.
+    bars = tuple(bar for bar in bars if bar.open_time_ms >= span.start_ms)
+    if not bars:
+        return CheckedPage((), None, None, answer.exchange_time_ms)
+    closed = [bar for bar in bars if bar.final]
+    known_end_ms = timeframe.next(closed[-1].open_time_ms) if closed else span.start_ms
+    known = Span(span.start_ms, known_end_ms) if known_end_ms > span.start_ms else None
+    last = bars[-1]
+    reached_head = not last.final or timeframe.next(last.open_time_ms) >= answer.exchange_time_ms
+    next_ms = None if reached_head else timeframe.next(last.open_time_ms)
+    return CheckedPage(bars, known, next_ms, answer.exchange_time_ms)

@@ -1,0 +1,233 @@
+"""One topic's feed: from the exchange's live data to stored and logged bars."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from plugins.base import LiveMode, MarketPlugin, VenueProfile
+from services.bar_checks import CLOSE_GRACE_MS, check_bar_values
+from services.history_filler import HistoryFiller
+from services.live.folding import TradeFolder
+from services.live.projector import Projector
+from services.stores.series import Series
+from utils.clock import Clock
+from utils.domain import Bar, Span, Topic, Trade
+from utils.errors import UpstreamError
+
+# Forming bars are logged at most this often; closes and corrections at once.
+FORMING_EVERY_MS = 250
+# Silence longer than this is looked into: the stream is opened anew and the bars are read by REST.
+SILENCE_MS = 60_000
+POLL_MIN_S, POLL_MAX_S = 2.0, 30.0
+UPDATES_WAITING_MAX = 1_000
+WAIT_MIN_S, WAIT_MAX_S = 0.02, 5.0
+REREAD_EVERY_MS = 3_000
+REREAD_TRIES = 10
+# A hole longer than this stays a gap, which history fills when somebody asks for it.
+CATCH_UP_BARS = 500
+
+log = logging.getLogger(__name__)
+
+Update = tuple[Bar, ...] | tuple[Trade, ...] | tuple[()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    due_ms: int
+    tries: int = 0
+
+
+class FeedSilent(Exception):
+    """Say that the stream sent nothing for too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedParts:
+    """What a feed is made of."""
+
+    topic: Topic
+    series: Series
+    plugin: MarketPlugin
+    profile: VenueProfile
+    filler: HistoryFiller
+    projector: Projector
+    clock: Clock
+
+
+class Feed:
+    """Run one session of one topic: fill the hole since the last bar, then follow the exchange.
+
+    ``run`` ends only by an error; whoever runs it decides about trying again. A session that began in the
+    middle of a bar does not vouch for that bar: it is read from the exchange after its close.
+    """
+
+    def __init__(self, parts: FeedParts) -> None:
+        self._parts = parts
+        self._timeframe = parts.topic.timeframe
+        self._folder = TradeFolder(self._timeframe)
+        self._newest: Bar | None = None
+        # Whether the newest bar changed since it was last logged.
+        self._pending = False
+        self._logged_ms = 0
+        # Closes that the exchange has yet to confirm, by open.
+        self._owed: dict[int, _Owed] = {}
+        # The open of the first bar this session saw from its beginning.
+        self._whole_from_ms: int | None = None
+
+    async def run(self) -> None:
+        """Follow the exchange. Raises: an UpstreamError, FeedSilent, or what the store and the log raise."""
+        await self._parts.projector.recall()
+        if self._parts.profile.live_mode is LiveMode.POLL:
+            await self._poll()
+            return
+        updates: asyncio.Queue[Update] = asyncio.Queue(UPDATES_WAITING_MAX)
+        async with asyncio.TaskGroup() as group:
+            # The stream first, then the state: what happens in between waits in the queue.
+            group.create_task(self._pump(updates))
+            await self._catch_up()
+            await self._prime()
+            await self._follow(updates)
+
+    async def _pump(self, updates: "asyncio.Queue[Update]") -> None:
+        async with contextlib.aclosing(self._stream()) as stream:
+            async for update in stream:
+                await updates.put(update)
+
+    def _stream(self) -> AsyncGenerator[Update, None]:
+        plugin, topic = self._parts.plugin, self._parts.topic
+        if self._parts.profile.live_mode is LiveMode.BARS:
+            return plugin.watch_bars(topic.instrument, topic.timeframe)
+        return plugin.watch_trades(topic.instrument)
+
+    async def _catch_up(self) -> None:
+        """Read by REST what closed since the newest logged bar, store it and log it."""
+        now_ms = self._now_ms()
+        newest_ms = self._parts.projector.newest_final_ms
+        oldest_ms = self._timeframe.shift(now_ms, -CATCH_UP_BARS)
+        start_ms = self._timeframe.shift(now_ms, -1) if newest_ms is None else self._timeframe.next(newest_ms)
+        span = Span(max(start_ms, oldest_ms), self._timeframe.next(now_ms))
+        if span.end_ms > span.start_ms:
+            parts = self._parts
+            await parts.filler.fill(parts.plugin, parts.profile, parts.series, [span])
+            polling = parts.profile.live_mode is LiveMode.POLL
+            await parts.projector.write_stored(span, forming=polling)
+
+    async def _prime(self) -> None:
+        """Fold the trades of the running bar that were made before the stream began."""
+        if self._parts.profile.live_mode is LiveMode.TRADES:
+            open_ms = self._timeframe.floor(self._now_ms())
+            await self._on_update(
+                await self._parts.plugin.fetch_trades(self._parts.topic.instrument, since_ms=open_ms)
+            )
+
+    async def _follow(self, updates: "asyncio.Queue[Update]") -> None:
+        heard_ms = self._now_ms()
+        while True:
+            try:
+                async with asyncio.timeout(self._wait_s(heard_ms)):
+                    update = await updates.get()
+            except TimeoutError:
+                update = ()
+            if update:
+                heard_ms = self._now_ms()
+                await self._on_update(update)
+            elif self._now_ms() - heard_ms >= SILENCE_MS:
+                raise FeedSilent
+            await self._log_forming()
+            await self._owe_quiet_close()
+            await self._pay_owed()
+
+    async def _on_update(self, update: Update) -> None:
+        bars = [item for item in update if isinstance(item, Bar)]
+        folded = self._folder.add(item for item in update if isinstance(item, Trade))
+        bars += [bar for bar in map(self._folder.bar, folded) if bar is not None]
+        for bar in sorted(bars, key=lambda each: each.open_time_ms):
+            await self._on_bar(bar)
+
+    async def _on_bar(self, bar: Bar) -> None:
+        fault = check_bar_values(bar.values)
+        if fault or self._timeframe.floor(bar.open_time_ms) != bar.open_time_ms:
+            log.warning("bad live bar refused", extra={"topic": self._parts.topic.text, "fault": fault})
+            return
+        before = self._newest
+        if before is None or bar.open_time_ms >= before.open_time_ms:
+            self._newest = bar
+            self._pending = not bar.final
+        if before is not None and bar.open_time_ms > before.open_time_ms:
+            self._whole_from_ms = self._whole_from_ms or bar.open_time_ms
+            await self._close(before)
+        if bar.final or bar is not self._newest:
+            # Closed by the exchange's own word, or late: it belongs to a bar that has a successor.
+            await self._close(bar)
+
+    async def _close(self, bar: Bar) -> None:
+        """Write a bar that has a successor; one not seen whole waits for the exchange's own answer."""
+        whole = self._whole_from_ms is not None and bar.open_time_ms >= self._whole_from_ms
+        if bar.final or whole:
+            await self._parts.projector.write_final(bar, known=True)
+        if not bar.final:
+            # The exchange's own answer has the last word, also on bars that were seen whole.
+            grace_ms = CLOSE_GRACE_MS if whole else 0
+            close_ms = self._timeframe.next(bar.open_time_ms)
+            self._owed.setdefault(bar.open_time_ms, _Owed(close_ms + grace_ms))
+
+    async def _log_forming(self) -> None:
+        now_ms = self._now_ms()
+        if self._newest is not None and self._pending and now_ms - self._logged_ms >= FORMING_EVERY_MS:
+            self._logged_ms = now_ms
+            self._pending = False
+            await self._parts.projector.write_forming(self._newest)
+
+    def _wait_s(self, heard_ms: int) -> float:
+        due = [heard_ms + SILENCE_MS, *(owed.due_ms for owed in self._owed.values())]
+        if self._newest is not None and not self._newest.final:
+            due.append(self._timeframe.next(self._newest.open_time_ms) + CLOSE_GRACE_MS)
+            if self._pending:
+                due.append(self._logged_ms + FORMING_EVERY_MS)
+        return min(max(WAIT_MIN_S, (min(due) - self._now_ms()) / 1_000), WAIT_MAX_S)
+
+    async def _owe_quiet_close(self) -> None:
+        newest = self._newest
+        if newest is None or newest.final or newest.open_time_ms in self._owed:
+            return
+        due_ms = self._timeframe.next(newest.open_time_ms) + CLOSE_GRACE_MS
+        if self._now_ms() >= due_ms and not self._parts.projector.has_final(newest.open_time_ms):
+            # Nobody traded after the close, so no successor proves it: ask the exchange.
+            self._owed[newest.open_time_ms] = _Owed(due_ms)
+
+    async def _pay_owed(self) -> None:
+        now_ms = self._now_ms()
+        for open_ms, owed in list(self._owed.items()):
+            if owed.due_ms > now_ms:
+                continue
+            if await self._reread(open_ms):
+                del self._owed[open_ms]
+            elif owed.tries >= REREAD_TRIES:
+                log.warning(
+                    "close not confirmed", extra={"topic": self._parts.topic.text, "open_ms": open_ms}
+                )
+                del self._owed[open_ms]
+            else:
+                self._owed[open_ms] = _Owed(now_ms + REREAD_EVERY_MS, owed.tries + 1)
+
+    async def _reread(self, open_ms: int) -> bool:
+        """Ask the exchange for one bar; return whether its answer was final."""
+        parts = self._parts
+        span = Span(open_ms, self._timeframe.next(open_ms))
+        try:
+            await parts.filler.fill(parts.plugin, parts.profile, parts.series, [span])
+        except UpstreamError:
+            return False
+        await parts.projector.write_stored(span)
+        return parts.projector.has_final(open_ms)
+
+    async def _poll(self) -> None:
+        interval_s = min(POLL_MAX_S, max(POLL_MIN_S, self._timeframe.approximate_ms / 20_000))
+        while True:
+            await self._catch_up()
+            await self._parts.clock.sleep_s(interval_s)
+
+    def _now_ms(self) -> int:
+        return self._parts.plugin.exchange_time_ms(self._parts.topic.instrument.exchange)

@@ -1,0 +1,172 @@
+"""Keep feeds running where somebody listens: one holder a topic, retried with backoff, ended at last."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import asyncpg
+from redis.exceptions import RedisError
+
+from services.live.feed import Feed, FeedSilent
+from services.live.lease import RENEW_S, RETRY_S, Leases
+from services.live.log import FeedStatus, LeaseLost
+from services.live.projector import Projector
+from utils.clock import Clock
+from utils.domain import Topic
+from utils.errors import AppError
+
+# A feed outlives its last listener by this long: people switch charts back and forth.
+LINGER_S = 10.0
+BACKOFF_MIN_S, BACKOFF_MAX_S = 0.5, 30.0
+
+log = logging.getLogger(__name__)
+
+# A session that lasted this long was a good one: the next failure starts with a short wait again.
+GOOD_SESSION_S = 60.0
+
+FAILURES = (
+    AppError,
+    FeedSilent,
+    RedisError,
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedSession:
+    """One try at feeding a topic: the feed, and the projector that can also log its status."""
+
+    feed: Feed
+    projector: Projector
+
+
+@dataclass(slots=True)
+class _Kept:
+    task: asyncio.Task[None]
+    listeners: int = 0
+    ending: asyncio.TimerHandle | None = None
+
+
+class FeedKeeper:
+    """Count the listeners of each topic on this worker and feed the topics this worker holds."""
+
+    def __init__(
+        self,
+        *,
+        leases: Leases,
+        clock: Clock,
+        open_session: Callable[[Topic], Awaitable[FeedSession]],
+        linger_s: float = LINGER_S,
+    ) -> None:
+        self._leases = leases
+        self._clock = clock
+        self._open_session = open_session
+        self._linger_s = linger_s
+        self._kept: dict[Topic, _Kept] = {}
+
+    def want(self, topic: Topic) -> None:
+        """Count one more listener; the first starts the feed."""
+        kept = self._kept.get(topic)
+        if kept is None:
+            task = asyncio.create_task(self._keep(topic), name=f"feed {topic.text}")
+            kept = self._kept[topic] = _Kept(task)
+        if kept.ending is not None:
+            kept.ending.cancel()
+            kept.ending = None
+        kept.listeners += 1
+
+    def unwant(self, topic: Topic) -> None:
+        """Count one listener less; after the last one has been gone for a while the feed ends."""
+        kept = self._kept[topic]
+        kept.listeners -= 1
+        if kept.listeners == 0:
+            loop = asyncio.get_running_loop()
+            kept.ending = loop.call_later(self._linger_s, self._end, topic)
+
+    @property
+    def running(self) -> tuple[Topic, ...]:
+        """Return the topics that are kept on this worker."""
+        return tuple(self._kept)
+
+    async def close(self) -> None:
+        """End every feed and give the leases back."""
+        tasks = [self._end(topic) for topic in list(self._kept)]
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _end(self, topic: Topic) -> "asyncio.Task[None]":
+        kept = self._kept.pop(topic)
+        if kept.ending is not None:
+            kept.ending.cancel()
+        kept.task.cancel()
+        return kept.task
+
+    async def _keep(self, topic: Topic) -> None:
+        backoff_s = BACKOFF_MIN_S
+        loop = asyncio.get_running_loop()
+        while True:
+            began_s = loop.time()
+            try:
+                if await self._leases.take(topic):
+                    await self._hold(topic)
+                else:
+                    await asyncio.sleep(RETRY_S)
+                    continue
+            except* LeaseLost:
+                log.info("topic lost to another worker", extra={"topic": topic.text})
+            except* FAILURES as failures:
+                reason = _reason(failures)
+                log.warning("feed ended", extra={"topic": topic.text, "reason": reason})
+            except* Exception:
+                # The loop outlives a fault of its own making: one bad topic must not stay dark for ever.
+                log.exception("feed failed", extra={"topic": topic.text})
+            if loop.time() - began_s > GOOD_SESSION_S:
+                backoff_s = BACKOFF_MIN_S
+            # Full jitter, so that feeds cut off together do not come back together.
+            await asyncio.sleep(random.uniform(0, backoff_s))  # noqa: S311 - no secret
+            backoff_s = min(BACKOFF_MAX_S, backoff_s * 2)
+
+    async def _hold(self, topic: Topic) -> None:
+        session = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._renew_for_ever(topic))
+                session = await self._open_session(topic)
+                await self._say(session, "live", "Live prices.")
+                await session.feed.run()
+        except* (AppError, FeedSilent):
+            if session is not None:
+                await self._say(session, "stale", "The live feed was lost. It is being opened again.")
+            raise
+        finally:
+            # Also when this worker is shutting down: the next holder need not wait for the term to end.
+            await asyncio.shield(self._give_back(topic))
+
+    async def _say(self, session: FeedSession, state: str, text: str) -> None:
+        await session.projector.write_status(FeedStatus(state, self._clock.now_ms(), text))
+
+    async def _give_back(self, topic: Topic) -> None:
+        try:
+            await self._leases.release(topic)
+        except (RedisError, OSError):
+            log.info("lease not given back; it ends by itself", extra={"topic": topic.text})
+
+    async def _renew_for_ever(self, topic: Topic) -> None:
+        while True:
+            await asyncio.sleep(RENEW_S)
+            if not await self._leases.renew(topic):
+                raise LeaseLost
+
+
+def _reason(failures: BaseExceptionGroup[BaseException]) -> str:
+    leaves: list[str] = []
+    for failure in failures.exceptions:
+        if isinstance(failure, BaseExceptionGroup):
+            leaves.append(_reason(failure))
+        else:
+            leaves.append(f"{type(failure).__name__}: {failure}")
+    return "; ".join(leaves)[:200]

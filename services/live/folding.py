@@ -1,0 +1,105 @@
+"""Fold trades into bars; pure.
+
+A trade belongs to the bar that holds its own time, however late it arrives. Batches may come in any order,
+overlap and repeat: the same trades give the same bars.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from utils.domain import Bar, BarSource, BarState, Timeframe, Trade
+
+# Late trades reach back minutes, not hours; older bars are the exchange's to correct.
+BARS_KEPT = 16
+IDS_KEPT = 50_000
+
+
+def _order(trade: Trade) -> tuple[int, int, str]:
+    # Exchanges number trades upwards; where ids are no numbers their text has to do.
+    return (trade.time_ms, int(trade.id) if trade.id.isascii() and trade.id.isdigit() else 0, trade.id)
+
+
+@dataclass(slots=True)
+class _Fold:
+    first: Trade
+    last: Trade
+    high: float
+    low: float
+    # Decimal, so that sums of printed amounts end where the exchange's own sum ends.
+    volume: Decimal = field(default_factory=Decimal)
+
+    def add(self, trade: Trade) -> None:
+        if _order(trade) < _order(self.first):
+            self.first = trade
+        if _order(trade) > _order(self.last):
+            self.last = trade
+        self.high = max(self.high, trade.price)
+        self.low = min(self.low, trade.price)
+        self.volume += Decimal(repr(trade.amount))
+
+
+class TradeFolder:
+    """Keep the newest bars of one instrument and timeframe, built from its trades."""
+
+    def __init__(self, timeframe: Timeframe) -> None:
+        self._timeframe = timeframe
+        self._folds: OrderedDict[int, _Fold] = OrderedDict()
+        self._seen: OrderedDict[str, None] = OrderedDict()
+
+    def add(self, trades: Iterable[Trade]) -> tuple[int, ...]:
+        """Fold trades in and return the opens of the bars that changed, oldest first.
+
+        A trade whose id was seen counts once; a trade older than every kept bar is left out.
+        """
+        changed = set()
+        for trade in trades:
+            if self._repeated(trade):
+                continue
+            open_ms = self._timeframe.floor(trade.time_ms)
+            fold = self._folds.get(open_ms)
+            if fold is None:
+                if len(self._folds) >= BARS_KEPT and open_ms < min(self._folds):
+                    continue
+                fold = _Fold(trade, trade, trade.price, trade.price)
+                self._folds[open_ms] = fold
+            fold.add(trade)
+            changed.add(open_ms)
+        while len(self._folds) > BARS_KEPT:
+            oldest = min(self._folds)
+            del self._folds[oldest]
+            changed.discard(oldest)
+        return tuple(sorted(changed))
+
+    def bar(self, open_ms: int, state: BarState = BarState.FORMING) -> Bar | None:
+        """Return the bar built so far, None when no trade of it is kept."""
+        fold = self._folds.get(open_ms)
+        if fold is None:
+            return None
+        return Bar(
+            open_ms,
+            fold.first.price,
+            fold.high,
+            fold.low,
+            fold.last.price,
+            float(fold.volume),
+            state,
+            0,
+            BarSource.TRADES,
+        )
+
+    @property
+    def newest_open_ms(self) -> int | None:
+        """Return the open of the newest bar, None before the first trade."""
+        return max(self._folds, default=None)
+
+    def _repeated(self, trade: Trade) -> bool:
+        if not trade.id:
+            return False
+        if trade.id in self._seen:
+            return True
+        self._seen[trade.id] = None
+        while len(self._seen) > IDS_KEPT:
+            self._seen.popitem(last=False)
+        return False

@@ -1,0 +1,137 @@
+"""The hub of one worker: one reader of the live logs, and who listens to which topic."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from services.live.log import EMPTY_OFFSET, LiveLog, LogEntry, Position, read_many
+from utils.domain import Topic
+
+WAIT_MS = 2_000
+RETRY_S = 0.5
+WAKE_KEPT_MS = 60_000
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False, slots=True)
+class Listener:
+    """Receive the entries of one topic; ``deliver`` must not wait.
+
+    ``broken`` is called when the log began a new life: what was missed cannot be known.
+    """
+
+    topic: Topic
+    deliver: Callable[[LogEntry], None]
+    broken: Callable[[Position], None]
+
+
+@dataclass(slots=True)
+class _Channel:
+    position: Position
+    listeners: set[Listener] = field(default_factory=set)
+
+
+class Hub:
+    """Read the logs of every topic that has listeners here, and hand each entry to each listener."""
+
+    def __init__(self, log_: LiveLog, redis: Redis, blocking: Redis) -> None:
+        self._log = log_
+        self._redis = redis
+        self._blocking = blocking
+        self._channels: dict[Topic, _Channel] = {}
+        self._wake_key = f"live:wake:{secrets.token_hex(8)}"
+        self._wake_offset = EMPTY_OFFSET
+        self._reader: asyncio.Task[None] | None = None
+
+    async def close(self) -> None:
+        """Stop reading."""
+        if self._reader:
+            self._reader.cancel()
+            await asyncio.gather(self._reader, return_exceptions=True)
+
+    async def join(self, listener: Listener) -> Position:
+        """Deliver every entry after the returned position to the listener, until it leaves.
+
+        The position is read after the listener was registered: nothing can fall between the two.
+        """
+        channel = self._channels.get(listener.topic)
+        if channel is None:
+            position = await self._log.position(listener.topic)
+            # Another join may have made the channel while this one waited.
+            channel = self._channels.setdefault(listener.topic, _Channel(position))
+        channel.listeners.add(listener)
+        try:
+            await self._wake()
+            return await self._log.position(listener.topic)
+        except BaseException:
+            self.leave(listener)
+            raise
+
+    def leave(self, listener: Listener) -> None:
+        """Stop delivering; the last listener of a topic ends its reading."""
+        channel = self._channels.get(listener.topic)
+        if channel is None:
+            return
+        channel.listeners.discard(listener)
+        if not channel.listeners:
+            del self._channels[listener.topic]
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """Return the topics with listeners here."""
+        return tuple(self._channels)
+
+    async def _wake(self) -> None:
+        # A reader that waits does not know of a new topic; an entry in its own stream ends its wait.
+        if self._reader is None or self._reader.done():
+            self._reader = asyncio.create_task(self._read_for_ever(), name="live log reader")
+            return
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.xadd(self._wake_key, {"w": "1"}, maxlen=1)
+            pipeline.pexpire(self._wake_key, WAKE_KEPT_MS)
+            await pipeline.execute()
+
+    async def _read_for_ever(self) -> None:
+        while self._channels:
+            try:
+                await self._read_once()
+            except (RedisError, OSError):
+                log.warning("live log not readable; trying again")
+                await asyncio.sleep(RETRY_S)
+                await self._check_epochs()
+
+    async def _read_once(self) -> None:
+        positions = {topic: channel.position.offset for topic, channel in self._channels.items()}
+        self._wake_offset, entries = await read_many(
+            self._blocking, positions, self._wake_key, self._wake_offset, WAIT_MS
+        )
+        for entry in entries:
+            channel = self._channels.get(entry.topic)
+            if channel is None:
+                continue
+            if entry.position.epoch != channel.position.epoch:
+                self._break(channel, entry.position)
+            channel.position = entry.position
+            for listener in tuple(channel.listeners):
+                listener.deliver(entry)
+
+    async def _check_epochs(self) -> None:
+        # A Redis that came back empty counts its entries anew: the old offsets mean nothing there.
+        for topic, channel in list(self._channels.items()):
+            try:
+                position = await self._log.position(topic)
+            except (RedisError, OSError):
+                return
+            if position.epoch != channel.position.epoch:
+                channel.position = Position(position.epoch, EMPTY_OFFSET)
+                self._break(channel, position)
+
+    def _break(self, channel: _Channel, position: Position) -> None:
+        for listener in tuple(channel.listeners):
+            listener.broken(position)

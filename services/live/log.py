@@ -1,0 +1,197 @@
+"""The live log: one Redis Stream a topic. Its entry ids are the offsets, its making gives the epoch.
+
+Every worker reads the log from a position it holds itself, so a broken connection loses nothing: the reader
+goes on from where it was. Only the holder of a topic's lease can append (the script checks its token).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from redis.asyncio import Redis
+
+from utils.domain import Bar, BarSource, BarState, Topic
+
+# The horizon of resume: this many entries, or this long after the last one, whichever ends first.
+ENTRIES_KEPT = 4_096
+KEPT_MS = 24 * 60 * 60 * 1_000
+EMPTY_OFFSET = "0-0"
+
+_APPEND = """
+if redis.call('GET', KEYS[3]) ~= ARGV[1] then return {'', ''} end
+local epoch = redis.call('GET', KEYS[2])
+if not epoch then
+    local now = redis.call('TIME')
+    epoch = now[1] .. string.format('%06d', now[2])
+    redis.call('DEL', KEYS[1])
+end
+redis.call('SET', KEYS[2], epoch, 'PX', ARGV[4])
+local id = redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[3], '*', 'e', epoch, 'd', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+return {epoch, id}
+"""
+
+_POSITION = """
+local epoch = redis.call('GET', KEYS[2])
+if not epoch then
+    local now = redis.call('TIME')
+    epoch = now[1] .. string.format('%06d', now[2])
+    redis.call('DEL', KEYS[1])
+    redis.call('SET', KEYS[2], epoch, 'PX', ARGV[1])
+end
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+return {epoch, last[1] and last[1][1] or '0-0'}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Name one place in one life of a log."""
+
+    epoch: str
+    offset: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedStatus:
+    """Say how a feed is: ``live``, ``delayed``, ``stale`` or ``offline``, since when, in words."""
+
+    state: str
+    since_ms: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One entry of a topic's log: a bar, or a status of its feed."""
+
+    topic: Topic
+    position: Position
+    event: Bar | FeedStatus
+
+    @property
+    def is_forming(self) -> bool:
+        """Tell whether a newer entry may take this one's place."""
+        return isinstance(self.event, Bar) and not self.event.final
+
+
+class LeaseLost(Exception):
+    """Say that another worker holds the topic now."""
+
+
+def order_of(offset: str) -> tuple[int, int]:
+    """Return an offset as numbers that compare as the log is ordered."""
+    milliseconds, _, sequence = offset.partition("-")
+    return int(milliseconds), int(sequence or 0)
+
+
+def is_offset(text: str) -> bool:
+    """Tell whether a text has the form of an offset."""
+    parts = text.split("-")
+    return len(parts) == 2 and all(part.isascii() and part.isdigit() and len(part) <= 20 for part in parts)
+
+
+def stream_key(topic: Topic) -> str:
+    """Return the key of the topic's stream; the braces keep a topic's keys together in a cluster."""
+    return f"live:{{{topic.text}}}:log"
+
+
+def epoch_key(topic: Topic) -> str:
+    """Return the key of the topic's epoch."""
+    return f"live:{{{topic.text}}}:epoch"
+
+
+def lease_key(topic: Topic) -> str:
+    """Return the key of the topic's lease."""
+    return f"live:{{{topic.text}}}:lease"
+
+
+def encode_event(event: Bar | FeedStatus) -> bytes:
+    """Return the stored form of an event: ``{"b": [ms, o, h, l, c, v, "closed", 0, "trades"]}``."""
+    if isinstance(event, Bar):
+        row = [event.open_time_ms, *event.values, event.state.value, event.revision, event.source.value]
+        return orjson.dumps({"b": row})
+    return orjson.dumps({"s": [event.state, event.since_ms, event.text]})
+
+
+def decode_entry(topic: Topic, raw_id: bytes, fields: Mapping[bytes, bytes]) -> LogEntry:
+    """Return an entry as read from the stream."""
+    stored = orjson.loads(fields[b"d"])
+    event: Bar | FeedStatus
+    if "b" in stored:
+        open_ms, opened, high, low, close, volume, state, revision, source = stored["b"]
+        event = Bar(open_ms, opened, high, low, close, volume, BarState(state), revision, BarSource(source))
+    else:
+        event = FeedStatus(*stored["s"])
+    return LogEntry(topic, Position(fields[b"e"].decode(), raw_id.decode()), event)
+
+
+class LiveLog:
+    """Append to and read from the logs; every call fails within the client's own deadline."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._append = redis.register_script(_APPEND)
+        self._position = redis.register_script(_POSITION)
+
+    async def append(self, topic: Topic, event: Bar | FeedStatus, *, token: str) -> Position:
+        """Write an event behind all others. Raises: LeaseLost when the token no longer holds the topic."""
+        epoch, offset = await self._append(
+            keys=[stream_key(topic), epoch_key(topic), lease_key(topic)],
+            args=[token, encode_event(event), ENTRIES_KEPT, KEPT_MS],
+        )
+        if not epoch:
+            raise LeaseLost
+        return Position(epoch.decode(), offset.decode())
+
+    async def position(self, topic: Topic) -> Position:
+        """Return the place of the newest entry; a topic without a log gets an empty one."""
+        epoch, offset = await self._position(keys=[stream_key(topic), epoch_key(topic)], args=[KEPT_MS])
+        return Position(epoch.decode(), offset.decode())
+
+    async def read_newest(self, topic: Topic, count: int) -> tuple[LogEntry, ...]:
+        """Return the newest entries, oldest first."""
+        raw: Any = await self._redis.xrevrange(stream_key(topic), count=count)
+        return tuple(decode_entry(topic, raw_id, fields) for raw_id, fields in reversed(raw))
+
+    async def read_between(
+        self, topic: Topic, since: Position, until: Position
+    ) -> tuple[LogEntry, ...] | None:
+        """Return every entry after ``since`` up to ``until``; None when any of them may be missing.
+
+        The log vouches for completeness only while it still holds the entry the reader saw last.
+        """
+        if since.epoch != until.epoch:
+            return None
+        if since.offset == until.offset:
+            return ()
+        key = stream_key(topic)
+        if since.offset == EMPTY_OFFSET:
+            about: Any = await self._redis.xinfo_stream(key)
+            if about["entries-added"] != about["length"]:
+                return None
+        elif not await self._redis.xrange(key, since.offset, since.offset, count=1):
+            return None
+        raw: Any = await self._redis.xrange(key, f"({since.offset}", until.offset)
+        return tuple(decode_entry(topic, raw_id, fields) for raw_id, fields in raw)
+
+
+async def read_many(
+    blocking: Redis, positions: Mapping[Topic, str], wake_key: str, wake_offset: str, wait_ms: int
+) -> tuple[str, Sequence[LogEntry]]:
+    """Wait for news of any topic, or for the wake stream; return its offset and the new entries in order."""
+    by_key = {stream_key(topic).encode(): topic for topic in positions}
+    streams: Any = {stream_key(topic): offset for topic, offset in positions.items()}
+    streams[wake_key] = wake_offset
+    answer: Any = await blocking.xread(streams, count=512, block=wait_ms)
+    entries: list[LogEntry] = []
+    # RESP2 answers a list of pairs, RESP3 a mapping of key to a list of batches.
+    pairs = answer.items() if isinstance(answer, dict) else answer or []
+    for key, batches in pairs:
+        rows = batches[0] if isinstance(answer, dict) else batches
+        if key == wake_key.encode():
+            wake_offset = rows[-1][0].decode()
+        else:
+            entries += [decode_entry(by_key[key], raw_id, fields) for raw_id, fields in rows]
+    return wake_offset, entries

@@ -1,0 +1,62 @@
+"""What waits to be sent to one connection: bounded, forming bars conflated, closes never dropped."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Generic, TypeVar
+
+Message = TypeVar("Message")
+
+MESSAGES_MAX = 256
+
+
+class MailboxOverflow(Exception):
+    """Say that the reader cannot keep up with messages that may not be dropped."""
+
+
+@dataclass(slots=True)
+class Mailbox(Generic[Message]):
+    """Hold messages in the order in which they became due.
+
+    A message with a key ends an older one with the same key: the reader gets only the newest, at the newest
+    one's turn, so what is sent stays in the order of the log. Messages without a key are all kept, at most
+    ``limit`` of them.
+    """
+
+    limit: int = MESSAGES_MAX
+    overflowed: bool = False
+    _slots: "OrderedDict[object, Message]" = field(default_factory=OrderedDict)
+    _serial: "count[int]" = field(default_factory=count)
+    _kept: int = 0
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def put(self, message: Message, *, replaces: object | None = None) -> None:
+        """Add a message; with ``replaces`` it may be conflated. Never waits.
+
+        When too many messages wait, the mailbox is marked as overflowed and ``take`` raises.
+        """
+        if replaces is not None:
+            self._slots.pop(("keyed", replaces), None)
+            self._slots[("keyed", replaces)] = message
+        elif self._kept >= self.limit:
+            self.overflowed = True
+        else:
+            self._slots[("kept", next(self._serial))] = message
+            self._kept += 1
+        self._news.set()
+
+    def drop(self, key: object) -> None:
+        """Forget the conflated message with this key: something final has overtaken it."""
+        self._slots.pop(("keyed", key), None)
+
+    async def take(self) -> list[Message]:
+        """Wait for messages and return all that are due, oldest first. Raises: MailboxOverflow."""
+        await self._news.wait()
+        self._news.clear()
+        if self.overflowed:
+            raise MailboxOverflow
+        messages = list(self._slots.values())
+        self._slots.clear()
+        self._kept = 0
+        return messages

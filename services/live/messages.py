@@ -1,0 +1,80 @@
+"""What a connection is told, whatever dialect it speaks; pure values."""
+
+from dataclasses import dataclass
+
+from services.live.log import LogEntry, Position
+from utils.domain import Bar, Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """Confirm a topic and name the position the client now holds.
+
+    ``recovered`` is True when what follows is exactly what was missed; else a snapshot follows.
+    """
+
+    topic: Topic
+    position: Position
+    recovered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribed:
+    """Confirm that a topic has ended."""
+
+    topic: Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Give the newest bars of a topic, oldest first, as of a position."""
+
+    topic: Topic
+    position: Position
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Pass on one entry of the log, a bar or a status."""
+
+    entry: LogEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Resync:
+    """Say that what was missed cannot be known; a snapshot follows."""
+
+    topic: Topic
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Say that a command could not be done; the connection stays."""
+
+    code: str
+    detail: str
+    command_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """Answer a ping."""
+
+    command_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Show that the line is alive while there is nothing to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """Say that the server stops, and after how long it is worth coming back."""
+
+    retry_ms: int
+
+
+Message = Subscribed | Unsubscribed | Snapshot | Update | Resync | Failure | Pong | Heartbeat | Shutdown

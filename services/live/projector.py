@@ -1,0 +1,87 @@
+"""Make the log of a topic say what the store says: every final bar once, every correction once."""
+
+from collections import OrderedDict
+
+import asyncpg
+
+from services.live.log import FeedStatus, LiveLog, Position
+from services.stores.bars import select_bars, upsert_bars
+from services.stores.series import Series, update_known
+from utils.domain import Bar, Span, Topic
+
+# Corrections reach back this many bars; older ones are history's alone.
+BARS_REMEMBERED = 500
+
+
+class Projector:
+    """Write one topic's bars: final ones into the store first, then, as stored, into the log.
+
+    The store is the truth. What it refuses (a forming bar over a closed one, a worse source) never reaches
+    the log, and what it changes is logged with the revision it got there.
+    """
+
+    def __init__(self, *, pool: asyncpg.Pool, log: LiveLog, topic: Topic, series: Series, token: str) -> None:
+        self._pool = pool
+        self._log = log
+        self._topic = topic
+        self._series = series
+        self._token = token
+        self._logged: OrderedDict[int, Bar] = OrderedDict()
+
+    async def recall(self) -> None:
+        """Learn from the log what an earlier holder of the topic has already written."""
+        for entry in await self._log.read_newest(self._topic, BARS_REMEMBERED * 2):
+            if isinstance(entry.event, Bar):
+                self._remember(entry.event)
+
+    @property
+    def newest_final_ms(self) -> int | None:
+        """Return the open of the newest final bar in the log, None when it holds none."""
+        finals = [open_ms for open_ms, bar in self._logged.items() if bar.final]
+        return max(finals, default=None)
+
+    async def write_forming(self, bar: Bar) -> None:
+        """Log a bar that still moves, unless it has closed already."""
+        known = self._logged.get(bar.open_time_ms)
+        if known is None or (not known.final and known.values != bar.values):
+            await self._write(bar)
+
+    async def write_final(self, bar: Bar, *, known: bool) -> None:
+        """Store and log a bar that has closed; ``known`` when the feed saw its whole interval."""
+        span = Span(bar.open_time_ms, self._series.timeframe.next(bar.open_time_ms))
+        async with self._pool.acquire(timeout=2) as connection, connection.transaction():
+            await upsert_bars(connection, self._series, [bar.closed()])
+            if known:
+                await update_known(connection, self._series.series_id, [span])
+        await self.write_stored(span)
+
+    def has_final(self, open_ms: int) -> bool:
+        """Tell whether the log says that the bar has closed."""
+        logged = self._logged.get(open_ms)
+        return logged is not None and logged.final
+
+    async def write_stored(self, span: Span, *, forming: bool = False) -> None:
+        """Log what the store holds for the span and the log does not say yet; on request the forming bar."""
+        bars = await select_bars(
+            self._pool, self._series, start_ms=span.start_ms, end_ms=span.end_ms, limit=BARS_REMEMBERED
+        )
+        for bar in bars:
+            logged = self._logged.get(bar.open_time_ms)
+            if bar.final and (logged is None or logged != bar):
+                await self._write(bar)
+            elif forming and not bar.final:
+                await self.write_forming(bar)
+
+    async def write_status(self, status: FeedStatus) -> None:
+        """Log how the feed is."""
+        await self._log.append(self._topic, status, token=self._token)
+
+    async def _write(self, bar: Bar) -> Position:
+        position = await self._log.append(self._topic, bar, token=self._token)
+        self._remember(bar)
+        return position
+
+    def _remember(self, bar: Bar) -> None:
+        self._logged[bar.open_time_ms] = bar
+        while len(self._logged) > BARS_REMEMBERED:
+            del self._logged[min(self._logged)]

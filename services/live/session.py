@@ -1,0 +1,160 @@
+"""One connection's subscriptions: position first, then what was missed or a snapshot, then live, no seam."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+
+from services.live.feed_keeper import FeedKeeper
+from services.live.hub import Hub, Listener
+from services.live.log import EMPTY_OFFSET, LiveLog, LogEntry, Position, order_of
+from services.live.mailbox import Mailbox
+from services.live.messages import Message, Resync, Snapshot, Subscribed, Unsubscribed, Update
+from utils.domain import Bar, Topic
+from utils.errors import Conflict, NotFound, shorten
+
+SNAPSHOT_BARS = 2
+OVERLAY_ENTRIES = 64
+
+RecentBars = Callable[[Topic, int], Awaitable[tuple[Bar, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveParts:
+    """What every session of a worker shares."""
+
+    hub: Hub
+    log: LiveLog
+    keeper: FeedKeeper
+    recent_bars: RecentBars
+    topics_max: int
+
+
+@dataclass(eq=False, slots=True)
+class _Subscription:
+    listener: Listener
+    after: Position | None = None
+    waiting: list[LogEntry] = field(default_factory=list)
+
+
+class LiveSession:
+    """Hold what one connection listens to, and the mailbox its writer empties."""
+
+    def __init__(self, parts: LiveParts) -> None:
+        self.connection_id = secrets.token_hex(8)
+        self.mailbox: Mailbox[Message] = Mailbox()
+        self._parts = parts
+        self._subscriptions: dict[Topic, _Subscription] = {}
+
+    @property
+    def topics_max(self) -> int:
+        """Return how many topics the connection may hold."""
+        return self._parts.topics_max
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """Return what the connection listens to, in the order of subscribing."""
+        return tuple(self._subscriptions)
+
+    async def subscribe(self, topic: Topic, since: Position | None = None) -> None:
+        """Put the topic's position, what was missed or a snapshot, and then everything new into the mailbox.
+
+        Raises: Conflict when the topic is subscribed or the connection holds too many.
+        """
+        if topic in self._subscriptions:
+            raise Conflict(
+                f"{topic.text} is subscribed already. Unsubscribe first.", code="subscribed_already"
+            )
+        if len(self._subscriptions) >= self._parts.topics_max:
+            raise Conflict(
+                f"A connection may hold {self._parts.topics_max} topics. Unsubscribe one first.",
+                code="too_many_topics",
+            )
+        listener = Listener(
+            topic,
+            deliver=lambda entry: self._deliver(topic, entry),
+            broken=lambda position: self._on_broken(topic, position),
+        )
+        subscription = self._subscriptions[topic] = _Subscription(listener)
+        self._parts.keeper.want(topic)
+        try:
+            position = await self._parts.hub.join(listener)
+            missed = await self._parts.log.read_between(topic, since, position) if since else None
+            if since is not None and missed is not None:
+                self.mailbox.put(Subscribed(topic, since, recovered=True))
+                self._post_all(missed)
+            else:
+                bars = await self._newest_bars(topic, position)
+                self.mailbox.put(Subscribed(topic, position, recovered=False))
+                self.mailbox.put(Snapshot(topic, position, bars))
+        except BaseException:
+            self._end(topic)
+            raise
+        subscription.after = position
+        waiting, subscription.waiting = subscription.waiting, []
+        for entry in waiting:
+            self._deliver(topic, entry)
+
+    def unsubscribe(self, name: str) -> None:
+        """End the topic of this name and say so. Raises: NotFound when it was not subscribed."""
+        topic = next((each for each in self._subscriptions if each.text == name), None)
+        if topic is None:
+            raise NotFound(
+                f"{shorten(name, 80)} is not subscribed. Name a topic as subscribed named it.",
+                code="not_subscribed",
+            )
+        self._end(topic)
+        self.mailbox.put(Unsubscribed(topic))
+
+    async def resynced(self, resync: Resync) -> Snapshot:
+        """Return the snapshot that follows a resync."""
+        return Snapshot(resync.topic, resync.position, await self._newest_bars(resync.topic, resync.position))
+
+    def close(self) -> None:
+        """End every topic."""
+        for topic in tuple(self._subscriptions):
+            self._end(topic)
+
+    def _end(self, topic: Topic) -> None:
+        subscription = self._subscriptions.pop(topic)
+        self._parts.hub.leave(subscription.listener)
+        self._parts.keeper.unwant(topic)
+
+    def _deliver(self, topic: Topic, entry: LogEntry) -> None:
+        subscription = self._subscriptions.get(topic)
+        if subscription is None:
+            return
+        after = subscription.after
+        if after is None:
+            subscription.waiting.append(entry)
+        elif after.epoch == entry.position.epoch and order_of(entry.position.offset) > order_of(after.offset):
+            subscription.after = entry.position
+            self._post_all([entry])
+
+    def _on_broken(self, topic: Topic, position: Position) -> None:
+        subscription = self._subscriptions.get(topic)
+        if subscription is not None and subscription.after is not None:
+            subscription.after = Position(position.epoch, EMPTY_OFFSET)
+            self.mailbox.put(Resync(topic, position))
+
+    def _post_all(self, entries: Iterable[LogEntry]) -> None:
+        for entry in entries:
+            event = entry.event
+            if not isinstance(event, Bar):
+                self.mailbox.put(Update(entry), replaces=(entry.topic, "status"))
+            elif event.final:
+                # What was still forming in the mailbox has been overtaken by its own close.
+                self.mailbox.drop((entry.topic, event.open_time_ms))
+                self.mailbox.put(Update(entry))
+            else:
+                self.mailbox.put(Update(entry), replaces=(entry.topic, event.open_time_ms))
+
+    async def _newest_bars(self, topic: Topic, position: Position) -> tuple[Bar, ...]:
+        bars = {bar.open_time_ms: bar for bar in await self._parts.recent_bars(topic, SNAPSHOT_BARS)}
+        for entry in await self._parts.log.read_newest(topic, OVERLAY_ENTRIES):
+            event = entry.event
+            if not isinstance(event, Bar) or order_of(entry.position.offset) > order_of(position.offset):
+                continue
+            known = bars.get(event.open_time_ms)
+            if known is None or not known.final or (event.final and event.revision >= known.revision):
+                bars[event.open_time_ms] = event
+        return tuple(bars[open_ms] for open_ms in sorted(bars)[-SNAPSHOT_BARS:])

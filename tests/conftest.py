@@ -1,0 +1,126 @@
+"""Real PostgreSQL, a real Valkey, and the app on the simulated market; one set of servers a test process."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import asyncpg
+import pytest
+from quart import Quart
+from quart.testing.app import TestApp
+from quart.typing import TestClientProtocol
+from redis.asyncio import Redis
+
+from app import create_app
+from app_extensions.db_pool import close_pool, open_pool
+from app_extensions.embedded import EmbeddedAddresses, embedded_servers
+from app_extensions.migrations import migrate_blocking
+from app_extensions.redis_manager import open_redis
+from config import Config, load_config
+
+SECRET_KEY = "a-key-that-only-the-tests-know-0123456789"
+TEMPLATE = "migrated"
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAddresses]:
+    with embedded_servers(
+        tmp_path_factory.mktemp("servers"), postgres=True, valkey=True, durable=False
+    ) as addresses:
+        yield addresses
+
+
+@pytest.fixture(scope="session")
+def empty_dsn(servers: EmbeddedAddresses) -> str:
+    """The address of a database that nobody migrates."""
+    assert servers.db_connection_string
+    return servers.db_connection_string
+
+
+def _named(dsn: str, database: str) -> str:
+    return dsn.replace("/postgres?", f"/{database}?")
+
+
+async def _execute(dsn: str, statement: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def template(empty_dsn: str) -> str:
+    asyncio.run(_execute(empty_dsn, f"CREATE DATABASE {TEMPLATE}"))
+    migrate_blocking(_named(empty_dsn, TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture
+async def dsn(empty_dsn: str, template: str) -> str:
+    """A freshly migrated database of the test's own."""
+    await _execute(empty_dsn, "DROP DATABASE IF EXISTS under_test WITH (FORCE)")
+    await _execute(empty_dsn, f"CREATE DATABASE under_test TEMPLATE {template} STRATEGY FILE_COPY")
+    return _named(empty_dsn, "under_test")
+
+
+@pytest.fixture
+async def pool(dsn: str) -> AsyncIterator[asyncpg.Pool]:
+    opened = await open_pool(dsn)
+    yield opened
+    await close_pool(opened)
+
+
+@pytest.fixture
+async def redis_url(servers: EmbeddedAddresses) -> str:
+    """An empty Valkey."""
+    assert servers.redis_url
+    client = Redis.from_url(servers.redis_url)
+    await client.flushall()
+    await client.aclose()
+    return servers.redis_url
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    client = open_redis(redis_url)
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def config(dsn: str, redis_url: str, tmp_path: Path) -> Config:
+    defaults = load_config({"ENV": "test", "SECRET_KEY": SECRET_KEY, "VAR_DIR": str(tmp_path)}, dotenv=None)
+    return replace(defaults, db_connection_string=dsn, redis_url=redis_url, rate_limit_per_minute=100_000)
+
+
+@pytest.fixture
+async def app(config: Config) -> AsyncIterator[Quart]:
+    """The app, serving; its services are open."""
+    created = create_app(config)
+    created.config["PROPAGATE_EXCEPTIONS"] = False
+    async with TestApp(created):
+        yield created
+
+
+@pytest.fixture
+def client(app: Quart) -> TestClientProtocol:
+    return app.test_client()
+
+
+@pytest.fixture(autouse=True)
+async def no_lost_tasks() -> AsyncIterator[None]:
+    """Fail the test whose code left an error on the event loop or a task behind."""
+    loop = asyncio.get_running_loop()
+    faults: list[str] = []
+    loop.set_exception_handler(lambda _, context: faults.append(str(context)))
+    before = asyncio.all_tasks()
+    yield
+    gc.collect()
+    await asyncio.sleep(0)
+    left = [task for task in asyncio.all_tasks() - before if not task.done()]
+    left = [task for task in left if task is not asyncio.current_task()]
+    assert not faults, faults
+    assert not left, left
