@@ -26,6 +26,10 @@ FRONT_PAGE = {
             "title": "Symbols of the simulated exchange",
             "href": "/market/get_symbols?market=simulated&exchange=simex",
         },
+        {
+            "title": "Hourly bars of the simulated Bitcoin",
+            "href": "/market/fetch_ohlcv?market=simulated&exchange=simex&symbol=BTC/USD&timeframe=1h",
+        },
         {"title": "Exchanges for cryptocurrencies", "href": "/market/get_exchanges?market=crypto"},
         {
             "title": "Hourly bars of Bitcoin in US dollars on Bitstamp",

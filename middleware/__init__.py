@@ -41,7 +41,7 @@ def init_middleware(app: Quart, settings: MiddlewareSettings) -> None:
     # A doubled slash would be answered with a redirect page in HTML.
     app.url_map.merge_slashes = False
     app.json = StrictJSONProvider(app)
-    init_fence(app)
+    init_fence(app, production=settings.production)
     init_request_log(app)
     init_security_headers(app, production=settings.production)
     init_origins(app, settings.trusted_origins)

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from quart import Quart, Response, current_app, has_websocket_context, request, websocket
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
+from werkzeug.routing.exceptions import WebsocketMismatch
 
-from middleware.failures import INTERNAL, problem_of
+from middleware.failures import INTERNAL, UNSTORABLE, problem_of
 from middleware.fence import ACCEPTED
 from middleware.request_log import request_id
 from utils.errors import AppError, near_misses, shorten
@@ -64,6 +65,8 @@ def _problem_here(error: Exception) -> Problem:
         return problem
     if problem.status == 404:
         return replace(problem, detail=_not_found_sentence())
+    if isinstance(error, WebsocketMismatch):
+        return replace(problem, code="websocket_mismatch", detail=_mismatch_sentence())
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         methods = " or ".join(sorted(error.valid_methods))
         sentence = f"{shorten(request.method)} is not possible at this address. Use {methods}."
@@ -73,15 +76,22 @@ def _problem_here(error: Exception) -> Problem:
 
 def _not_found_sentence() -> str:
     path = (websocket if has_websocket_context() else request).path
-    known = {rule.rule for rule in current_app.url_map.iter_rules() if "<" not in rule.rule}
+    known = {rule.rule for rule in current_app.url_map.iter_rules() if "<" not in rule.rule} - {path}
     near = near_misses(path, known)
     if near:
         return f"There is nothing at {shorten(path)}. Did you mean {near[0]}?"
     return f"There is nothing at {shorten(path)}. The address / lists what there is."
 
 
+def _mismatch_sentence() -> str:
+    if has_websocket_context():
+        return "This address is no WebSocket. Ask it by HTTP."
+    return "This address is a WebSocket. Connect to it with a WebSocket client."
+
+
 def _log(problem: Problem, error: Exception) -> None:
-    if problem.status < 500:
+    # What only the database refused should have been refused by a model before: worth a line too.
+    if problem.status < 500 and problem is not UNSTORABLE:
         return
     fields = {"code": problem.code, "error_type": type(error).__name__}
     if problem is INTERNAL:

@@ -109,9 +109,6 @@ def problem_of(error: Exception) -> Problem:
         return _problem_of_refusal(error)
     if isinstance(error, OSError):
         return _problem_of_os_error(error)
-    # asyncpg refuses a value that does not fit its parameter by an InterfaceError that is a ValueError too.
-    if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):
-        return UNSTORABLE
     return next((problem for kinds, problem in FOREIGN if isinstance(error, kinds)), INTERNAL)
 
 

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from middleware.failures import problem_of
 from middleware.request_log import HEADER
+from middleware.security_headers import baseline_headers
 from utils.json_codec import encode_json
 from utils.problems import CONTENT_TYPE
 
@@ -25,9 +26,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-def init_fence(app: Quart) -> None:
+def init_fence(app: Quart, *, production: bool) -> None:
     """Put the fence around the app, inside whatever is wrapped around it later."""
     inner = app.asgi_app
+    headers = baseline_headers(production=production) | {"Cache-Control": "no-store"}
 
     async def fenced(scope: Message, receive: Receive, send: Send) -> None:
         begun = False
@@ -44,23 +46,18 @@ def init_fence(app: Quart) -> None:
         except HTTPException as error:
             if begun:
                 raise
-            await _refuse(scope, send, error)
+            await _refuse(scope, send, error, headers)
 
     app.asgi_app = fenced  # type: ignore[method-assign,assignment]  # the documented way to wrap a Quart app
 
 
-async def _refuse(scope: Message, send: Send, error: HTTPException) -> None:
+async def _refuse(scope: Message, send: Send, error: HTTPException, headers: dict[str, str]) -> None:
     problem = problem_of(error)
     request_id = secrets.token_hex(8)
     log.info("request refused", extra={"request_id": request_id, "status": problem.status})
     body = encode_json(problem.body(instance="", request_id=request_id))
     prefix = "websocket.http.response" if scope["type"] == "websocket" else "http.response"
-    headers = [
-        (b"content-type", CONTENT_TYPE.encode()),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-        (HEADER.lower().encode(), request_id.encode()),
-    ]
-    await send({"type": f"{prefix}.start", "status": problem.status, "headers": headers})
+    own = {"Content-Type": CONTENT_TYPE, "Content-Length": str(len(body)), HEADER: request_id}
+    pairs = [(name.lower().encode(), text.encode()) for name, text in (headers | own).items()]
+    await send({"type": f"{prefix}.start", "status": problem.status, "headers": pairs})
     await send({"type": f"{prefix}.body", "body": body, "more_body": False})

@@ -10,18 +10,26 @@ HSTS = "max-age=31536000; includeSubDomains"
 PRIVATE_BLUEPRINTS = ("auth",)
 
 
+def baseline_headers(*, production: bool) -> dict[str, str]:
+    """Return the headers that every answer has."""
+    headers = {
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+        "Referrer-Policy": "no-referrer",
+    }
+    return headers | ({"Strict-Transport-Security": HSTS} if production else {})
+
+
 def init_security_headers(app: Quart, *, production: bool) -> None:
     """Add the headers to every answer; what a view has set stays."""
+    baseline = baseline_headers(production=production)
 
     async def add_headers(response: ResponseTypes) -> ResponseTypes:
         headers = response.headers
-        headers.setdefault("X-Content-Type-Options", "nosniff")
-        headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-        headers.setdefault("Referrer-Policy", "no-referrer")
+        for name, text in baseline.items():
+            headers.setdefault(name, text)
         if response.status_code >= 400 or _is_private():
             headers.setdefault("Cache-Control", "no-store")
-        if production:
-            headers.setdefault("Strict-Transport-Security", HSTS)
         headers.pop("Server", None)
         return response
 
