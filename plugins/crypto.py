@@ -6,7 +6,7 @@ over a second.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 from plugins.base import BarPage, MarketPlugin, PluginContext, VenueProfile
@@ -94,7 +94,9 @@ class CryptoPlugin(MarketPlugin):
         Some exchanges tell the time of a past trade to the second only, and of a live one exactly.
         """
         client = await self._ready(instrument)
-        raw_trades, _ = await client.ask(lambda: client.ccxt.fetch_trades(instrument.symbol))
+        raw_trades, _ = await client.ask(
+            lambda: client.ccxt.fetch_trades(instrument.symbol, limit=client.venue.page_trades)
+        )
         since_ms = since_ms // SECOND_MS * SECOND_MS
         trades = [parse_trade(raw) for raw in raw_trades]
         fresh = [trade for trade in trades if trade is not None and trade.time_ms >= since_ms]
@@ -102,7 +104,7 @@ class CryptoPlugin(MarketPlugin):
 
     async def watch_bars(
         self, instrument: Instrument, timeframe: Timeframe
-    ) -> AsyncIterator[tuple[Bar, ...]]:
+    ) -> AsyncGenerator[tuple[Bar, ...], None]:
         """Yield bars as the exchange changes them, all forming: ccxt does not keep who said "closed"."""
         client = await self._ready(instrument)
         code, symbol, ccxt = _timeframe_code(client.venue, timeframe), instrument.symbol, client.ccxt
@@ -120,7 +122,7 @@ class CryptoPlugin(MarketPlugin):
             while True:
                 yield await listener.take()
 
-    async def watch_trades(self, instrument: Instrument) -> AsyncIterator[tuple[Trade, ...]]:
+    async def watch_trades(self, instrument: Instrument) -> AsyncGenerator[tuple[Trade, ...], None]:
         """Yield trades as the exchange sends them, each once."""
         client = await self._ready(instrument)
         symbol, ccxt = instrument.symbol, client.ccxt

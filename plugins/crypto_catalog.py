@@ -21,6 +21,7 @@ class Venue:
     """Hold what is known of one exchange before anything is asked of it.
 
     ``timeframe_codes`` maps our timeframes to ccxt's texts; ``exchange_class`` is the ccxt class.
+    ``page_trades`` is the most past trades one request returns, None where ccxt does not say.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Venue:
     row: VenueRow
     exchange_class: Any
     can_unwatch: bool
+    page_trades: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +77,21 @@ def describe(client: Any, exchange_class: Any, row: VenueRow) -> Venue:
     codes = _timeframe_codes(client.timeframes or {}, row)
     profile = VenueProfile(
         timeframes=tuple(sorted(codes, key=lambda timeframe: timeframe.approximate_ms)),
-        page_bars=row.page_bars or _declared_page_bars(client.features) or PAGE_BARS_DEFAULT,
+        page_bars=row.page_bars or _declared_limit(client.features, "fetchOHLCV") or PAGE_BARS_DEFAULT,
         live_mode=row.live_mode or _live_mode(client.has),
         forming_included=row.forming_included,
         history_bars=row.history_bars,
     )
     unwatch = "unWatchOHLCV" if profile.live_mode is LiveMode.BARS else "unWatchTrades"
-    return Venue(client.name, profile, codes, row, exchange_class, client.has.get(unwatch) is True)
+    return Venue(
+        name=client.name,
+        profile=profile,
+        timeframe_codes=codes,
+        row=row,
+        exchange_class=exchange_class,
+        can_unwatch=row.unwatch and client.has.get(unwatch) is True,
+        page_trades=_declared_limit(client.features, "fetchTrades"),
+    )
 
 
 def _timeframe_codes(offered: Iterable[str], row: VenueRow) -> dict[Timeframe, str]:
@@ -107,9 +117,9 @@ def _live_mode(has: Mapping[str, Any]) -> LiveMode:
     return LiveMode.TRADES if has.get("watchTrades") is True else LiveMode.POLL
 
 
-def _declared_page_bars(features: Mapping[str, Any] | None) -> int | None:
+def _declared_limit(features: Mapping[str, Any] | None, method: str) -> int | None:
     features = features or {}
     swap = features.get("swap") or {}
     kinds = (features.get("spot"), swap.get("linear"), swap.get("inverse"))
-    limits = [((kind or {}).get("fetchOHLCV") or {}).get("limit") for kind in kinds]
+    limits = [((kind or {}).get(method) or {}).get("limit") for kind in kinds]
     return min((int(limit) for limit in limits if limit), default=None)

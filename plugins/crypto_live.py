@@ -3,11 +3,11 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from plugins.crypto_streams import Channel, Listener, current_channel
-from utils.errors import AppError
+from utils.errors import AppError, UpstreamDown
 
 UNWATCH_TIMEOUT_S = 3.0
 CLOSE_TIMEOUT_S = 2.0
@@ -88,15 +88,21 @@ class LiveChannels:
         if connection is None or connection.closed():
             return
         shared = any(other.connection is connection for other in self._channels.values())
-        try:
-            if not shared:
-                # A successor may ask for the same address at once; it must not find this one.
-                self._forget_connection(connection)
-                async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                    await connection.close()
-            elif unwatch is not None:
+        if not shared:
+            await self._drop(connection)
+        elif unwatch is not None:
+            try:
                 async with asyncio.timeout(UNWATCH_TIMEOUT_S):
                     await unwatch()
-        except self._faults as error:
-            # What still comes is read into a cache of bounded size and goes nowhere.
-            log.info("unsubscribing failed", extra={"error": repr(error)[:200]})
+            except self._faults as error:
+                # ccxt may now believe in a subscription that is gone: only a new connection is sure.
+                log.info("unsubscribing failed", extra={"error": repr(error)[:200]})
+                await self._drop(connection)
+                self.lost(connection, UpstreamDown("The live connection is made anew.", retry_after_s=1))
+
+    async def _drop(self, connection: Any) -> None:
+        # A successor may ask for the same address at once; it must not find this one.
+        self._forget_connection(connection)
+        with suppress(*self._faults):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await connection.close()

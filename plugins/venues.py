@@ -20,8 +20,9 @@ class VenueRow:
     """State how one exchange differs from what ccxt says of it.
 
     ``false_timeframes`` are answered with bars of another length or another time zone than their label
-    says; ``vouched_timeframes`` are weeks or months known to be right. ``options`` are passed to the ccxt
-    class. None leaves ccxt's own word in force.
+    says; ``vouched_timeframes`` are weeks or months known to be right. ``unwatch`` is false where ccxt cannot
+    end one subscription of several. ``options`` are passed to the ccxt class. None leaves ccxt's own word in
+    force.
     """
 
     page_bars: int | None = None
@@ -30,6 +31,7 @@ class VenueRow:
     history_bars: int | None = None
     false_timeframes: frozenset[str] = frozenset()
     vouched_timeframes: frozenset[str] = frozenset()
+    unwatch: bool = True
     options: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -47,7 +49,8 @@ VENUES: Mapping[str, VenueRow] = MappingProxyType(
         "bitget": VenueRow(false_timeframes=frozenset({"1M"})),
         # 1w is asked for as 259,200 seconds, which is three days.
         "bitstamp": VenueRow(page_bars=1000, false_timeframes=frozenset({"1w"})),
-        "coinbase": VenueRow(page_bars=300),
+        # ccxt takes only the answer to the last unsubscription for one.
+        "coinbase": VenueRow(page_bars=300, unwatch=False),
         # Days and longer begin at midnight UTC+8 (huobiapi/API_Docs_en issue 8).
         "htx": VenueRow(false_timeframes=frozenset({"1d", "1w", "1M", "1y"})),
         # The last 720 bars are sent whatever was asked; 2w is asked for as 21,600 minutes, fifteen days.
