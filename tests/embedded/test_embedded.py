@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -146,14 +147,16 @@ def test_an_interrupted_first_start_leaves_no_half_cluster(
     assert not draft.exists()
 
 
-def test_a_pid_file_that_names_a_stranger_does_not_stop_the_start(tmp_path: Path) -> None:
-    # After a restart, a container gives the old ids to other programs.
+@pytest.mark.parametrize("program", ["cat", "true"], ids=["a stranger", "a zombie"])
+def test_a_pid_file_that_names_somebody_else_does_not_stop_the_start(tmp_path: Path, program: str) -> None:
+    # After a restart, a container gives the old ids to other programs, and nobody buries its dead.
     with embedded_servers(tmp_path, postgres=True, valkey=False):
         pid_file = tmp_path / "postgres" / "data" / "postmaster.pid"
         lines = pid_file.read_text().splitlines()
-    pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
-    with embedded_servers(tmp_path, postgres=True, valkey=False) as addresses:
-        assert sql(addresses.db_connection_string, "SELECT 1") == 1
+    with subprocess.Popen([program], stdin=subprocess.PIPE) as other:
+        pid_file.write_text("\n".join([str(other.pid), *lines[1:]]) + "\n")
+        with embedded_servers(tmp_path, postgres=True, valkey=False) as addresses:
+            assert sql(addresses.db_connection_string, "SELECT 1") == 1
 
 
 def test_a_path_too_long_for_a_socket_gets_a_short_one_of_its_own(tmp_path: Path) -> None:
