@@ -7,7 +7,8 @@ from middleware.declarations import declared
 
 CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'"
 HSTS = "max-age=31536000; includeSubDomains"
-PRIVATE_BLUEPRINTS = ("auth",)
+# Whoever may call them, their answers are for one person: tokens.
+ACCOUNT_PATHS = "/auth/"
 
 
 def baseline_headers(*, production: bool) -> dict[str, str]:
@@ -45,6 +46,8 @@ def init_security_headers(app: Quart, *, production: bool) -> None:
 
 
 def _is_private() -> bool:
-    view = current_app.view_functions.get(request.endpoint or "")
-    access = declared(view, "access")
-    return request.blueprint in PRIVATE_BLUEPRINTS or (access is not None and access != "public")
+    rule = request.url_rule
+    if rule is None:
+        return False
+    access = declared(current_app.view_functions.get(rule.endpoint), "access")
+    return ACCOUNT_PATHS in rule.rule or access not in (None, "public")

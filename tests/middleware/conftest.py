@@ -1,14 +1,12 @@
 """A small app with the whole frame around it: what the frame does, without the product inside."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
 from quart import Quart
 from redis.asyncio import Redis
 
-from app_extensions.embedded import embedded_servers
-from app_extensions.redis_manager import open_redis
 from middleware import MiddlewareSettings, init_middleware
 from middleware.context import EXTENSION
 from utils.clock import Clock
@@ -31,22 +29,6 @@ class FrameServices:
 
 
 MakeApp = Callable[..., Quart]
-
-
-@pytest.fixture(scope="session")
-def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    home = tmp_path_factory.mktemp("valkey")
-    with embedded_servers(home, postgres=False, valkey=True, durable=False) as addresses:
-        assert addresses.redis_url is not None
-        yield addresses.redis_url
-
-
-@pytest.fixture
-async def redis(valkey_url: str) -> AsyncIterator[Redis]:
-    client = open_redis(valkey_url)
-    await client.flushdb()
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture
