@@ -6,7 +6,7 @@ trade on a grid of one second; a bar is the exact fold of its trades, and a stre
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TypeVar
 
 from plugins.base import BarPage, LiveMode, MarketPlugin, PluginContext, VenueProfile
@@ -28,7 +28,7 @@ from plugins.simulated_instruments import INSTRUMENTS
 from plugins.simulated_live import BarFeed, Feed, TradeFeed
 from plugins.simulated_path import ORIGIN_MS, SimulatedPath, key_of
 from utils.clock import Clock
-from utils.domain import SECOND_MS, Bar, Instrument, InstrumentSpec, Timeframe, Trade
+from utils.domain import SECOND_MS, Bar, BarSource, Instrument, InstrumentSpec, Timeframe, Trade
 from utils.errors import UpstreamDown, unknown
 
 MARKET = "simulated"
@@ -79,7 +79,9 @@ class SimulatedPlugin(MarketPlugin):
     async def profile(self, exchange: str) -> VenueProfile:
         """Return what the simulated exchange offers."""
         _check_exchange(exchange)
-        return VenueProfile(TIMEFRAMES, page_bars=PAGE_BARS, live_mode=LiveMode.BARS)
+        return VenueProfile(
+            TIMEFRAMES, page_bars=PAGE_BARS, live_mode=LiveMode.BARS, source=BarSource.SIMULATED
+        )
 
     async def fetch_instruments(self, exchange: str) -> tuple[InstrumentSpec, ...]:
         """Return every simulated instrument, sorted by symbol."""
@@ -125,12 +127,14 @@ class SimulatedPlugin(MarketPlugin):
         first_s = -((ORIGIN_MS - since_ms) // SECOND_MS)
         return trades_of(path.trades(max(first_s, now_s - TRADES_KEPT_S), now_s), path.instrument)
 
-    def watch_bars(self, instrument: Instrument, timeframe: Timeframe) -> AsyncIterator[tuple[Bar, ...]]:
+    def watch_bars(
+        self, instrument: Instrument, timeframe: Timeframe
+    ) -> AsyncGenerator[tuple[Bar, ...], None]:
         """Yield the forming bar in every second it moves, and each bar as closed when its time is over."""
         path, now_s = self._path(instrument), _second(self._clock.now_ms())
         return self._watch(BarFeed(self._history, path, timeframe.approximate_ms // SECOND_MS, now_s))
 
-    def watch_trades(self, instrument: Instrument) -> AsyncIterator[tuple[Trade, ...]]:
+    def watch_trades(self, instrument: Instrument) -> AsyncGenerator[tuple[Trade, ...], None]:
         """Yield the trade of each second, beginning with the present one."""
         return self._watch(TradeFeed(self._path(instrument), _second(self._clock.now_ms())))
 
@@ -159,7 +163,7 @@ class SimulatedPlugin(MarketPlugin):
             columns = await asyncio.to_thread(self._history.bars, path, length_s, first_s, last_s)
         return list(rows(columns, path.instrument))
 
-    async def _watch(self, feed: Feed[Update]) -> AsyncIterator[tuple[Update, ...]]:
+    async def _watch(self, feed: Feed[Update]) -> AsyncGenerator[tuple[Update, ...], None]:
         key = key_of(self._seed, feed.path.instrument.symbol)
         line = FaultyLine[Update](key)
         began_s = _second(self._clock.now_ms())

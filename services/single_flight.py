@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
+from utils.tasks import end_tasks
+
 Result = TypeVar("Result")
 
 
@@ -35,10 +37,7 @@ class SingleFlight(Generic[Result]):
 
     async def close(self) -> None:
         """Cancel what still runs, and wait for it."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(self._tasks.values())
 
     async def _call(self, call: Callable[[], Awaitable[Result]]) -> Result:
         return await call()

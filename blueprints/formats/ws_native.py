@@ -262,10 +262,11 @@ def encode_update(entry: LogEntry, sequence: int) -> bytes:
 def _encode_entry(entry: LogEntry) -> tuple[bytes, bytes]:
     event = entry.event
     if isinstance(event, Bar):
-        rest = {"topic": entry.topic.text, "offset": entry.position.offset, "bar": _bar(event)}
-        return b'{"type":"bar","sequence":', b"," + orjson.dumps(rest)[1:]
-    rest = {"topic": entry.topic.text, "offset": entry.position.offset, **_status(event)}
-    return b'{"type":"status","sequence":', b"," + orjson.dumps(rest)[1:]
+        name, facts = b"bar", {"bar": _bar(event)}
+    else:
+        name, facts = b"status", _status(event)
+    place: dict[str, object] = {"topic": entry.topic.text, "offset": entry.position.offset}
+    return b'{"type":"%b","sequence":' % name, b"," + orjson.dumps(place | facts)[1:]
 
 
 def encode_message(message: Message, now_ms: int) -> bytes:  # noqa: PLR0911 - one answer a message type

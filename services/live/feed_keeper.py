@@ -16,6 +16,7 @@ from services.live.projector import Projector
 from utils.clock import Clock
 from utils.domain import Topic
 from utils.errors import AppError
+from utils.tasks import end_tasks
 
 # A feed outlives its last listener by this long: people switch charts back and forth.
 LINGER_S = 10.0
@@ -95,8 +96,7 @@ class FeedKeeper:
 
     async def close(self) -> None:
         """End every feed and give the leases back."""
-        tasks = [self._end(topic) for topic in list(self._kept)]
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks([self._end(topic) for topic in list(self._kept)])
 
     def _end(self, topic: Topic) -> "asyncio.Task[None]":
         kept = self._kept.pop(topic)

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from services.live.log import EMPTY_OFFSET, LiveLog, LogEntry, Position, read_many
 from utils.domain import Topic
+from utils.tasks import end_tasks, heed_cancellation
 
 WAIT_MS = 2_000
 RETRY_S = 0.5
@@ -52,8 +53,7 @@ class Hub:
     async def close(self) -> None:
         """Stop reading."""
         if self._reader:
-            self._reader.cancel()
-            await asyncio.gather(self._reader, return_exceptions=True)
+            await end_tasks([self._reader])
 
     async def join(self, listener: Listener) -> Position:
         """Deliver every entry after the returned position to the listener, until it leaves.
@@ -95,7 +95,7 @@ class Hub:
         async with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.xadd(self._wake_key, {"w": "1"}, maxlen=1)
             pipeline.pexpire(self._wake_key, WAKE_KEPT_MS)
-            await pipeline.execute()
+            await heed_cancellation(pipeline.execute())
 
     async def _read_for_ever(self) -> None:
         while self._channels:

@@ -6,6 +6,7 @@ from redis.asyncio import Redis
 
 from services.live.log import lease_key
 from utils.domain import Topic
+from utils.tasks import heed_cancellation
 
 LEASE_MS = 6_000
 RENEW_S = 2.0
@@ -33,11 +34,15 @@ class Leases:
 
     async def take(self, topic: Topic) -> bool:
         """Return whether this worker now holds the topic."""
-        return bool(await self._redis.set(lease_key(topic), self.token, nx=True, px=LEASE_MS))
+        return bool(
+            await heed_cancellation(self._redis.set(lease_key(topic), self.token, nx=True, px=LEASE_MS))
+        )
 
     async def renew(self, topic: Topic) -> bool:
         """Return whether this worker still holds the topic, and for another full term."""
-        return bool(await self._renew(keys=[lease_key(topic)], args=[self.token, LEASE_MS]))
+        return bool(
+            await heed_cancellation(self._renew(keys=[lease_key(topic)], args=[self.token, LEASE_MS]))
+        )
 
     async def release(self, topic: Topic) -> None:
         """Give the topic back, so that another worker need not wait for the term to end."""

@@ -12,6 +12,7 @@ import orjson
 from redis.asyncio import Redis
 
 from utils.domain import Bar, BarSource, BarState, Topic
+from utils.tasks import heed_cancellation
 
 # The horizon of resume: this many entries, or this long after the last one, whichever ends first.
 ENTRIES_KEPT = 4_096
@@ -137,9 +138,11 @@ class LiveLog:
 
     async def append(self, topic: Topic, event: Bar | FeedStatus, *, token: str) -> Position:
         """Write an event behind all others. Raises: LeaseLost when the token no longer holds the topic."""
-        epoch, offset = await self._append(
-            keys=[stream_key(topic), epoch_key(topic), lease_key(topic)],
-            args=[token, encode_event(event), ENTRIES_KEPT, KEPT_MS],
+        epoch, offset = await heed_cancellation(
+            self._append(
+                keys=[stream_key(topic), epoch_key(topic), lease_key(topic)],
+                args=[token, encode_event(event), ENTRIES_KEPT, KEPT_MS],
+            )
         )
         if not epoch:
             raise LeaseLost
@@ -147,12 +150,14 @@ class LiveLog:
 
     async def position(self, topic: Topic) -> Position:
         """Return the place of the newest entry; a topic without a log gets an empty one."""
-        epoch, offset = await self._position(keys=[stream_key(topic), epoch_key(topic)], args=[KEPT_MS])
+        epoch, offset = await heed_cancellation(
+            self._position(keys=[stream_key(topic), epoch_key(topic)], args=[KEPT_MS])
+        )
         return Position(epoch.decode(), offset.decode())
 
     async def read_newest(self, topic: Topic, count: int) -> tuple[LogEntry, ...]:
         """Return the newest entries, oldest first."""
-        raw: Any = await self._redis.xrevrange(stream_key(topic), count=count)
+        raw: Any = await heed_cancellation(self._redis.xrevrange(stream_key(topic), count=count))
         return tuple(decode_entry(topic, raw_id, fields) for raw_id, fields in reversed(raw))
 
     async def read_between(
@@ -168,12 +173,12 @@ class LiveLog:
             return ()
         key = stream_key(topic)
         if since.offset == EMPTY_OFFSET:
-            about: Any = await self._redis.xinfo_stream(key)
+            about: Any = await heed_cancellation(self._redis.xinfo_stream(key))
             if about["entries-added"] != about["length"]:
                 return None
-        elif not await self._redis.xrange(key, since.offset, since.offset, count=1):
+        elif not await heed_cancellation(self._redis.xrange(key, since.offset, since.offset, count=1)):
             return None
-        raw: Any = await self._redis.xrange(key, f"({since.offset}", until.offset)
+        raw: Any = await heed_cancellation(self._redis.xrange(key, f"({since.offset}", until.offset))
         return tuple(decode_entry(topic, raw_id, fields) for raw_id, fields in raw)
 
 
@@ -184,7 +189,7 @@ async def read_many(
     by_key = {stream_key(topic).encode(): topic for topic in positions}
     streams: Any = {stream_key(topic): offset for topic, offset in positions.items()}
     streams[wake_key] = wake_offset
-    answer: Any = await blocking.xread(streams, count=512, block=wait_ms)
+    answer: Any = await heed_cancellation(blocking.xread(streams, count=512, block=wait_ms))
     entries: list[LogEntry] = []
     # RESP2 answers a list of pairs, RESP3 a mapping of key to a list of batches.
     pairs = answer.items() if isinstance(answer, dict) else answer or []

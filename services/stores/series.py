@@ -7,6 +7,7 @@ import asyncpg
 
 from utils.domain import Instrument, Span, Timeframe
 
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """One row of ``series``; times in UTC milliseconds."""
@@ -30,9 +31,7 @@ def _series(row: asyncpg.Record) -> Series:
     )
 
 
-async def select_series(
-    pool: asyncpg.Pool, instrument: Instrument, timeframe: Timeframe
-) -> Series | None:
+async def select_series(pool: asyncpg.Pool, instrument: Instrument, timeframe: Timeframe) -> Series | None:
     """Return what is known, or None when nobody has asked for this series yet."""
     # Served by the unique index on (market, exchange, symbol, timeframe).
     row = await pool.fetchrow(

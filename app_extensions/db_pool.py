@@ -1,0 +1,38 @@
+"""The pool of PostgreSQL connections, with a deadline on everything."""
+
+import asyncio
+
+import asyncpg
+
+CONNECT_TIMEOUT_S = 5.0
+COMMAND_TIMEOUT_S = 4.0
+POOL_SIZE_MAX = 10
+# The server gives up a little earlier than we do, so that its answer still reaches us.
+SERVER_SETTINGS = {
+    "application_name": "accessibletrader",
+    "timezone": "UTC",
+    "statement_timeout": "3800",
+    "lock_timeout": "2000",
+    "idle_in_transaction_session_timeout": "10000",
+}
+
+
+async def open_pool(dsn: str) -> asyncpg.Pool:
+    """Return an open pool; the caller closes it."""
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=1,
+        max_size=POOL_SIZE_MAX,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=COMMAND_TIMEOUT_S,
+        server_settings=SERVER_SETTINGS,
+    )
+
+
+async def close_pool(pool: asyncpg.Pool, timeout_s: float = 5.0) -> None:
+    """Close the pool, cutting what does not end in time."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()

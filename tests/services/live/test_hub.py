@@ -1,0 +1,134 @@
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from app_extensions.redis_manager import open_blocking_redis
+from services.live.hub import Hub, Listener
+from services.live.lease import Leases
+from services.live.log import LiveLog, LogEntry, Position
+from utils.domain import Bar, BarState, Instrument, Timeframe, Topic
+
+TOPICS = [Topic(Instrument("crypto", "x", symbol), Timeframe.parse("1m")) for symbol in ("A/USD", "B/USD")]
+BAR = Bar(60_000, 1.0, 1.0, 1.0, 1.0, 1.0, BarState.CLOSED)
+DEADLINE_S = 5
+
+
+class Ear:
+    """A listener that writes down what it hears."""
+
+    def __init__(self, topic: Topic) -> None:
+        self.heard: asyncio.Queue[LogEntry] = asyncio.Queue()
+        self.broken: asyncio.Queue[Position] = asyncio.Queue()
+        self.listener = Listener(topic, self.heard.put_nowait, self.broken.put_nowait)
+
+    async def next(self) -> LogEntry:
+        async with asyncio.timeout(DEADLINE_S):
+            return await self.heard.get()
+
+
+@pytest.fixture
+async def log(redis):
+    leases = Leases(redis)
+    for topic in TOPICS:
+        assert await leases.take(topic)
+    return LiveLog(redis), leases.token
+
+
+@pytest.fixture
+async def hub(redis, redis_url, log):
+    blocking = open_blocking_redis(redis_url, longest_wait_s=2)
+    hub = Hub(log[0], redis, blocking)
+    yield hub
+    await hub.close()
+    await blocking.aclose()
+
+
+async def test_every_listener_hears_every_entry_of_its_topic_and_no_other(hub, log):
+    live_log, token = log
+    first, second, other = Ear(TOPICS[0]), Ear(TOPICS[0]), Ear(TOPICS[1])
+    for ear in (first, second, other):
+        await hub.join(ear.listener)
+    for revision in range(10):
+        await live_log.append(TOPICS[0], replace(BAR, revision=revision), token=token)
+    await live_log.append(TOPICS[1], BAR, token=token)
+    for ear in (first, second):
+        assert [(await ear.next()).event.revision for _ in range(10)] == list(range(10))
+        assert ear.heard.empty()
+    assert (await other.next()).topic == TOPICS[1]
+    assert other.heard.empty()
+
+
+async def test_nothing_falls_between_the_position_and_the_first_entry_heard(hub, log):
+    live_log, token = log
+    writing = asyncio.create_task(_write_many(live_log, token, 200))
+    early = await live_log.position(TOPICS[0])
+    ears = []
+    for _ in range(5):
+        ear = Ear(TOPICS[0])
+        position = await hub.join(ear.listener)
+        ears.append((ear, position))
+        await asyncio.sleep(0)
+    newest = await writing
+    every = await live_log.read_between(TOPICS[0], early, newest)
+    assert every is not None
+    for ear, position in ears:
+        missing = await live_log.read_between(TOPICS[0], position, newest)
+        assert missing is not None
+        heard = []
+        while not heard or heard[-1].position != newest:
+            heard.append(await ear.next())
+        offsets = [entry.position.offset for entry in heard]
+        assert set(offsets) >= {entry.position.offset for entry in missing}
+        assert len(offsets) == len(set(offsets))
+
+
+async def _write_many(live_log, token, count):
+    position = None
+    for revision in range(count):
+        position = await live_log.append(TOPICS[0], replace(BAR, revision=revision), token=token)
+    return position
+
+
+async def test_who_has_left_hears_nothing_more_and_the_last_ends_the_topic(hub, log):
+    live_log, token = log
+    leaving, staying = Ear(TOPICS[0]), Ear(TOPICS[0])
+    await hub.join(leaving.listener)
+    await hub.join(staying.listener)
+    hub.leave(leaving.listener)
+    await live_log.append(TOPICS[0], BAR, token=token)
+    await staying.next()
+    assert leaving.heard.empty()
+    hub.leave(staying.listener)
+    assert hub.topics == ()
+
+
+async def test_a_log_that_begins_anew_is_said_to_every_listener(hub, log, redis):
+    live_log, token = log
+    ear = Ear(TOPICS[0])
+    await live_log.append(TOPICS[0], BAR, token=token)
+    before = await hub.join(ear.listener)
+    await redis.flushall()
+    leases = Leases(redis)
+    assert await leases.take(TOPICS[0])
+    # Offsets are times: the new life's entries lie behind the old ones, so the reader goes on.
+    after = await live_log.append(TOPICS[0], replace(BAR, revision=5), token=leases.token)
+    assert after.epoch != before.epoch
+    async with asyncio.timeout(DEADLINE_S):
+        assert (await ear.broken.get()).epoch == after.epoch
+    assert (await ear.next()).position == after
+
+
+async def test_a_reader_cut_off_goes_on_where_it_was(hub, log, redis):
+    live_log, token = log
+    ear = Ear(TOPICS[0])
+    await hub.join(ear.listener)
+    await live_log.append(TOPICS[0], BAR, token=token)
+    await ear.next()
+    for client in await redis.client_list():
+        if client["cmd"].startswith("xread"):
+            await redis.client_kill_filter(_id=client["id"])
+    for revision in range(1, 6):
+        await live_log.append(TOPICS[0], replace(BAR, revision=revision), token=token)
+    assert [(await ear.next()).event.revision for _ in range(5)] == [1, 2, 3, 4, 5]
+    assert ear.broken.empty()

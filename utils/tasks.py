@@ -1,0 +1,35 @@
+"""Ending tasks for certain."""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+CANCEL_EVERY_S = 0.25
+END_TIMEOUT_S = 5.0
+
+
+async def heed_cancellation(call: Awaitable[Result]) -> Result:
+    """Await a call of a library that may swallow a cancellation, and raise what it swallowed.
+
+    redis-py 8.1 does: a cancellation that arrives together with an answer is lost, and the task runs on.
+    """
+    result = await call
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+    return result
+
+
+async def end_tasks(tasks: Iterable["asyncio.Task[Any]"], timeout_s: float = END_TIMEOUT_S) -> None:
+    """Cancel the tasks, again and again where a cancellation is swallowed, until all have ended.
+
+    Raises: TimeoutError when a task outlives the deadline.
+    """
+    pending = {task for task in tasks if not task.done()}
+    async with asyncio.timeout(timeout_s):
+        while pending:
+            for task in pending:
+                task.cancel()
+            _, pending = await asyncio.wait(pending, timeout=CANCEL_EVERY_S)
