@@ -11,8 +11,9 @@ from typing import Any
 
 from plugins.base import BarPage, MarketPlugin, PluginContext, VenueProfile
 from plugins.crypto_catalog import EVERY_EXCHANGE, CcxtCatalog, Venue, read_catalog
-from plugins.crypto_clients import ASK_TIMEOUT_S, MARKETS_MAX_AGE_MS, ExchangeClient, retrieve
+from plugins.crypto_clients import MARKETS_MAX_AGE_MS, ExchangeClient, Limits, retrieve
 from plugins.crypto_errors import garbage
+from plugins.crypto_history import asked_rows, find_first_page
 from plugins.crypto_instruments import read_instruments
 from plugins.crypto_session import make_tls_context
 from plugins.crypto_streams import BarReader, CacheReader, Channel, TradeReader, parse_trade
@@ -20,6 +21,8 @@ from utils.domain import SECOND_MS, Bar, Instrument, InstrumentSpec, Timeframe, 
 from utils.errors import UpstreamTimeout, unknown
 
 MARKET = "crypto"
+# What a caller waits for ccxt to be imported, which goes on in the background.
+LOAD_TIMEOUT_S = 6.0
 
 
 def create_plugin(context: PluginContext) -> "CryptoPlugin":
@@ -32,7 +35,8 @@ class CryptoPlugin(MarketPlugin):
 
     market = MARKET
 
-    def __init__(self, context: PluginContext) -> None:
+    def __init__(self, context: PluginContext, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
         self._clock = context.clock
         self._chosen = context.settings.get("CRYPTO_EXCHANGES", EVERY_EXCHANGE)
         self._endpoint = context.settings.get("CRYPTO_ENDPOINT", "")
@@ -76,17 +80,16 @@ class CryptoPlugin(MarketPlugin):
     async def fetch_bars(
         self, instrument: Instrument, timeframe: Timeframe, *, start_ms: int, limit: int
     ) -> BarPage:
-        """Return the exchange's rows as ccxt read them, before it leaves out any."""
+        """Return the exchange's rows as ccxt read them, before it leaves out any that are wrong."""
         client = await self._ready(instrument)
-        code = _timeframe_code(client.venue, timeframe)
-        rows, answer = await client.ask(
-            lambda: client.ccxt.fetch_ohlcv(instrument.symbol, code, since=start_ms, limit=limit)
-        )
-        rows = rows if answer.rows is None else answer.rows
-        if not rows and not answer.may_be_empty:
-            raise garbage(client.name)
-        exchange_time_ms = client.exchange_time_ms if answer.date_ms is None else answer.date_ms
-        return BarPage(tuple(tuple(row[:6]) for row in rows), exchange_time_ms)
+        _timeframe_code(client.venue, timeframe)
+
+        async def ask(asked: Timeframe, from_ms: int, bars: int) -> BarPage:
+            return await _ask_bars(client, instrument.symbol, asked, start_ms=from_ms, limit=bars)
+
+        if not client.venue.row.windowed:
+            return await ask(timeframe, start_ms, limit)
+        return await find_first_page(ask, client.venue.profile, timeframe, start_ms=start_ms, limit=limit)
 
     async def fetch_trades(self, instrument: Instrument, *, since_ms: int) -> tuple[Trade, ...]:
         """Return recent trades, oldest first, from the second that ``since_ms`` lies in.
@@ -156,7 +159,7 @@ class CryptoPlugin(MarketPlugin):
 
     async def _loaded(self) -> tuple[CcxtCatalog, ssl.SSLContext]:
         try:
-            async with asyncio.timeout(ASK_TIMEOUT_S):
+            async with asyncio.timeout(LOAD_TIMEOUT_S):
                 return await asyncio.shield(self._start_loading())
         except TimeoutError as error:
             raise UpstreamTimeout(
@@ -177,7 +180,12 @@ class CryptoPlugin(MarketPlugin):
         # Nothing is awaited from here on, so there can be only one.
         if exchange not in self._clients:
             self._clients[exchange] = ExchangeClient(
-                venue, catalog.base_error, endpoint=self._endpoint, tls=tls, clock=self._clock
+                venue,
+                catalog.base_error,
+                endpoint=self._endpoint,
+                tls=tls,
+                clock=self._clock,
+                limits=self._limits,
             )
         return self._clients[exchange]
 
@@ -189,6 +197,20 @@ class CryptoPlugin(MarketPlugin):
             advice = f"Ask /market/get_symbols?{where} for the list."
             raise unknown("symbol", instrument.symbol, markets, advice=advice)
         return client
+
+
+async def _ask_bars(
+    client: ExchangeClient, symbol: str, timeframe: Timeframe, *, start_ms: int, limit: int
+) -> BarPage:
+    code = _timeframe_code(client.venue, timeframe)
+    parsed, answer = await client.ask(
+        lambda: client.ccxt.fetch_ohlcv(symbol, code, since=start_ms, limit=limit)
+    )
+    rows = parsed if answer.rows is None else answer.rows
+    if not rows and not answer.may_be_empty:
+        raise garbage(client.name)
+    exchange_time_ms = client.exchange_time_ms if answer.date_ms is None else answer.date_ms
+    return BarPage(asked_rows(rows, start_ms, limit), exchange_time_ms)
 
 
 def _channel(

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import aiohttp
@@ -18,19 +19,28 @@ from utils.clock import Clock
 from utils.domain import HOUR_MS
 from utils.errors import AppError, UpstreamLimited
 
-CALL_TIMEOUT_S = 5.0
-# A caller waits this long; a list that takes longer is still read, for the next caller.
-ASK_TIMEOUT_S = 6.0
-MARKETS_TIMEOUT_S = 30.0
-MARKETS_MAX_AGE_MS = HOUR_MS
-# ccxt's own queue has no end and no deadline, so few are let in at a time.
-CALLS_AT_ONCE = 4
-CALLS_WAITING_MAX = 64
 CLOSE_TIMEOUT_S = 5.0
+MARKETS_MAX_AGE_MS = HOUR_MS
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bound what is asked of an exchange.
+
+    A caller waits ``ask_timeout_s`` at most; a market list that takes longer is still read, for the next
+    caller. ccxt's own queue has neither an end nor a deadline, so few calls are let in at a time.
+    """
+
+    call_timeout_s: float = 5.0
+    ask_timeout_s: float = 6.0
+    markets_timeout_s: float = 30.0
+    unwatch_timeout_s: float = 3.0
+    calls_at_once: int = 4
+    calls_waiting: int = 64
 
 
 class ExchangeClient:
@@ -44,24 +54,29 @@ class ExchangeClient:
         endpoint: str,
         tls: ssl.SSLContext,
         clock: Clock,
+        limits: Limits,
     ) -> None:
         self.venue = venue
+        self._limits = limits
         self._clock = clock
         self._faults = (*PARSE_FAULTS, base_error, aiohttp.ClientError, OSError)
         self._session = open_session(endpoint, tls)
+        call_timeout_ms = int(limits.call_timeout_s * 1000)
         self.ccxt = tapped(venue.exchange_class, self, base_error)(
             {
                 "session": self._session,
                 "ssl_context": tls,
-                "timeout": int(CALL_TIMEOUT_S * 1000),
-                "options": {**venue.row.options, "ws": {"connectionTimeout": int(CALL_TIMEOUT_S * 1000)}},
+                "timeout": call_timeout_ms,
+                "options": {**venue.row.options, "ws": {"connectionTimeout": call_timeout_ms}},
             }
         )
         # ccxt waits here for transports that aiohttp now waits for itself.
         self.ccxt.timeout_on_exit = 0
-        self.live = LiveChannels(self._forget_connection, self._faults)
+        self.live = LiveChannels(
+            self._forget_connection, self._faults, unwatch_timeout_s=limits.unwatch_timeout_s
+        )
         self._offset_ms = 0
-        self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
+        self._slots = asyncio.Semaphore(limits.calls_at_once)
         self._waiting = 0
         self._markets_task: asyncio.Task[None] | None = None
         self._markets_read_ms: int | None = None
@@ -95,7 +110,7 @@ class ExchangeClient:
 
         Raises: the Upstream error, or NotFound, that ccxt's failure means.
         """
-        if self._waiting >= CALLS_WAITING_MAX:
+        if self._waiting >= self._limits.calls_waiting:
             raise UpstreamLimited(f"{self.name} is being asked too much. Try again soon.", retry_after_s=5)
         self._waiting += 1
         try:
@@ -142,7 +157,7 @@ class ExchangeClient:
 
     async def _within_deadline(self, work: Awaitable[Result]) -> Result:
         try:
-            async with asyncio.timeout(ASK_TIMEOUT_S):
+            async with asyncio.timeout(self._limits.ask_timeout_s):
                 return await work
         except TimeoutError as error:
             raise timed_out(self.name) from error
@@ -158,7 +173,7 @@ class ExchangeClient:
     async def _read_markets(self) -> None:
         with recorded(strict=False) as answer:
             try:
-                async with asyncio.timeout(MARKETS_TIMEOUT_S):
+                async with asyncio.timeout(self._limits.markets_timeout_s):
                     markets = await self.ccxt.load_markets(True)
             except self._faults as error:
                 raise translate(error, self.name, answer) from error

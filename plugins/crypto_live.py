@@ -9,7 +9,6 @@ from typing import Any
 from plugins.crypto_streams import Channel, Listener, current_channel
 from utils.errors import AppError, UpstreamDown
 
-UNWATCH_TIMEOUT_S = 3.0
 CLOSE_TIMEOUT_S = 2.0
 
 log = logging.getLogger(__name__)
@@ -20,7 +19,14 @@ Unwatch = Callable[[], Awaitable[object]]
 class LiveChannels:
     """Share channels by key; the last listener gone ends the subscription at the exchange."""
 
-    def __init__(self, forget_connection: Callable[[Any], None], faults: tuple[type[Exception], ...]) -> None:
+    def __init__(
+        self,
+        forget_connection: Callable[[Any], None],
+        faults: tuple[type[Exception], ...],
+        *,
+        unwatch_timeout_s: float,
+    ) -> None:
+        self._unwatch_timeout_s = unwatch_timeout_s
         self._forget_connection = forget_connection
         self._faults = faults
         self._channels: dict[str, Channel[Any]] = {}
@@ -92,7 +98,7 @@ class LiveChannels:
             await self._drop(connection)
         elif unwatch is not None:
             try:
-                async with asyncio.timeout(UNWATCH_TIMEOUT_S):
+                async with asyncio.timeout(self._unwatch_timeout_s):
                     await unwatch()
             except self._faults as error:
                 # ccxt may now believe in a subscription that is gone: only a new connection is sure.

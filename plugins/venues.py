@@ -20,9 +20,10 @@ class VenueRow:
     """State how one exchange differs from what ccxt says of it.
 
     ``false_timeframes`` are answered with bars of another length or another time zone than their label
-    says; ``vouched_timeframes`` are weeks or months known to be right. ``unwatch`` is false where ccxt cannot
-    end one subscription of several. ``options`` are passed to the ccxt class. None leaves ccxt's own word in
-    force.
+    says; ``vouched_timeframes`` are weeks or months known to be right. ``windowed`` is false where a
+    question for bars is answered from the first bar there is, however long after the start. ``unwatch`` is
+    false where ccxt cannot end one subscription of several. ``options`` are passed to the ccxt class. None
+    leaves ccxt's own word in force.
     """
 
     page_bars: int | None = None
@@ -32,6 +33,7 @@ class VenueRow:
     false_timeframes: frozenset[str] = frozenset()
     vouched_timeframes: frozenset[str] = frozenset()
     unwatch: bool = True
+    windowed: bool = True
     options: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -43,8 +45,8 @@ BINANCE_SPOT = MappingProxyType({"fetchMarkets": {"types": ["spot"]}, "fetchTrad
 
 VENUES: Mapping[str, VenueRow] = MappingProxyType(
     {
-        "binance": VenueRow(page_bars=1000, options=BINANCE_SPOT),
-        "binanceus": VenueRow(page_bars=1000, options=BINANCE_SPOT),
+        "binance": VenueRow(page_bars=1000, windowed=False, options=BINANCE_SPOT),
+        "binanceus": VenueRow(page_bars=1000, windowed=False, options=BINANCE_SPOT),
         # 1M is sent as 1m: the venue's codes differ by case only.
         "bitget": VenueRow(false_timeframes=frozenset({"1M"})),
         # 1w is asked for as 259,200 seconds, which is three days.
@@ -54,7 +56,9 @@ VENUES: Mapping[str, VenueRow] = MappingProxyType(
         # Days and longer begin at midnight UTC+8 (huobiapi/API_Docs_en issue 8).
         "htx": VenueRow(false_timeframes=frozenset({"1d", "1w", "1M", "1y"})),
         # The last 720 bars are sent whatever was asked; 2w is asked for as 21,600 minutes, fifteen days.
-        "kraken": VenueRow(page_bars=720, history_bars=720, false_timeframes=frozenset({"2w"})),
+        "kraken": VenueRow(
+            page_bars=720, windowed=False, history_bars=720, false_timeframes=frozenset({"2w"})
+        ),
         # 1M is 28 days and 4M is 112.
         "ndax": VenueRow(false_timeframes=frozenset({"1M", "4M"})),
         # 4h is asked for as 480 minutes.

@@ -1,0 +1,87 @@
+"""Ways an exchange goes wrong, as one word each."""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+from tests.exchange.fold import Row
+
+
+class Fault(StrEnum):
+    """What a venue does to every answer, or to the rows of its bars, while the fault is set."""
+
+    # The body of an answer that says 200.
+    HTML = "html"
+    TRUNCATED = "truncated"
+    NULL = "null"
+    OBJECT = "object"
+    EMPTY = "empty"
+    HUGE = "huge"
+    # The status.
+    RATE_LIMITED = "rate_limited"
+    BANNED = "banned"
+    REFUSED = "refused"
+    UNAVAILABLE = "unavailable"
+    # The connection.
+    HANG = "hang"
+    DRIP = "drip"
+    CUT = "cut"
+    # The rows of bars.
+    NAN_ROWS = "nan_rows"
+    NULL_ROWS = "null_rows"
+    DUPLICATE = "duplicate"
+    CONFLICTING = "conflicting"
+    OUT_OF_ORDER = "out_of_order"
+    HIGH_BELOW_LOW = "high_below_low"
+    MISALIGNED = "misaligned"
+    FUTURE = "future"
+    WRONG_SPACING = "wrong_spacing"
+
+
+STATUSES = {Fault.RATE_LIMITED: 429, Fault.BANNED: 418, Fault.REFUSED: 451, Fault.UNAVAILABLE: 503}
+
+HTML_PAGE = "<!DOCTYPE html><html><head><title>Just a moment...</title></head><body></body></html>"
+# Above the bound for one page of bars.
+HUGE_BYTES = 6 * 1024 * 1024
+
+
+BODIES: dict[Fault, Callable[[str], str]] = {
+    Fault.HTML: lambda _: HTML_PAGE,
+    Fault.TRUNCATED: lambda text: text[: len(text) * 2 // 3],
+    Fault.NULL: lambda _: "null",
+    Fault.OBJECT: lambda _: '{"message": "welcome"}',
+    Fault.EMPTY: lambda _: "",
+    Fault.HUGE: lambda _: "[" + " " * HUGE_BYTES + "]",
+}
+
+# From the honest rows, of which there is at least one, and the length of a bar.
+ROWS: dict[Fault, Callable[[list[Row], int], list[Row]]] = {
+    Fault.NAN_ROWS: lambda rows, _: [*rows[:-1], rows[-1]._replace(close="NaN")],
+    Fault.NULL_ROWS: lambda rows, _: [*rows[:-1], rows[-1]._replace(open=None)],
+    Fault.DUPLICATE: lambda rows, _: [*rows, rows[-1]],
+    Fault.CONFLICTING: lambda rows, _: [*rows, rows[-1]._replace(volume="0.00000001")],
+    Fault.OUT_OF_ORDER: lambda rows, _: rows[::-1],
+    Fault.HIGH_BELOW_LOW: lambda rows, _: [
+        *rows[:-1],
+        rows[-1]._replace(high=rows[-1].low, low=rows[-1].high + "1"),
+    ],
+    Fault.MISALIGNED: lambda rows, _: [_moved(row, 1_000) for row in rows],
+    Fault.FUTURE: lambda rows, length_ms: [*rows, _moved(rows[-1], 1_000 * length_ms)],
+    Fault.WRONG_SPACING: lambda rows, length_ms: [
+        rows[0]._replace(open_time_ms=rows[0].open_time_ms + place * 3 * length_ms)
+        for place in range(len(rows))
+    ],
+}
+
+
+def break_body(fault: Fault | None, text: str) -> str:
+    """Return the body that is sent in place of the honest one."""
+    return BODIES[fault](text) if fault in BODIES else text
+
+
+def break_rows(fault: Fault | None, rows: list[Row], length_ms: int) -> list[Row]:
+    """Return the rows that are sent in place of the honest ones."""
+    return ROWS[fault](rows, length_ms) if rows and fault in ROWS else rows
+
+
+def _moved(row: Row, by_ms: int) -> Row:
+    return row._replace(open_time_ms=row.open_time_ms + by_ms)
