@@ -155,11 +155,12 @@ class Timeframe:
             return False
         if coarser.unit == "M":
             return (self.unit == "M" and coarser.count % self.count == 0) or self.divides(DAY) or self == DAY
-        if coarser.unit == "w":
-            return DAY_MS % self.approximate_ms == 0 and self.unit not in "wM"
-        if self.unit in "wM":
+        if self.unit == "w":
+            return coarser.unit == "w" and coarser.count % self.count == 0
+        if coarser.unit == "w" and FIRST_MONDAY_MS % self.approximate_ms:
+            # Weeks are counted from a Monday, what is shorter from the epoch.
             return False
-        return coarser.approximate_ms % self.approximate_ms == 0
+        return self.unit != "M" and coarser.approximate_ms % self.approximate_ms == 0
 
 
 def _month_open_ms(months: int) -> int:
