@@ -110,6 +110,13 @@ def client(app: Quart) -> TestClientProtocol:
     return app.test_client()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def imported_once() -> None:
+    """Spare the collection after each test what was imported before all of them: a tenth of a second."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 async def no_lost_tasks() -> AsyncIterator[None]:
     """Fail the test whose code left an error on the event loop or a task behind."""
