@@ -102,7 +102,7 @@ class SimulatedHistory:
         hours = self._hours(path, day_s, whole_s)
         parts = [sliced(hours, slice(int(np.searchsorted(hours.open_s, first_s)), None))]
         if whole_s <= last_s:
-            parts.append(fold(path.trades(max(whole_s, first_s), last_s), HOUR_S))
+            parts.append(fold(path.trades(whole_s, last_s), HOUR_S))
         return fold(joined(*parts), length_s)
 
 

@@ -67,8 +67,7 @@ class BarFeed(Feed[Bar]):
             if forming != self._forming:
                 self._forming = forming
                 updates.append((until_s, forming))
-        # The bar that closed in the second already told of was told then.
-        return [(second, bar) for second, bar in updates if second > after_s]
+        return updates
 
 
 def _bar(row: tuple[int, float, float, float, float, float], state: BarState) -> Bar:

@@ -11,7 +11,7 @@ from plugins.simulated import PAGE_BARS, TIMEFRAMES, SimulatedPlugin, create_plu
 from plugins.simulated_faults import SimulatedFaults
 from plugins.simulated_path import ORIGIN_MS
 from utils.clock import Clock
-from utils.domain import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Instrument, Timeframe
+from utils.domain import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, BarSource, Instrument, Timeframe
 from utils.errors import NotFound, UpstreamDown
 
 NOW_MS = ORIGIN_MS + 700 * DAY_MS + 5 * HOUR_MS + 123_456
@@ -26,7 +26,7 @@ def plugin_at(now_ms: int = NOW_MS, **settings_: str) -> SimulatedPlugin:
 
 
 @given(instruments, st.sampled_from(TIMEFRAMES), st.integers(1, 60), st.integers(0, 2_000))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 async def test_two_plugins_of_one_seed_answer_alike_whenever_they_are_asked(
     instrument: Instrument, timeframe: Timeframe, limit: int, later_days: int
 ) -> None:
@@ -48,7 +48,7 @@ async def test_another_seed_shows_another_market() -> None:
 
 
 @given(instruments, st.sampled_from(TIMEFRAMES), st.lists(st.integers(1, 120), min_size=1, max_size=6))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 async def test_paging_in_any_steps_gives_the_same_bars(
     instrument: Instrument, timeframe: Timeframe, limits: list[int]
 ) -> None:
@@ -161,6 +161,7 @@ async def test_the_profile_states_what_the_exchange_offers() -> None:
     profile = await plugin.profile("simex")
     assert await plugin.list_exchanges() == ("simex",)
     assert profile.live_mode is LiveMode.BARS
+    assert profile.source is BarSource.SIMULATED
     assert profile.page_bars == 1_000
     texts = " ".join(timeframe.text for timeframe in profile.timeframes)
     assert texts == "1s 5s 15s 1m 5m 15m 30m 1h 4h 1d"
