@@ -40,6 +40,8 @@ def find_gaps(
 def _explain(hole: Span, knowledge: Knowledge) -> list[Gap]:
     listed_ms = knowledge.listed_ms if knowledge.listed_ms is not None else hole.start_ms
     delisted_ms = knowledge.delisted_ms if knowledge.delisted_ms is not None else hole.end_ms
+    # Where the two contradict each other, the listing is believed, and nothing is explained twice.
+    delisted_ms = max(delisted_ms, listed_ms)
     reach_ms = knowledge.reach_ms if knowledge.reach_ms is not None else hole.start_ms
     not_known = GapReason.OUTAGE if knowledge.failed else GapReason.UNFETCHED
     explained = [
