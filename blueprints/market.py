@@ -13,12 +13,11 @@ from middleware.rate_limit import limit
 from middleware.validation import RequestModel, query
 from services.market_service import LIMIT_DEFAULT, LIMIT_MAX, HistoryQuery
 from utils.domain import Instrument, Timeframe
-from utils.field_types import TimeMs
+from utils.field_types import Name, TimeMs
 
 blueprint = Blueprint("market", __name__, url_prefix="/market")
 
 JSON = "application/json"
-Name = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class MarketQuery(RequestModel):

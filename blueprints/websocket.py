@@ -20,7 +20,6 @@ from blueprints.formats.ws_native import (
     parse_command,
     parse_since,
 )
-from blueprints.market import Name
 from middleware.auth_middleware import public
 from middleware.client_address import address_group, client_address
 from middleware.context import services
@@ -32,7 +31,7 @@ from services.live.messages import Failure, Heartbeat, Message, Pong, Resync, Sh
 from services.live.session import LiveSession
 from utils.domain import Timeframe, Topic
 from utils.errors import AppError, FieldError, InvalidRequest, MalformedRequest
-from utils.field_types import CommaSeparated
+from utils.field_types import CommaSeparated, Name
 
 blueprint = Blueprint("websocket", __name__, url_prefix="/ws")
 

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 TEXT_LENGTH_MAX = 256
 # 1973 in milliseconds, and the year 5138 in seconds: whatever is below was meant as seconds.
@@ -74,6 +74,9 @@ def _split_commas(value: Any) -> Any:
         return [item.strip() for item in value.split(",")]
     return value
 
+
+# What markets, exchanges, symbols and timeframes are called by; services know which there are.
+Name = Annotated[str, Field(min_length=1, max_length=64)]
 
 TimeMs = Annotated[
     int,

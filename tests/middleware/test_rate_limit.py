@@ -141,7 +141,7 @@ async def test_a_handshake_beyond_the_limit_is_refused_before_it_opens(make_app:
     assert caught.value.response.status_code == 429
 
 
-async def test_keys_expire(make_app: MakeApp, redis: Redis) -> None:
+async def test_what_is_counted_in_redis_expires(make_app: MakeApp, redis: Redis) -> None:
     app = make_app(rate_limit_per_minute=60)
     add_view(app)
     await app.test_client().get("/counted", **client_at("192.0.2.1"))

@@ -1,0 +1,74 @@
+"""Every test can fail, and says in its name what it is about."""
+
+import ast
+
+from tests.policy.source import Module, modules_of_tests
+
+ASSERTING_CALLS = {"raises", "fail", "run_state_machine_as_test"}
+WORDS_MIN = 3
+
+MODULES = [module for module in modules_of_tests() if module.path.name.startswith("test_")]
+
+
+def cases_of(module: Module) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return [
+        node
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+    ]
+
+
+def helpers_that_assert() -> set[str]:
+    return {
+        node.name
+        for module in modules_of_tests()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("test_")
+        if any(isinstance(inner, ast.Assert | ast.Raise) or is_deadline(inner) for inner in ast.walk(node))
+    }
+
+
+def is_deadline(node: ast.AST) -> bool:
+    # Waiting for something with a deadline fails when it does not come.
+    return isinstance(node, ast.Attribute) and node.attr in ("timeout", "wait_for")
+
+
+def asserts(case: ast.AST, helpers: set[str]) -> bool:
+    for node in ast.walk(case):
+        if isinstance(node, ast.Assert):
+            return True
+        if isinstance(node, ast.Call):
+            function = node.func
+            name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+            if name in helpers:
+                return True
+    return False
+
+
+def test_every_test_asserts_something() -> None:
+    assert len(MODULES) > 20
+    helpers = ASSERTING_CALLS | helpers_that_assert()
+    idle = [
+        f"{module.place}:{case.lineno} {case.name}"
+        for module in MODULES
+        for case in cases_of(module)
+        if not asserts(case, helpers)
+    ]
+    assert not idle, "\n".join(idle)
+
+
+def test_names_of_tests_are_sentences() -> None:
+    short = [
+        f"{module.place}:{case.lineno} {case.name}"
+        for module in MODULES
+        for case in cases_of(module)
+        if len(case.name.split("_")) <= WORDS_MIN
+    ]
+    assert not short, "\n".join(short)
+
+
+def test_the_detector_of_idle_tests_detects() -> None:
+    idle = ast.parse("def test_x():\n    print(1)").body[0]
+    busy = ast.parse("def test_x():\n    with pytest.raises(ValueError):\n        int('x')").body[0]
+    assert not asserts(idle, ASSERTING_CALLS)
+    assert asserts(busy, ASSERTING_CALLS)
