@@ -56,13 +56,13 @@ def create_admin_command(username: str | None, *, password_stdin: bool) -> None:
         config = load_config()
         with _database(config) as dsn:
             user = _run(_create_admin(dsn, config, username, password))
-    click.echo(f"The admin {user.username} is there. Sign in with POST /auth/login.")
+    click.echo(f"Created the admin {user.username}. Sign in with POST /auth/login.")
 
 
 def _credentials(username: str | None, *, password_stdin: bool) -> tuple[str, str]:
     if not password_stdin:
         name = username or click.prompt("Username", type=str)
-        return name, click.prompt("Password", hide_input=True, confirmation_prompt="The same password again")
+        return name, click.prompt("Password", hide_input=True, confirmation_prompt="The same again")
     if username is None:
         raise click.ClickException("A password from the input needs a name: add --username.")
     # Only the end of the line is taken off: spaces belong to the password.
@@ -102,7 +102,8 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 
 
 def _fail_for_database(error: Exception) -> NoReturn:
-    reason = str(error).splitlines()[0] if str(error) else "it did not answer in time"
+    # What the system says of a connection is for programmers; what PostgreSQL says is a sentence.
+    reason = "it does not answer" if isinstance(error, OSError) else str(error).splitlines()[0]
     raise click.ClickException(
         f"The database cannot be used: {reason}. Check DB_CONNECTION_STRING, and that the server runs."
     ) from error

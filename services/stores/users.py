@@ -1,15 +1,10 @@
 """Accounts as rows. Names are compared without case; callers pass them already in lower case."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import asyncpg
 
 from utils.accounts import Role, User
-
-_COLUMNS = """
-    user_id, username, role, disabled_at IS NOT NULL AS disabled,
-    (date_part('epoch', created_at) * 1000)::bigint AS created_ms
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +12,7 @@ class StoredUser:
     """A user with the hash that nobody but the sign-in may see."""
 
     user: User
-    password_hash: str
-
-    def __repr__(self) -> str:
-        # A hash must never reach a log by way of a repr.
-        return f"StoredUser(user={self.user!r})"
+    password_hash: str = field(repr=False)
 
 
 async def insert_user(
@@ -29,12 +20,14 @@ async def insert_user(
 ) -> User | None:
     """Return the new user, or None when the name is taken."""
     row = await pool.fetchrow(
-        f"""
+        """
         INSERT INTO app_user (username, password_hash, role, created_at)
         VALUES ($1, $2, $3, to_timestamp($4::bigint / 1000.0))
         ON CONFLICT (lower(username)) DO NOTHING
-        RETURNING {_COLUMNS}
-        """,  # noqa: S608 - the columns are a constant of this module
+        RETURNING
+            user_id, username, role, disabled_at IS NOT NULL AS disabled,
+            (date_part('epoch', created_at) * 1000)::bigint AS created_ms
+        """,
         username,
         password_hash,
         role,
@@ -47,11 +40,14 @@ async def select_user_to_sign_in(pool: asyncpg.Pool, folded_username: str) -> St
     """Return the user of this name, given in lower case, with the password's hash."""
     # Served by app_user_username_key.
     row = await pool.fetchrow(
-        f"""
-        SELECT {_COLUMNS}, password_hash
+        """
+        SELECT
+            user_id, username, role, disabled_at IS NOT NULL AS disabled,
+            (date_part('epoch', created_at) * 1000)::bigint AS created_ms,
+            password_hash
         FROM app_user
         WHERE lower(username) = $1
-        """,  # noqa: S608 - the columns are a constant of this module
+        """,
         folded_username,
     )
     return StoredUser(_user(row), row["password_hash"]) if row else None
@@ -61,13 +57,15 @@ async def select_users(pool: asyncpg.Pool, *, after_user_id: int, limit: int) ->
     """Return users in order of their id, beginning after the given one."""
     # Served by the primary key.
     rows = await pool.fetch(
-        f"""
-        SELECT {_COLUMNS}
+        """
+        SELECT
+            user_id, username, role, disabled_at IS NOT NULL AS disabled,
+            (date_part('epoch', created_at) * 1000)::bigint AS created_ms
         FROM app_user
         WHERE user_id > $1
         ORDER BY user_id
         LIMIT $2
-        """,  # noqa: S608 - the columns are a constant of this module
+        """,
         after_user_id,
         limit,
     )
