@@ -4,6 +4,7 @@ Pure. ccxt passes HTML, NaN, nulls, duplicates and wrong spacing through as rows
 """
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,9 @@ from utils.domain import Bar, BarSource, BarState, Timeframe
 # A bar is final this long after its close, by the exchange's clock: late trades need a moment to be booked.
 CLOSE_GRACE_MS = 2_000
 ROW_LENGTH = 6
+# What is earlier was meant as seconds; what is later, as microseconds.
+TIME_MIN_MS = 100_000_000_000  # 1973
+TIME_END_MS = 4_102_444_800_000  # 2100
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +53,22 @@ def check_rows(
 def _check_row(  # noqa: PLR0911 - one answer a fault
     row: Sequence[object], timeframe: Timeframe, exchange_time_ms: int, source: BarSource
 ) -> Bar | str:
-    if isinstance(row, str | bytes) or len(row) < ROW_LENGTH:
+    if not isinstance(row, list | tuple) or len(row) < ROW_LENGTH:
         return f"a row has fewer than {ROW_LENGTH} columns"
     open_ms, *numbers = row[:ROW_LENGTH]
     if isinstance(open_ms, float) and open_ms.is_integer():
         open_ms = int(open_ms)
     if not isinstance(open_ms, int) or isinstance(open_ms, bool):
         return "a row has no time"
+    if not TIME_MIN_MS <= open_ms < TIME_END_MS:
+        return "a row's time is not in milliseconds of the years 1973 to 2100"
     values = [_number(value) for value in numbers]
     if any(value is None for value in values):
         return f"the bar at {open_ms} holds something that is no number"
     fault = check_bar_values([value for value in values if value is not None])
     if fault:
         return f"the bar at {open_ms} {fault}"
-    if open_ms <= 0 or timeframe.floor(open_ms) != open_ms:
+    if timeframe.floor(open_ms) != open_ms:
         return f"the bar at {open_ms} does not lie on the grid of {timeframe.text}"
     if open_ms > timeframe.next(exchange_time_ms):
         return f"the bar at {open_ms} lies in the future"
@@ -73,8 +79,8 @@ def _check_row(  # noqa: PLR0911 - one answer a fault
 def _number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    number = float(value)
-    return number if math.isfinite(number) else None
+    # Compared first: JSON knows whole numbers that are too large for a float.
+    return float(value) if abs(value) <= sys.float_info.max else None
 
 
 def check_bar_values(values: Sequence[float]) -> str | None:
@@ -97,12 +103,13 @@ def judge_closed(
     """Close the bars for which there is evidence: a successor in the same answer, or time and a grace.
 
     ``bars`` are sorted and come from one answer, read when the exchange's clock showed ``exchange_time_ms``.
-    An exchange that never sends the forming bar proves each of its bars closed by sending it.
+    An exchange that never sends the forming bar proves each of its bars closed by sending it. A successor
+    that the exchange's own clock has yet to reach proves nothing.
     """
     last = len(bars) - 1
     return tuple(
         replace(bar, state=BarState.CLOSED)
-        if index < last
+        if (index < last and bars[index + 1].open_time_ms <= exchange_time_ms + CLOSE_GRACE_MS)
         or not forming_included
         or timeframe.next(bar.open_time_ms) + CLOSE_GRACE_MS <= exchange_time_ms
         else bar
