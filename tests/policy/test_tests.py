@@ -30,18 +30,19 @@ def helpers_that_assert() -> set[str]:
 
 def is_deadline(node: ast.AST) -> bool:
     # Waiting for something with a deadline fails when it does not come.
-    return isinstance(node, ast.Attribute) and node.attr in ("timeout", "wait_for")
+    return name_of(node) in ("timeout", "wait_for")
+
+
+def name_of(node: ast.AST) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def asserts(case: ast.AST, helpers: set[str]) -> bool:
     for node in ast.walk(case):
         if isinstance(node, ast.Assert):
             return True
-        if isinstance(node, ast.Call):
-            function = node.func
-            name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-            if name in helpers:
-                return True
+        if isinstance(node, ast.Call) and name_of(node.func) in helpers:
+            return True
     return False
 
 
