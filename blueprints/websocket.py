@@ -32,6 +32,7 @@ from services.live.session import LiveSession
 from utils.domain import Timeframe, Topic
 from utils.errors import AppError, FieldError, InvalidRequest, MalformedRequest
 from utils.field_types import CommaSeparated, Name
+from utils.tasks import heed_cancellation
 
 blueprint = Blueprint("websocket", __name__, url_prefix="/ws")
 
@@ -132,7 +133,8 @@ async def _obey(session: LiveSession, defaults: LiveQuery, command: Command) -> 
 
 async def _answer_failure(session: LiveSession, command_id: str | None, work: Awaitable[None]) -> None:
     try:
-        await work
+        # A subscription that swallowed its cancellation would leave the connection open for ever.
+        await heed_cancellation(work)
     except AppError as error:
         session.mailbox.put(Failure(error.error_code, error.detail, command_id))
 
