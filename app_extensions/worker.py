@@ -22,7 +22,8 @@ import uvicorn
 from hypercorn.utils import LifespanFailureError
 from quart import Quart
 
-from app_extensions.hypercorn_guard import bound_websocket_queue, guard_hypercorn
+from app_extensions import DRAIN
+from app_extensions.hypercorn_guard import guard_hypercorn, guard_websockets
 from app_extensions.logging_setup import setup_logging
 from app_extensions.server_socket import BACKLOG
 from config import Config
@@ -34,7 +35,6 @@ except ImportError:  # not on every platform
 else:
     new_event_loop = uvloop.new_event_loop
 
-DRAIN = "accessibletrader_drain"
 # Stopping takes at most these one after the other, and then the process ends whatever hangs.
 DRAIN_TIMEOUT_S = 5.0
 REQUESTS_TIMEOUT_S = 6.0
@@ -107,7 +107,7 @@ async def _serve(create_app: Callable[[Config], Quart], config: Config, inherite
         os.close(inherited.ready)
 
     app = create_app(config)
-    bound_websocket_queue(app)
+    guard_websockets(app)
     serve = _serve_with_uvicorn if config.server == "uvicorn" else _serve_with_hypercorn
     await serve(app, inherited.listener, Stop(requested, announce_ready))
 

@@ -1,0 +1,126 @@
+"""The launcher as a process of its own, and ways to watch it."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app_extensions.embedded import EmbeddedAddresses
+from tests.embedded.processes import wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = Path(__file__).with_name("tiny_app.py")
+APP = ROOT / "app.py"
+READY_TIMEOUT_S = 90
+STOP_TIMEOUT_S = 40
+
+
+class Service:
+    """A launcher that was started, and what it has said so far."""
+
+    def __init__(self, program: Path, environment: dict[str, str], home: Path) -> None:
+        self._out = home / f"out-{len(list(home.glob('out-*')))}"
+        self._err = self._out.with_name(self._out.name.replace("out", "err"))
+        with self._out.open("wb") as out, self._err.open("wb") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, str(program)],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                # What a test's own machine has set must not reach it.
+                env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(home)} | environment,
+                cwd=home,
+                # As a shell does, so that a Ctrl-C can be sent as a terminal sends it.
+                process_group=0,
+            )
+
+    @property
+    def said(self) -> str:
+        return self._out.read_text()
+
+    @property
+    def complained(self) -> str:
+        return self._err.read_text()
+
+    @property
+    def url(self) -> str:
+        ready = re.search(r"is ready at (http://\S+)", self.said)
+        assert ready, self.said
+        return ready[1]
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, port = self.url.removeprefix("http://").rsplit(":", 1)
+        return host, int(port)
+
+    def wait_until_said(self, words: str, timeout_s: float = READY_TIMEOUT_S) -> None:
+        def heard() -> bool:
+            assert self.process.poll() is None or words in self.said, self.said + self.complained
+            return words in self.said
+
+        wait_for(heard, timeout_s=timeout_s, what=words)
+
+    def get(self, path: str, timeout_s: float = 20) -> dict:
+        with urllib.request.urlopen(self.url + path, timeout=timeout_s) as answer:
+            return json.loads(answer.read())
+
+    def ask(self, text: str) -> socket.socket:
+        """Send raw text over a connection of its own, and return the connection."""
+        connection = socket.create_connection(self.address, timeout=STOP_TIMEOUT_S)
+        connection.sendall(text.encode())
+        return connection
+
+    def begin(self, path: str) -> socket.socket:
+        """Send a request whose answer is read later."""
+        return self.ask(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+    def upgrade(self, path: str, more: str = "") -> str:
+        return (
+            f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{more}\r\n"
+        )
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to stop and return its exit code."""
+        self.process.send_signal(number)
+        return self.exit_code()
+
+    def exit_code(self) -> int:
+        return self.process.wait(STOP_TIMEOUT_S)
+
+
+@pytest.fixture
+def launch(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Starts a launcher: the tiny app on a free port unless told otherwise."""
+    with contextlib.ExitStack() as stack:
+
+        def start(program: Path = TINY, *, wait: bool = True, **environment: str) -> Service:
+            settings = {"PORT": "0", "VAR_DIR": str(tmp_path / "var"), "ENV": "test"}
+            service = Service(program, settings | environment, tmp_path)
+            stack.callback(service.process.wait, STOP_TIMEOUT_S)
+            stack.callback(service.process.kill)
+            if wait:
+                service.wait_until_said("To stop it, press Ctrl-C.")
+            return service
+
+        yield start
+
+
+@pytest.fixture
+def beside(servers: EmbeddedAddresses, template: str) -> dict[str, str]:
+    """Settings that use the servers of the tests, so that a start is quick."""
+    assert servers.db_connection_string
+    assert servers.redis_url
+    return {
+        "DB_CONNECTION_STRING": servers.db_connection_string.replace("/postgres?", f"/{template}?"),
+        "REDIS_URL": servers.redis_url,
+    }

@@ -1,0 +1,89 @@
+"""Stopping while clients are there, on both servers."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+import aiohttp
+import pytest
+
+from tests.embedded.processes import descendants, watching
+from tests.launcher.conftest import APP, Service
+
+both_servers = pytest.mark.parametrize("server", ["hypercorn", "uvicorn"])
+DEADLINE_S = 30
+
+
+def gone(service: Service) -> asyncio.Future:
+    return asyncio.get_running_loop().run_in_executor(None, service.exit_code)
+
+
+@both_servers
+async def test_a_request_that_is_being_answered_is_finished(
+    launch: Callable[..., Service], beside: dict[str, str], server: str
+) -> None:
+    service = launch(SERVER=server, **beside)
+    async with asyncio.timeout(DEADLINE_S), aiohttp.ClientSession(service.url) as session:
+        slow = asyncio.create_task(session.get("/slow"))
+        await session.get("/health")  # the slow one, sent before it, is under way by now
+        service.process.send_signal(signal.SIGTERM)
+        answer = await slow
+        assert answer.status == 200
+        assert await answer.json() == {"finished": True}
+        assert await gone(service) == 0
+
+
+@both_servers
+async def test_websockets_are_closed_with_1012_and_a_sentence(
+    launch: Callable[..., Service], beside: dict[str, str], server: str
+) -> None:
+    service = launch(SERVER=server, WORKERS="2", **beside)
+    async with asyncio.timeout(DEADLINE_S), aiohttp.ClientSession(service.url) as session:
+        sockets = [await session.ws_connect("/polite") for _ in range(20)]
+        for client in sockets:
+            assert (await client.receive()).data == "hello"
+        service.process.send_signal(signal.SIGTERM)
+        for client in sockets:
+            ending = await client.receive()
+            assert (ending.type, ending.data, ending.extra) == (
+                aiohttp.WSMsgType.CLOSE,
+                1012,
+                "The service restarts. Connect again.",
+            )
+        assert await gone(service) == 0
+
+
+@both_servers
+async def test_the_service_says_goodbye_to_its_live_clients(
+    launch: Callable[..., Service], beside: dict[str, str], server: str
+) -> None:
+    service = launch(APP, SERVER=server, **beside)
+    async with asyncio.timeout(DEADLINE_S), aiohttp.ClientSession(service.url) as session:
+        client = await session.ws_connect("/ws/subscribe?market=simulated&exchange=simex&symbols=BTC/USD")
+        assert (await client.receive()).type is aiohttp.WSMsgType.TEXT
+        service.process.send_signal(signal.SIGTERM)
+        said = [message async for message in client]
+        assert '"server_shutdown"' in said[-1].data
+        assert client.close_code == 1012
+        assert await gone(service) == 0
+
+
+@both_servers
+async def test_nobody_can_hold_up_the_stop(
+    launch: Callable[..., Service], beside: dict[str, str], server: str
+) -> None:
+    # The app does not drain, a request never ends, one websocket never reads and another never leaves.
+    service = launch(SERVER=server, TINY_DRAINS="no", **beside)
+    loop = asyncio.get_running_loop()
+    with (
+        service.begin("/endless"),
+        service.ask(service.upgrade("/flood")),
+        service.ask(service.upgrade("/deaf")),
+        watching(descendants(service.process.pid)) as still_running_after,
+    ):
+        assert service.get("/health")["worker"]
+        began = loop.time()
+        assert service.stop() == 0
+        assert loop.time() - began < 15
+        assert still_running_after(0.5) == []
+    assert "did not stop within" not in service.said

@@ -1,0 +1,190 @@
+"""Hostile clients against a running server: what the guard closes, and what uvicorn must close as well."""
+
+import contextlib
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from app_extensions import hypercorn_guard
+from app_extensions.hypercorn_guard import GuardError, guard_hypercorn
+from tests.embedded.processes import wait_for
+from tests.launcher.conftest import Service
+
+both_servers = pytest.mark.parametrize("server", ["hypercorn", "uvicorn"])
+CLIENTS = 40
+# A text frame from a client: masked, with the mask 0.
+EARLY_FRAME = b"\x81\x85\x00\x00\x00\x00early"
+
+
+def frame(payload: bytes) -> bytes:
+    """A masked text frame of up to 64 KiB, or a longer one."""
+    size = len(payload)
+    length = (
+        bytes([0x80 | 126]) + size.to_bytes(2) if size < 2**16 else bytes([0x80 | 127]) + size.to_bytes(8)
+    )
+    return b"\x81" + length + b"\0\0\0\0" + payload
+
+
+def read_head(connection: socket.socket) -> bytes:
+    head = b""
+    while b"\r\n\r\n" not in head and (more := connection.recv(1)):
+        head += more
+    return head
+
+
+def assert_nothing_is_kept(service: Service, before: dict[str, int]) -> None:
+    def let_go() -> bool:
+        now = service.get("/health")
+        return now["descriptors"] <= before["descriptors"] + 2 and now["tasks"] <= before["tasks"] + 4
+
+    wait_for(let_go, timeout_s=10, what="descriptors and tasks back where they were")
+
+
+@both_servers
+def test_bytes_before_the_handshake_is_answered_leave_nothing_behind(
+    launch: Callable[..., Service], beside: dict[str, str], server: str
+) -> None:
+    service = launch(SERVER=server, **beside)
+    before = service.get("/health")
+    with contextlib.ExitStack() as stack:
+        for _ in range(CLIENTS):
+            connection = stack.enter_context(service.ask(""))
+            connection.sendall(service.upgrade("/deaf").encode() + EARLY_FRAME)
+            read_head(connection)
+    assert_nothing_is_kept(service, before)
+
+
+def test_hypercorn_refuses_bytes_before_the_handshake_and_hangs_up(
+    launch: Callable[..., Service], beside: dict[str, str]
+) -> None:
+    service = launch(**beside)
+    before = service.get("/health")
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(service.ask("")) for _ in range(CLIENTS)]
+        for connection in connections:
+            connection.sendall(service.upgrade("/deaf").encode() + EARLY_FRAME)
+        for connection in connections:
+            assert read_head(connection).startswith(b"HTTP/1.1 400")
+            assert connection.recv(1) == b""
+        # The clients are all still there: it is the server that has let go.
+        assert_nothing_is_kept(service, before)
+    assert service.complained == ""
+
+
+@both_servers
+def test_refused_handshakes_leave_nothing_behind(
+    launch: Callable[..., Service], beside: dict[str, str], server: str
+) -> None:
+    service = launch(SERVER=server, **beside)
+    before = service.get("/health")
+    for path in ("/nowhere", "/deaf"):
+        for _ in range(CLIENTS):
+            version = "Sec-WebSocket-Version: 12\r\n" if path == "/deaf" else ""
+            request = service.upgrade(path).replace("Sec-WebSocket-Version: 13\r\n", version)
+            with service.ask(request if version else service.upgrade(path)) as connection:
+                assert read_head(connection).split()[1] in (b"400", b"403", b"404", b"426")
+    assert_nothing_is_kept(service, before)
+
+
+@both_servers
+def test_compression_is_never_agreed_to(
+    launch: Callable[..., Service], beside: dict[str, str], server: str
+) -> None:
+    service = launch(SERVER=server, **beside)
+    offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
+    with service.ask(service.upgrade("/echo", offer)) as connection:
+        head = read_head(connection)
+        assert head.startswith(b"HTTP/1.1 101")
+        assert b"extensions" not in head.lower()
+        connection.sendall(EARLY_FRAME)
+        assert connection.recv(64) == b"\x81\x05early"
+
+
+@both_servers
+def test_a_message_over_64_kib_ends_the_connection(
+    launch: Callable[..., Service], beside: dict[str, str], server: str
+) -> None:
+    service = launch(SERVER=server, **beside)
+    with service.ask(service.upgrade("/echo")) as connection:
+        read_head(connection)
+        connection.sendall(frame(b"x" * (64 * 1024 + 1)))
+        closing = connection.recv(64)
+        assert closing[:1] == b"\x88"
+        assert int.from_bytes(closing[2:4]) == 1009
+
+
+@both_servers
+def test_a_sender_whom_nobody_reads_has_to_wait(
+    launch: Callable[..., Service], beside: dict[str, str], server: str
+) -> None:
+    service = launch(SERVER=server, **beside)
+    with service.ask(service.upgrade("/deaf")) as connection:
+        read_head(connection)
+        connection.settimeout(2)
+        message = frame(b"x" * 60_000)
+        taken = 0
+        with contextlib.suppress(TimeoutError):
+            while taken < 64 * 1024 * 1024:
+                taken += connection.send(message)
+        # Sixteen messages of Quart's, ten of Hypercorn's, and what the kernel holds on both sides.
+        assert taken < 16 * 1024 * 1024
+        assert service.get("/health")["worker"]
+
+
+def test_http_2_that_asks_for_nothing_is_hung_up_on(
+    launch: Callable[..., Service], beside: dict[str, str]
+) -> None:
+    service = launch(**beside)
+    empty_settings = b"\0\0\0\x04\0\0\0\0\0"
+    with service.ask("") as connection:
+        connection.settimeout(15)
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + empty_settings)
+        while connection.recv(1024):
+            pass
+
+
+def test_http_2_with_prior_knowledge_is_answered(
+    launch: Callable[..., Service], beside: dict[str, str]
+) -> None:
+    service = launch(**beside)
+    # As HPACK numbers them: GET, http, :path, :authority.
+    get_health = b"\x82\x86\x44\x07/health\x41\x09localhost"
+    headers = (len(get_health)).to_bytes(3) + b"\x01\x05" + (1).to_bytes(4) + get_health
+    with service.ask("") as connection:
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0" + headers)
+        heard = b""
+        while b'"worker"' not in heard and (more := connection.recv(4096)):
+            heard += more
+        assert b'"worker"' in heard
+
+
+@pytest.mark.long
+@both_servers
+def test_clients_that_stop_reading_are_let_go_without_a_traceback(
+    launch: Callable[..., Service], beside: dict[str, str], server: str
+) -> None:
+    service = launch(SERVER=server, **beside)
+    before = service.get("/health")
+    with contextlib.ExitStack() as stack:
+        for _ in range(CLIENTS):
+            stack.enter_context(service.ask(service.upgrade("/flood")))
+        wait_for(
+            lambda: service.get("/health")["descriptors"] >= before["descriptors"] + CLIENTS,
+            timeout_s=10,
+            what="all clients connected",
+        )
+
+        def let_go() -> bool:
+            return service.get("/health")["descriptors"] <= before["descriptors"] + 2
+
+        # They are still connected on their side; TCP_USER_TIMEOUT is 10 s.
+        wait_for(let_go, timeout_s=40, what="the clients to be let go")
+    assert "Traceback" not in service.complained
+    assert service.stop() == 0
+
+
+def test_an_unknown_hypercorn_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hypercorn_guard, "version", lambda _: "0.19.0")
+    with pytest.raises(GuardError, match=r"Hypercorn 0\.19\.0 is not the 0\.18\.x"):
+        guard_hypercorn()
