@@ -33,7 +33,8 @@ class _Fold:
     def add(self, trade: Trade) -> None:
         if _order(trade) < _order(self.first):
             self.first = trade
-        if _order(trade) > _order(self.last):
+        # Trades without ids in one millisecond have no order but that of their arrival.
+        if _order(trade) >= _order(self.last):
             self.last = trade
         self.high = max(self.high, trade.price)
         self.low = min(self.low, trade.price)
