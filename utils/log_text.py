@@ -96,9 +96,8 @@ def _safe_value(value: Any, limit: int, depth: int) -> Any:
 
 
 def _word(value: Any) -> str:
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False) if re.search(r"[\s\"=]", value) else _neutral(value)
-    return _neutral(json.dumps(value, ensure_ascii=False))
+    bare = isinstance(value, str) and not re.search(r"[\s\"=]", value)
+    return _neutral(value if bare else json.dumps(value, ensure_ascii=False))
 
 
 def _neutral(text: str) -> str:
