@@ -207,7 +207,8 @@ async def _ask_bars(
         lambda: client.ccxt.fetch_ohlcv(symbol, code, since=start_ms, limit=limit)
     )
     rows = parsed if answer.rows is None else answer.rows
-    if not rows and not answer.may_be_empty:
+    # ccxt reads rows of nothing from what is no row at all.
+    if any(set(row) == {None} for row in rows) or not (rows or answer.may_be_empty):
         raise garbage(client.name)
     exchange_time_ms = client.exchange_time_ms if answer.date_ms is None else answer.date_ms
     return BarPage(asked_rows(rows, start_ms, limit), exchange_time_ms)

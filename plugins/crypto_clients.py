@@ -13,6 +13,7 @@ from plugins.crypto_answers import Answer, read_date_ms, recorded
 from plugins.crypto_catalog import Venue
 from plugins.crypto_errors import PARSE_FAULTS, garbage, lost, timed_out, translate
 from plugins.crypto_live import LiveChannels
+from plugins.crypto_pace import Pace
 from plugins.crypto_session import open_session
 from plugins.crypto_tap import tapped
 from utils.clock import Clock
@@ -32,7 +33,7 @@ class Limits:
     """Bound what is asked of an exchange.
 
     A caller waits ``ask_timeout_s`` at most; a market list that takes longer is still read, for the next
-    caller. ccxt's own queue has neither an end nor a deadline, so few calls are let in at a time.
+    caller. Few calls are under way at a time, and a bounded number waits.
     """
 
     call_timeout_s: float = 5.0
@@ -75,6 +76,7 @@ class ExchangeClient:
         self.live = LiveChannels(
             self._forget_connection, self._faults, unwatch_timeout_s=limits.unwatch_timeout_s
         )
+        self._pace = Pace(venue.name)
         self._offset_ms = 0
         self._slots = asyncio.Semaphore(limits.calls_at_once)
         self._waiting = 0
@@ -135,6 +137,10 @@ class ExchangeClient:
     def translate(self, error: Exception) -> AppError:
         """Return the error of ours for a failure of this exchange."""
         return translate(error, self.name)
+
+    async def paced(self, cost: float) -> None:
+        """Wait for the turn of a call; ccxt counts costs in units of ``rateLimit`` milliseconds."""
+        await self._pace.wait(cost * self.ccxt.rateLimit / 1000)
 
     def answered(self, headers: Mapping[str, str]) -> None:
         """Take note of the exchange's clock."""

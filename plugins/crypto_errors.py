@@ -41,7 +41,7 @@ def translate(error: Exception, name: str, answer: Answer | None = None) -> AppE
         kinds.add("RateLimitExceeded")
     if answer.status in REFUSED_STATUSES:
         kinds.add("RestrictedLocation")
-    if isinstance(error.__cause__, aiohttp.ClientError):
+    if answer.status >= 500 or isinstance(error.__cause__, aiohttp.ClientError):
         kinds.add("NetworkError")
     for names, make in RULES:
         if kinds & names:
@@ -93,6 +93,12 @@ def _away(name: str, _: Answer) -> UpstreamDown:
     return UpstreamDown(f"{name} cannot be reached. Try again in a moment.", retry_after_s=RETRY_SOON_S)
 
 
+def _faulty(name: str, _: Answer) -> UpstreamDown:
+    return UpstreamDown(
+        f"{name} answered with an error of its own. Try again later.", retry_after_s=RETRY_LATER_S
+    )
+
+
 def _unknown_symbol(name: str, _: Answer) -> NotFound:
     return NotFound(f"{name} has no prices for this. Choose another symbol.", code="unknown_symbol")
 
@@ -110,4 +116,5 @@ RULES: tuple[tuple[frozenset[str], Callable[[str, Answer], AppError]], ...] = (
     (frozenset({"RequestTimeout", "TimeoutError"}), timed_out),
     (frozenset({"OnMaintenance"}), _closed),
     (frozenset({"NetworkError", "ClientError", "OSError"}), _away),
+    (frozenset({"ExchangeError"}), _faulty),
 )

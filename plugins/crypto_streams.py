@@ -29,6 +29,10 @@ log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 
 
+class CacheOverrunError(Exception):
+    """Say that more came at once than ccxt's cache holds, so that some of it was never seen."""
+
+
 class CacheReader(Generic[Item]):
     """Find what is new in one of ccxt's caches; a subclass for each kind."""
 
@@ -50,7 +54,7 @@ class TradeReader(CacheReader[Trade]):
         self._recent_ids: OrderedDict[str, None] = OrderedDict()
 
     def read(self, cache: Any) -> list[Trade]:
-        """Return the trades after the last one seen, in the order received."""
+        """Return the trades after the last one seen, in the order received. Raises: CacheOverrunError."""
         if not cache or cache[-1] is self._last:
             return []
         fresh: list[Any] = []
@@ -58,6 +62,8 @@ class TradeReader(CacheReader[Trade]):
             if raw is self._last:
                 break
             fresh.append(raw)
+        if self._last is not None and len(fresh) == cache.max_size:
+            raise CacheOverrunError
         self._last = fresh[0]
         parsed = (self._parse(raw) for raw in reversed(fresh))
         return [trade for trade in parsed if trade is not None and self._unseen(trade)]
@@ -185,7 +191,11 @@ class Channel(Generic[Item]):
 
     def collect(self) -> None:
         """Hand on what ccxt's cache holds that is new."""
-        items = self._reader.read(self._cache())
+        try:
+            items = self._reader.read(self._cache())
+        except CacheOverrunError:
+            self.fail(UpstreamDown(f"{self._name} sent too much at once. Connect again.", retry_after_s=1))
+            return
         if items:
             for listener in self._listeners:
                 listener.put(items)

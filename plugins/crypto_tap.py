@@ -1,7 +1,8 @@
 """A ccxt class with taps: we see each raw answer, each frame and each lost connection.
 
-Nothing of ccxt's own work is changed, but that a body which is no JSON fails instead of becoming "no bars",
-and that a frame ccxt cannot read ends its connection instead of being lost in a callback.
+ccxt's own work is changed in three places: a body that is no JSON fails instead of becoming "no bars", a
+frame ccxt cannot read ends its connection instead of being lost in a callback, and the observer keeps the
+pace.
 """
 
 from collections.abc import Mapping
@@ -12,7 +13,10 @@ from plugins.crypto_errors import PARSE_FAULTS, garbage
 
 
 class ClientObserver(Protocol):
-    """What the owner of a ccxt client is told; every call comes from the event loop and must not wait."""
+    """What the owner of a ccxt client is told."""
+
+    async def paced(self, cost: float) -> None:
+        """Wait until a call of this cost, in ccxt's units, may be made; the one call that waits."""
 
     def answered(self, headers: Mapping[str, str]) -> None:
         """Take note of an answer's headers, names in lower case."""
@@ -34,6 +38,10 @@ class Tap:
     _frame_faults: tuple[type[Exception], ...]
     name: str
     clients: Mapping[str, Any] | None
+
+    async def throttle(self, cost: float | None = None) -> None:
+        """Wait for the turn of a call."""
+        await self._observer.paced(1 if cost is None else cost)
 
     def on_rest_response(  # noqa: PLR0917
         self,

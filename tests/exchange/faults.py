@@ -53,24 +53,29 @@ BODIES: dict[Fault, Callable[[str], str]] = {
     Fault.HUGE: lambda _: "[" + " " * HUGE_BYTES + "]",
 }
 
-# From the honest rows, of which there is at least one, and the length of a bar.
+# From the honest rows, of which there is at least one, and the length of a bar. One row in the middle is
+# enough; what comes before and after it is honest.
 ROWS: dict[Fault, Callable[[list[Row], int], list[Row]]] = {
-    Fault.NAN_ROWS: lambda rows, _: [*rows[:-1], rows[-1]._replace(close="NaN")],
-    Fault.NULL_ROWS: lambda rows, _: [*rows[:-1], rows[-1]._replace(open=None)],
-    Fault.DUPLICATE: lambda rows, _: [*rows, rows[-1]],
-    Fault.CONFLICTING: lambda rows, _: [*rows, rows[-1]._replace(volume="0.00000001")],
+    Fault.NAN_ROWS: lambda rows, _: _replaced(rows, lambda row: [row._replace(close="NaN")]),
+    Fault.NULL_ROWS: lambda rows, _: _replaced(rows, lambda row: [row._replace(open=None)]),
+    Fault.DUPLICATE: lambda rows, _: _replaced(rows, lambda row: [row, row]),
+    Fault.CONFLICTING: lambda rows, _: _replaced(rows, lambda row: [row, row._replace(volume="0.5")]),
+    Fault.HIGH_BELOW_LOW: lambda rows, _: _replaced(
+        rows, lambda row: [row._replace(high=row.low, low=row.high + "1")]
+    ),
     Fault.OUT_OF_ORDER: lambda rows, _: rows[::-1],
-    Fault.HIGH_BELOW_LOW: lambda rows, _: [
-        *rows[:-1],
-        rows[-1]._replace(high=rows[-1].low, low=rows[-1].high + "1"),
-    ],
     Fault.MISALIGNED: lambda rows, _: [_moved(row, 1_000) for row in rows],
-    Fault.FUTURE: lambda rows, length_ms: [*rows, _moved(rows[-1], 1_000 * length_ms)],
+    Fault.FUTURE: lambda rows, length_ms: [_moved(row, 10_000 * length_ms) for row in rows],
     Fault.WRONG_SPACING: lambda rows, length_ms: [
         rows[0]._replace(open_time_ms=rows[0].open_time_ms + place * 3 * length_ms)
         for place in range(len(rows))
     ],
 }
+
+
+def _replaced(rows: list[Row], change: Callable[[Row], list[Row]]) -> list[Row]:
+    middle = len(rows) // 2
+    return [*rows[:middle], *change(rows[middle]), *rows[middle + 1 :]]
 
 
 def break_body(fault: Fault | None, text: str) -> str:

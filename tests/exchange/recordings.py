@@ -77,7 +77,7 @@ def binance_frames(name: str = "spot_btcusdt_20240808") -> Iterator[dict[str, An
         for line in file:
             _, _, text = line.partition(" ")
             frame = orjson.loads(text)
-            if frame["stream"].endswith("@trade"):
+            if frame.get("stream", "").endswith("@trade"):
                 yield frame["data"]
 
 
