@@ -52,8 +52,10 @@ class Mailbox(Generic[Message]):
 
     async def take(self) -> list[Message]:
         """Wait for messages and return all that are due, oldest first. Raises: MailboxOverflow."""
-        await self._news.wait()
-        self._news.clear()
+        while not self._slots and not self.overflowed:
+            # News may have been dropped again before the reader got here.
+            self._news.clear()
+            await self._news.wait()
         if self.overflowed:
             raise MailboxOverflow
         messages = list(self._slots.values())
