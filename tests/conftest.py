@@ -21,7 +21,20 @@ from app_extensions.redis_manager import open_redis
 from config import Config, load_config
 
 SECRET_KEY = "a-key-that-only-the-tests-know-0123456789"
-TEMPLATE = "migrated"
+# Whoever a killed process left connected is sent away first: it may hold a lock.
+EMPTY_EVERY_TABLE = """
+DO $$
+BEGIN
+    PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend';
+    EXECUTE (
+        SELECT format('TRUNCATE %s RESTART IDENTITY', string_agg(format('%I', tablename), ', '))
+        FROM pg_tables
+        WHERE schemaname = 'public' AND tablename <> 'schema_migration'
+    );
+END
+$$
+"""
 
 
 @pytest.fixture(scope="session")
@@ -51,19 +64,28 @@ async def _execute(dsn: str, statement: str) -> None:
         await connection.close()
 
 
+def _migrated(empty_dsn: str, database: str) -> str:
+    asyncio.run(_execute(empty_dsn, f"CREATE DATABASE {database}"))
+    migrate_blocking(_named(empty_dsn, database))
+    return database
+
+
 @pytest.fixture(scope="session")
 def template(empty_dsn: str) -> str:
-    asyncio.run(_execute(empty_dsn, f"CREATE DATABASE {TEMPLATE}"))
-    migrate_blocking(_named(empty_dsn, TEMPLATE))
-    return TEMPLATE
+    """The name of a migrated database that nobody empties, for services that run beside a test."""
+    return _migrated(empty_dsn, "migrated")
+
+
+@pytest.fixture(scope="session")
+def migrated_dsn(empty_dsn: str) -> str:
+    return _named(empty_dsn, _migrated(empty_dsn, "under_test"))
 
 
 @pytest.fixture
-async def dsn(empty_dsn: str, template: str) -> str:
-    """A freshly migrated database of the test's own."""
-    await _execute(empty_dsn, "DROP DATABASE IF EXISTS under_test WITH (FORCE)")
-    await _execute(empty_dsn, f"CREATE DATABASE under_test TEMPLATE {template} STRATEGY FILE_COPY")
-    return _named(empty_dsn, "under_test")
+async def dsn(migrated_dsn: str) -> str:
+    """A migrated database without a row; emptying one takes a tenth of the time of making one."""
+    await _execute(migrated_dsn, EMPTY_EVERY_TABLE)
+    return migrated_dsn
 
 
 @pytest.fixture
