@@ -169,7 +169,7 @@ def _former_servers_gone(var_dir: Path, say: Callable[[str], None]) -> Iterator[
 def _socket_dir(var_dir: Path) -> Path:
     # Derived from VAR_DIR where that is too long for a socket, so that each VAR_DIR keeps its own.
     short = f"accessibletrader-{hashlib.sha256(os.fsencode(var_dir)).hexdigest()[:12]}"
-    for socket_dir in (var_dir / "run", Path(tempfile.gettempdir(), short), Path("/tmp", short)):  # noqa: S108  (checked below to be ours alone)
+    for socket_dir in (var_dir / "run", Path(tempfile.gettempdir(), short), Path("/tmp", short)):  # noqa: S108 - checked below to be ours alone
         path = str(socket_dir / POSTGRES_SOCKET)
         # PostgreSQL reads its list of directories, and asyncpg its list of hosts, with these as marks.
         if len(os.fsencode(path)) <= SOCKET_PATH_BYTES_MAX and not set(path) & set(',"'):

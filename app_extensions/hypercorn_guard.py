@@ -20,7 +20,7 @@ from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, WebsocketScope
-from quart import Quart
+from quart import Quart, Websocket
 from quart.asgi import ASGIWebsocketConnection
 
 HYPERCORN_VERSION = "0.18."
@@ -90,6 +90,13 @@ class _GuardedWebsocket(ASGIWebsocketConnection):
         super().__init__(app, scope)
         self.queue = asyncio.Queue(INBOUND_MESSAGES_MAX)
 
+    def _create_websocket_from_scope(self, send: ASGISendCallable) -> Websocket:
+        websocket = super()._create_websocket_from_scope(send)
+        buffer = getattr(websocket, "buffer", None)
+        if buffer is not None:  # where Quart 0.23 and later keep the queue
+            buffer._queue = asyncio.Queue(INBOUND_MESSAGES_MAX)  # noqa: SLF001 - there is no public way
+        return websocket
+
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         async def send_if_there(message: ASGISendEvent) -> None:
             # Hypercorn drops what is sent to a client that has left, uvicorn raises. Either way the handler
@@ -138,7 +145,7 @@ async def _handle_stream_event(stream: WSStream, event: StreamEvent) -> None:
         return
     if stream.state is not ASGIWebsocketState.HANDSHAKE:
         return  # the refusal is on its way, and whatever comes after it is nobody's
-    await stream._send_error_response(400)  # noqa: SLF001  (there is no public way to answer)
+    await stream._send_error_response(400)  # noqa: SLF001 - there is no public way
     await _unguarded_ws_handle(stream, StreamClosed(stream_id=stream.stream_id))
     await stream.send(StreamClosed(stream_id=stream.stream_id))
 

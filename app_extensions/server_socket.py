@@ -53,7 +53,7 @@ def listen_error(host: str, port: int, error: OSError) -> ListenError:
 def url_of(listener: socket.socket) -> str:
     """Return an address a browser on this machine can open."""
     host, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  (compared, not bound)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

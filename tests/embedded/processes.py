@@ -31,7 +31,10 @@ def command_of(pid: int) -> str:
 @contextlib.contextmanager
 def watching(pids: set[int]) -> Iterator[Callable[[float], list[str]]]:
     """Give a function that waits for all of these processes to end, and returns what still runs."""
-    watched = {os.pidfd_open(pid): command_of(pid) for pid in pids}
+    watched: dict[int, str] = {}
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):  # it has ended already
+            watched[os.pidfd_open(pid)] = command_of(pid)
 
     def still_running_after(timeout_s: float) -> list[str]:
         waiting = dict(watched)

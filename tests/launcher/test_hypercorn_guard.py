@@ -140,8 +140,11 @@ def test_http_2_that_asks_for_nothing_is_hung_up_on(
     with service.ask("") as connection:
         connection.settimeout(15)
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + empty_settings)
-        while connection.recv(1024):
-            pass
+        heard = b""
+        while more := connection.recv(1024):
+            heard += more
+        # It was greeted as HTTP/2 is, and that was all.
+        assert heard[3:4] == b"\x04"
 
 
 def test_http_2_with_prior_knowledge_is_answered(
