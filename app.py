@@ -8,7 +8,7 @@ from app_extensions import init_app_extensions
 from app_extensions.cli import register_cli
 from app_extensions.server import main
 from blueprints import admin, auth, market, system, websocket
-from config import Config, load_config
+from config import Config, ConfigError, load_config
 from middleware import MiddlewareSettings, init_middleware
 from utils.clock import Clock
 
@@ -17,7 +17,7 @@ VERSIONED = "/api/v1"
 
 def create_app(config: Config | None = None, clock: Clock | None = None) -> Quart:
     """Return the app; it opens nothing before it serves."""
-    config = config or load_config()
+    config = config or _load_config_or_exit()
     app = Quart("accessibletrader", static_folder=None)
     app.debug = config.debug
     init_middleware(
@@ -33,6 +33,14 @@ def create_app(config: Config | None = None, clock: Clock | None = None) -> Quar
     init_app_extensions(app, config, clock)
     register_cli(app)
     return app
+
+
+def _load_config_or_exit() -> Config:
+    # Reached from `quart …`, where a stack of calls would bury the sentences.
+    try:
+        return load_config()
+    except ConfigError as error:
+        raise SystemExit(str(error)) from error
 
 
 def _register_blueprints(app: Quart) -> None:

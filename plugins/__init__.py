@@ -61,4 +61,7 @@ def _load_plugin(
     create = getattr(module, "create_plugin", None)
     if not isinstance(market, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", market) or create is None:
         raise PluginLoadError(f"Plugin {name} needs MARKET, a lower-case word, and create_plugin(context).")
-    return market, create(PluginContext(clock, settings_of(market)))
+    try:
+        return market, create(PluginContext(clock, settings_of(market)))
+    except ValueError as error:
+        raise PluginLoadError(f"Plugin {name} does not accept its settings: {error}") from error

@@ -27,6 +27,7 @@ REREAD_EVERY_MS = 3_000
 REREAD_TRIES = 10
 # A hole longer than this stays a gap, which history fills when somebody asks for it.
 CATCH_UP_BARS = 500
+CATCH_UP_ROUNDS = 3
 
 log = logging.getLogger(__name__)
 
@@ -71,9 +72,10 @@ class Feed:
         # Whether the newest bar changed since it was last logged.
         self._pending = False
         self._logged_ms = 0
+        self._newest_trade_ms = 0
         # Closes that the exchange has yet to confirm, by open.
         self._owed: dict[int, _Owed] = {}
-        # The open of the first bar this session saw from its beginning.
+        # The open of the first bar whose every trade this session's stream brings.
         self._whole_from_ms: int | None = None
 
     async def run(self) -> None:
@@ -103,22 +105,36 @@ class Feed:
 
     async def _catch_up(self) -> None:
         """Read by REST what closed since the newest logged bar, store it and log it."""
+        polling = self._parts.profile.live_mode is LiveMode.POLL
+        for _ in range(CATCH_UP_ROUNDS):
+            span = self._hole()
+            if span.end_ms <= span.start_ms:
+                return
+            await self._fill(span)
+            for open_ms in await self._parts.projector.write_stored(span, forming=polling):
+                # Still forming when it was read: if no trade follows, nobody else would close it.
+                self._owed.setdefault(open_ms, _Owed(self._timeframe.next(open_ms) + CLOSE_GRACE_MS))
+            # Reading took its time, or showed that the exchange's clock is ahead of what we thought.
+            if self._timeframe.next(self._now_ms()) <= span.end_ms:
+                return
+
+    def _hole(self) -> Span:
         now_ms = self._now_ms()
         newest_ms = self._parts.projector.newest_final_ms
         oldest_ms = self._timeframe.shift(now_ms, -CATCH_UP_BARS)
         start_ms = self._timeframe.shift(now_ms, -1) if newest_ms is None else self._timeframe.next(newest_ms)
-        span = Span(max(start_ms, oldest_ms), self._timeframe.next(now_ms))
-        if span.end_ms > span.start_ms:
-            parts = self._parts
-            await parts.filler.fill(parts.plugin, parts.profile, parts.series, [span])
-            polling = parts.profile.live_mode is LiveMode.POLL
-            await parts.projector.write_stored(span, forming=polling)
+        return Span(max(start_ms, oldest_ms), self._timeframe.next(now_ms))
+
+    async def _fill(self, span: Span) -> None:
+        parts = self._parts
+        await parts.filler.fill(parts.plugin, parts.profile, parts.series, [span])
 
     async def _prime(self) -> None:
         """Fold the trades of the running bar that were made before the stream began."""
         if self._parts.profile.live_mode is LiveMode.TRADES:
             open_ms = self._timeframe.floor(self._now_ms())
-            await self._on_update(
+            # Only into the fold: what closes is decided by the stream's own order of events.
+            self._folder.add(
                 await self._parts.plugin.fetch_trades(self._parts.topic.instrument, since_ms=open_ms)
             )
 
@@ -135,16 +151,30 @@ class Feed:
                 await self._on_update(update)
             elif self._now_ms() - heard_ms >= SILENCE_MS:
                 raise FeedSilent
+            else:
+                self._show_primed()
             await self._log_forming()
             await self._owe_quiet_close()
             await self._pay_owed()
 
     async def _on_update(self, update: Update) -> None:
         bars = [item for item in update if isinstance(item, Bar)]
-        folded = self._folder.add(item for item in update if isinstance(item, Trade))
+        trades = [item for item in update if isinstance(item, Trade)]
+        if trades and self._whole_from_ms is None:
+            # The stream holds every trade since its first one: bars that open later are seen whole.
+            self._whole_from_ms = self._timeframe.next(min(trade.time_ms for trade in trades))
+        self._newest_trade_ms = max([self._newest_trade_ms, *(trade.time_ms for trade in trades)])
+        folded = self._folder.add(trades)
         bars += [bar for bar in map(self._folder.bar, folded) if bar is not None]
         for bar in sorted(bars, key=lambda each: each.open_time_ms):
             await self._on_bar(bar)
+
+    def _show_primed(self) -> None:
+        """Show what REST told of the running bar, when the stream has nothing to add yet."""
+        open_ms = self._folder.newest_open_ms
+        if self._newest is None and open_ms is not None:
+            self._newest = self._folder.bar(open_ms)
+            self._pending = True
 
     async def _on_bar(self, bar: Bar) -> None:
         fault = check_bar_values(bar.values)
@@ -156,7 +186,6 @@ class Feed:
             self._newest = bar
             self._pending = not bar.final
         if before is not None and bar.open_time_ms > before.open_time_ms:
-            self._whole_from_ms = self._whole_from_ms or bar.open_time_ms
             await self._close(before)
         if bar.final or bar is not self._newest:
             # Closed by the exchange's own word, or late: it belongs to a bar that has a successor.
@@ -164,14 +193,19 @@ class Feed:
 
     async def _close(self, bar: Bar) -> None:
         """Write a bar that has a successor; one not seen whole waits for the exchange's own answer."""
-        whole = self._whole_from_ms is not None and bar.open_time_ms >= self._whole_from_ms
+        # What is folded from every trade of an interval is that interval's bar. A snapshot of the exchange's own
+        # bar is not: its last update may be late or lost, and only the exchange can say how the bar ended.
+        whole = (
+            self._parts.profile.live_mode is LiveMode.TRADES
+            and self._whole_from_ms is not None
+            and bar.open_time_ms >= self._whole_from_ms
+        )
         if bar.final or whole:
             await self._parts.projector.write_final(bar, known=True)
         if not bar.final:
             # The exchange's own answer has the last word, also on bars that were seen whole.
-            grace_ms = CLOSE_GRACE_MS if whole else 0
-            close_ms = self._timeframe.next(bar.open_time_ms)
-            self._owed.setdefault(bar.open_time_ms, _Owed(close_ms + grace_ms))
+            due_ms = self._timeframe.next(bar.open_time_ms) + CLOSE_GRACE_MS if whole else self._now_ms()
+            self._owed.setdefault(bar.open_time_ms, _Owed(due_ms))
 
     async def _log_forming(self) -> None:
         now_ms = self._now_ms()
@@ -214,20 +248,23 @@ class Feed:
 
     async def _reread(self, open_ms: int) -> bool:
         """Ask the exchange for one bar; return whether its answer was final."""
-        parts = self._parts
         span = Span(open_ms, self._timeframe.next(open_ms))
         try:
-            await parts.filler.fill(parts.plugin, parts.profile, parts.series, [span])
+            await self._fill(span)
         except UpstreamError:
             return False
-        await parts.projector.write_stored(span)
-        return parts.projector.has_final(open_ms)
+        await self._parts.projector.write_stored(span)
+        return self._parts.projector.has_final(open_ms)
 
     async def _poll(self) -> None:
         interval_s = min(POLL_MAX_S, max(POLL_MIN_S, self._timeframe.approximate_ms / 20_000))
         while True:
             await self._catch_up()
+            # The next poll reads whatever still forms.
+            self._owed.clear()
             await self._parts.clock.sleep_s(interval_s)
 
     def _now_ms(self) -> int:
-        return self._parts.plugin.exchange_time_ms(self._parts.topic.instrument.exchange)
+        # The exchange's clock cannot be behind its own newest trade.
+        clock_ms = self._parts.plugin.exchange_time_ms(self._parts.topic.instrument.exchange)
+        return max(clock_ms, self._newest_trade_ms)

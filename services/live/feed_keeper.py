@@ -69,6 +69,8 @@ class FeedKeeper:
         self._open_session = open_session
         self._linger_s = linger_s
         self._kept: dict[Topic, _Kept] = {}
+        self._ended: set[asyncio.Task[None]] = set()
+        self._giving_back: set[asyncio.Task[None]] = set()
 
     def want(self, topic: Topic) -> None:
         """Count one more listener; the first starts the feed."""
@@ -96,14 +98,20 @@ class FeedKeeper:
 
     async def close(self) -> None:
         """End every feed and give the leases back."""
-        await end_tasks([self._end(topic) for topic in list(self._kept)])
+        for topic in list(self._kept):
+            self._end(topic)
+        await end_tasks(self._ended)
+        if self._giving_back:
+            # Each is bounded by the deadline of the Redis client.
+            await asyncio.wait(self._giving_back)
 
-    def _end(self, topic: Topic) -> "asyncio.Task[None]":
+    def _end(self, topic: Topic) -> None:
         kept = self._kept.pop(topic)
         if kept.ending is not None:
             kept.ending.cancel()
         kept.task.cancel()
-        return kept.task
+        self._ended.add(kept.task)
+        kept.task.add_done_callback(self._ended.discard)
 
     async def _keep(self, topic: Topic) -> None:
         backoff_s = BACKOFF_MIN_S
@@ -143,8 +151,11 @@ class FeedKeeper:
                 await self._say(session, "stale", "The live feed was lost. It is being opened again.")
             raise
         finally:
-            # Also when this worker is shutting down: the next holder need not wait for the term to end.
-            await asyncio.shield(self._give_back(topic))
+            # Also when this feed is cancelled: the next holder need not wait for the term to end.
+            giving = asyncio.create_task(self._give_back(topic))
+            self._giving_back.add(giving)
+            giving.add_done_callback(self._giving_back.discard)
+            await asyncio.shield(giving)
 
     async def _say(self, session: FeedSession, state: str, text: str) -> None:
         await session.projector.write_status(FeedStatus(state, self._clock.now_ms(), text))

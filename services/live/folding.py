@@ -50,28 +50,27 @@ class TradeFolder:
         self._seen: OrderedDict[str, None] = OrderedDict()
 
     def add(self, trades: Iterable[Trade]) -> tuple[int, ...]:
-        """Fold trades in and return the opens of the bars that changed, oldest first.
+        """Fold trades in and return the opens of the bars they belong to, oldest first.
 
-        A trade whose id was seen counts once; a trade older than every kept bar is left out.
+        A trade whose id was seen counts once; a trade older than every kept bar is left out. However many bars
+        one call touches, all of them are kept until the next call.
         """
-        changed = set()
+        while len(self._folds) > BARS_KEPT:
+            del self._folds[min(self._folds)]
+        horizon_ms = min(self._folds) if len(self._folds) == BARS_KEPT else None
+        touched = set()
         for trade in trades:
+            open_ms = self._timeframe.floor(trade.time_ms)
+            if horizon_ms is not None and open_ms < horizon_ms:
+                continue
+            touched.add(open_ms)
             if self._repeated(trade):
                 continue
-            open_ms = self._timeframe.floor(trade.time_ms)
             fold = self._folds.get(open_ms)
             if fold is None:
-                if len(self._folds) >= BARS_KEPT and open_ms < min(self._folds):
-                    continue
-                fold = _Fold(trade, trade, trade.price, trade.price)
-                self._folds[open_ms] = fold
+                fold = self._folds[open_ms] = _Fold(trade, trade, trade.price, trade.price)
             fold.add(trade)
-            changed.add(open_ms)
-        while len(self._folds) > BARS_KEPT:
-            oldest = min(self._folds)
-            del self._folds[oldest]
-            changed.discard(oldest)
-        return tuple(sorted(changed))
+        return tuple(sorted(touched))
 
     def bar(self, open_ms: int, state: BarState = BarState.FORMING) -> Bar | None:
         """Return the bar built so far, None when no trade of it is kept."""

@@ -60,8 +60,11 @@ class Projector:
         logged = self._logged.get(open_ms)
         return logged is not None and logged.final
 
-    async def write_stored(self, span: Span, *, forming: bool = False) -> None:
-        """Log what the store holds for the span and the log does not say yet; on request the forming bar."""
+    async def write_stored(self, span: Span, *, forming: bool = False) -> tuple[int, ...]:
+        """Log what the store holds for the span and the log does not say yet; on request the forming bar.
+
+        Returns the opens of the bars that have not closed.
+        """
         bars = await select_bars(
             self._pool, self._series, start_ms=span.start_ms, end_ms=span.end_ms, limit=BARS_REMEMBERED
         )
@@ -71,6 +74,7 @@ class Projector:
                 await self._write(bar)
             elif forming and not bar.final:
                 await self.write_forming(bar)
+        return tuple(bar.open_time_ms for bar in bars if not bar.final)
 
     async def write_status(self, status: FeedStatus) -> None:
         """Log how the feed is."""
