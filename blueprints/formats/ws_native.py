@@ -262,11 +262,11 @@ def encode_update(entry: LogEntry, sequence: int) -> bytes:
 def _encode_entry(entry: LogEntry) -> tuple[bytes, bytes]:
     event = entry.event
     if isinstance(event, Bar):
-        name, facts = b"bar", {"bar": _bar(event)}
+        head, facts = b'{"type":"bar","sequence":', _fields(bar=_bar(event))
     else:
-        name, facts = b"status", _status(event)
-    place: dict[str, object] = {"topic": entry.topic.text, "offset": entry.position.offset}
-    return b'{"type":"%b","sequence":' % name, b"," + orjson.dumps(place | facts)[1:]
+        head, facts = b'{"type":"status","sequence":', _status(event)
+    place = _fields(topic=entry.topic.text, offset=entry.position.offset)
+    return head, b"," + orjson.dumps(place | facts)[1:]
 
 
 def encode_message(message: Message, now_ms: int) -> bytes:  # noqa: PLR0911 - one answer a message type
@@ -298,6 +298,10 @@ def encode_message(message: Message, now_ms: int) -> bytes:  # noqa: PLR0911 - o
             )
         case Update():
             raise TypeError("an update needs its sequence")
+
+
+def _fields(**fields: object) -> dict[str, object]:
+    return fields
 
 
 def _typed(name: str, fields: dict[str, object]) -> dict[str, object]:

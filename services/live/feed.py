@@ -193,8 +193,8 @@ class Feed:
 
     async def _close(self, bar: Bar) -> None:
         """Write a bar that has a successor; one not seen whole waits for the exchange's own answer."""
-        # What is folded from every trade of an interval is that interval's bar. A snapshot of the exchange's own
-        # bar is not: its last update may be late or lost, and only the exchange can say how the bar ended.
+        # What is folded from every trade of an interval is that interval's bar. A snapshot of the exchange's
+        # own bar is not: its last update may be late or lost, and only the exchange knows how the bar ended.
         whole = (
             self._parts.profile.live_mode is LiveMode.TRADES
             and self._whole_from_ms is not None

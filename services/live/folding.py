@@ -52,8 +52,8 @@ class TradeFolder:
     def add(self, trades: Iterable[Trade]) -> tuple[int, ...]:
         """Fold trades in and return the opens of the bars they belong to, oldest first.
 
-        A trade whose id was seen counts once; a trade older than every kept bar is left out. However many bars
-        one call touches, all of them are kept until the next call.
+        A trade whose id was seen counts once; a trade older than every kept bar is left out. However many
+        bars one call touches, all of them are kept until the next call.
         """
         while len(self._folds) > BARS_KEPT:
             del self._folds[min(self._folds)]

@@ -131,7 +131,7 @@ async def test_a_bar_nobody_follows_closes_by_the_exchanges_clock(client, exchan
         bar = (await talk.closed_bars(1, "bars:crypto:bitstamp:BTC/USD:1m"))[-1]["bar"]
         while bar["open_time_ms"] < open_ms:
             bar = (await talk.closed_bars(1, "bars:crypto:bitstamp:BTC/USD:1m"))[-1]["bar"]
-    expected = dict((row[0], row) for row in fold_floats(trades, MINUTE_MS))[open_ms]
+    expected = {row[0]: row for row in fold_floats(trades, MINUTE_MS)}[open_ms]
     assert tuple(bar[key] for key in ("open_time_ms", "open", "high", "low", "close", "volume")) == expected
 
 

@@ -161,7 +161,7 @@ async def test_the_last_listener_gone_ends_the_feed(app, client, monkeypatch):
         await talk.closed_bars(1, TOPIC)
         assert [topic.text for topic in live.feeds] == [TOPIC]
     async with asyncio.timeout(DEADLINE_S):
-        while live.feeds or live.connections:
+        while live.feeds or live.connections:  # noqa: ASYNC110 - nothing tells of the end of a feed
             await asyncio.sleep(0.01)
     assert feed_keeper.LINGER_S > 0
 
