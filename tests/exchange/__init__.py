@@ -13,6 +13,7 @@ is what ``CRYPTO_ENDPOINT`` makes of every address::
         await venue.push_trades("BTC/USD", more)     # hold and play at once; the clock follows the trades
         await exchange.drop_sockets()                # close all with 1012, as on a restart
         venue.fault = Fault.RATE_LIMITED             # until set to None; `venue.retry_after_s` goes with it
+        venue.released.set()                         # what Fault.HANG holds back goes on
         exchange.calls_of("bitstamp", "bars")        # what was asked, in order
 
 The clock (``exchange.time_ms``) is a plain number that only the test moves; every answer's ``Date`` header

@@ -142,7 +142,7 @@ class LocalBinance(LocalVenue):
             limit=min(int(asked.get("limit", 500)), 1000),
         )
         tail = ["0", 2, "0", "0", "0"]
-        return 200, encode([[*row, row.open_time_ms + length_ms - 1, *tail] for row in rows])
+        return 200, encode([[*row, (row.open_time_ms or 0) + length_ms - 1, *tail] for row in rows])
 
     def _recent_trades(self, asked: dict[str, str]) -> tuple[int, str]:
         recent = self.trades(self._symbol(asked["symbol"]) or "")[-int(asked.get("limit", 500)) :]

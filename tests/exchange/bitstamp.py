@@ -6,7 +6,7 @@ from aiohttp import web
 
 from tests.exchange.fold import HeldTrade
 from tests.exchange.markets import BITSTAMP_MARKETS
-from tests.exchange.venue import Answer, Clock, LocalVenue, SocketRequest, encode
+from tests.exchange.venue import Answer, Clock, LocalVenue, SocketRequest, encode, seconds
 
 STEPS_S = frozenset({60, 180, 300, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 259200})
 WINDOWS_S = {"minute": 60, "hour": 3600, "day": 86400}
@@ -88,7 +88,7 @@ class LocalBitstamp(LocalVenue):
             limit=limit,
         )
         names = ("timestamp", "open", "high", "low", "close", "volume")
-        texts = [dict(zip(names, (str(row.open_time_ms // 1000), *row[1:]), strict=True)) for row in rows]
+        texts = [dict(zip(names, (seconds(row.open_time_ms), *row[1:]), strict=True)) for row in rows]
         return 200, encode({"data": {"pair": symbol, "ohlc": texts}})
 
     def _transactions(self, asked: dict[str, str]) -> tuple[int, str]:

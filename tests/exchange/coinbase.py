@@ -7,7 +7,7 @@ from aiohttp import web
 
 from tests.exchange.fold import HeldTrade
 from tests.exchange.markets import COINBASE_PRODUCTS
-from tests.exchange.venue import Answer, Clock, LocalVenue, SocketRequest, encode
+from tests.exchange.venue import Answer, Clock, LocalVenue, SocketRequest, encode, seconds
 
 GRANULARITIES_S = {
     "ONE_MINUTE": 60,
@@ -126,7 +126,7 @@ class LocalCoinbase(LocalVenue):
             limit=CANDLES_MAX,
         )
         names = ("start", "open", "high", "low", "close", "volume")
-        texts = [dict(zip(names, (str(row.open_time_ms // 1000), *row[1:]), strict=True)) for row in rows]
+        texts = [dict(zip(names, (seconds(row.open_time_ms), *row[1:]), strict=True)) for row in rows]
         return 200, encode({"candles": texts[::-1]})
 
     def _ticker(self, asked: dict[str, str]) -> tuple[int, str]:

@@ -28,6 +28,7 @@ class Fault(StrEnum):
     # The rows of bars.
     NAN_ROWS = "nan_rows"
     NULL_ROWS = "null_rows"
+    NO_TIME = "no_time"
     DUPLICATE = "duplicate"
     CONFLICTING = "conflicting"
     OUT_OF_ORDER = "out_of_order"
@@ -58,6 +59,7 @@ BODIES: dict[Fault, Callable[[str], str]] = {
 ROWS: dict[Fault, Callable[[list[Row], int], list[Row]]] = {
     Fault.NAN_ROWS: lambda rows, _: _replaced(rows, lambda row: [row._replace(close="NaN")]),
     Fault.NULL_ROWS: lambda rows, _: _replaced(rows, lambda row: [row._replace(open=None)]),
+    Fault.NO_TIME: lambda rows, _: _replaced(rows, lambda row: [row._replace(open_time_ms=None)]),
     Fault.DUPLICATE: lambda rows, _: _replaced(rows, lambda row: [row, row]),
     Fault.CONFLICTING: lambda rows, _: _replaced(rows, lambda row: [row, row._replace(volume="0.5")]),
     Fault.HIGH_BELOW_LOW: lambda rows, _: _replaced(

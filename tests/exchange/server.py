@@ -114,7 +114,7 @@ class LocalExchange:
             await self.note(venue, kind, request.path[1:], dict(request.query))
             fault = venue.fault if kind in venue.fault_kinds else None
             if fault is Fault.HANG:
-                await asyncio.Event().wait()
+                await venue.released.wait()
             if fault in STATUSES:
                 return self._refuse(venue, STATUSES[fault])
             status, text = answer({**request.match_info, **request.query})

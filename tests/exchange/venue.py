@@ -1,5 +1,6 @@
 """What the venues share: the trades and bars they hold, and who is subscribed to what."""
 
+import asyncio
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ class LocalVenue:
         self.fault: Fault | None = None
         self.fault_kinds: tuple[str, ...] = ("bars",)
         self.retry_after_s: float | str | None = 7
+        # What hangs goes on when this is set.
+        self.released = asyncio.Event()
         # A mute venue takes subscriptions and says nothing.
         self.mute = False
         self.sockets: dict[web.WebSocketResponse, set[str]] = {}
@@ -148,3 +151,8 @@ class LocalVenue:
 
 def encode(value: Any) -> str:
     return orjson.dumps(value).decode()
+
+
+def seconds(time_ms: int | None) -> str | None:
+    """Return a time as the venues that count in seconds write it; a fault may have taken it."""
+    return None if time_ms is None else str(time_ms // 1000)

@@ -6,7 +6,7 @@ import pytest
 
 from plugins.base import LiveMode, PluginContext
 from plugins.crypto import CryptoPlugin
-from tests.exchange import LocalExchange, fold_floats
+from tests.exchange import HeldTrade, LocalExchange, fold_floats
 from tests.exchange.recordings import (
     binance_exchange_info,
     bitstamp_hour,
@@ -16,7 +16,7 @@ from tests.exchange.recordings import (
 from tests.plugins.conftest import START_MS, VENUES
 from utils.clock import Clock
 from utils.domain import DAY_MS, HOUR_MS, MINUTE_MS, Instrument, InstrumentSpec, Timeframe
-from utils.errors import NotFound, UpstreamLimited
+from utils.errors import NotFound
 
 MINUTE = Timeframe(1, "m")
 HOUR = Timeframe(1, "h")
@@ -145,6 +145,16 @@ async def test_past_trades_come_oldest_first(
     ]
 
 
+async def test_past_trades_of_the_second_asked_for_are_not_cut_off(
+    plugin: CryptoPlugin, exchange: LocalExchange
+) -> None:
+    # Bitstamp says 12:00:00 of a past trade that was made at 12:00:00.700.
+    late = HeldTrade(9_000, exchange.time_ms + 700, "10000.00", "1.00000000")
+    await exchange.bitstamp.push_trades("BTC/USD", [late])
+    trades = await plugin.fetch_trades(BITSTAMP, since_ms=late.time_ms - 200)
+    assert [trade.id for trade in trades] == ["511", "9000"]
+
+
 async def test_fifty_callers_at_once_share_one_client_and_one_market_list(
     plugin: CryptoPlugin, exchange: LocalExchange
 ) -> None:
@@ -155,15 +165,6 @@ async def test_fifty_callers_at_once_share_one_client_and_one_market_list(
     assert len({answer.rows for answer in answers[40:]}) == 1
     assert len(exchange.calls_of("bitstamp", "markets")) == 1
     assert len(exchange.calls_of("bitstamp", "bars")) == 10
-
-
-async def test_the_one_beyond_the_queue_is_told_to_wait(plugin: CryptoPlugin) -> None:
-    await plugin.fetch_instruments("bitstamp")
-    asked = [plugin.fetch_bars(BITSTAMP, MINUTE, start_ms=START_MS, limit=1) for _ in range(70)]
-    answers = await asyncio.gather(*asked, return_exceptions=True)
-    refused = [answer for answer in answers if isinstance(answer, UpstreamLimited)]
-    assert len(refused) == 6
-    assert refused[0].retry_after_s == 5
 
 
 async def test_unknown_names_bring_near_misses(plugin: CryptoPlugin) -> None:

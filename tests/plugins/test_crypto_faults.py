@@ -29,7 +29,7 @@ each_venue = pytest.mark.parametrize("instrument", VENUES[:2], ids=lambda each: 
 @pytest.fixture
 def limits() -> Limits:
     """Deadlines short enough to sit through."""
-    return Limits(call_timeout_s=0.5, ask_timeout_s=3, markets_timeout_s=5)
+    return Limits(call_timeout_s=0.5, ask_timeout_s=3, markets_timeout_s=5, calls_waiting=10)
 
 
 async def ask(plugin: CryptoPlugin, instrument: Instrument) -> list[tuple[object, ...]]:
@@ -133,6 +133,7 @@ async def test_after_a_fault_the_same_client_answers_again(
         Fault.WRONG_SPACING,
         Fault.NAN_ROWS,
         Fault.NULL_ROWS,
+        Fault.NO_TIME,
     ],
 )
 async def test_wrong_rows_reach_the_caller_who_judges_them(
@@ -197,6 +198,29 @@ async def test_a_market_list_that_fails_is_read_again_by_the_next_caller(
                 continue
             break
     assert len(specs) >= 3
+
+
+async def test_the_one_beyond_the_queue_is_told_to_wait(
+    plugin: CryptoPlugin, exchange: LocalExchange
+) -> None:
+    await plugin.fetch_instruments("bitstamp")
+    answers = await asyncio.gather(*(ask(plugin, VENUES[0]) for _ in range(12)), return_exceptions=True)
+    refused = [answer for answer in answers if isinstance(answer, UpstreamLimited)]
+    assert [error.retry_after_s for error in refused] == [5, 5]
+    assert len(exchange.calls_of("bitstamp", "bars")) == 10
+
+
+async def test_a_caller_who_gives_up_does_not_end_the_reading_for_the_others(
+    plugin: CryptoPlugin, exchange: LocalExchange
+) -> None:
+    exchange.bitstamp.fault, exchange.bitstamp.fault_kinds = Fault.HANG, ("markets",)
+    leaves, stays = (asyncio.create_task(plugin.fetch_instruments("bitstamp")) for _ in range(2))
+    await exchange.until(lambda: bool(exchange.calls_of("bitstamp", "markets")))
+    leaves.cancel()
+    await asyncio.wait([leaves])
+    exchange.bitstamp.released.set()
+    assert len(await stays) == 5
+    assert len(exchange.calls_of("bitstamp", "markets")) == 1
 
 
 async def test_a_port_where_nobody_listens_is_down(exchange: LocalExchange) -> None:

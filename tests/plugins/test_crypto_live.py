@@ -216,15 +216,74 @@ async def test_a_dropped_socket_ends_every_listener_and_the_next_one_reconnects(
         assert again.items[-10:] == seen(trades[10:])
 
 
-async def test_trades_repeated_by_the_exchange_are_not_heard_twice(
+async def test_what_was_heard_before_is_not_news_to_the_next_listener(
     plugin: CryptoPlugin, exchange: LocalExchange
 ) -> None:
-    trades = fresh(exchange, 30)
-    async with listening(plugin.watch_trades(COINBASE)) as heard:
-        await exchange.coinbase.until_subscribed("BTC/USD")
+    trades = fresh(exchange, 20)
+    for part in (trades[:10], trades[10:]):
+        async with listening(plugin.watch_trades(BITSTAMP)) as heard:
+            await exchange.bitstamp.until_subscribed("BTC/USD")
+            await exchange.bitstamp.push_trades("BTC/USD", part)
+            await heard.until_last_id(part[-1].id)
+            assert heard.items == seen(part)
+        await exchange.until(lambda: not exchange.bitstamp.sockets)
+
+
+async def test_a_listener_who_is_slow_to_leave_does_not_keep_the_broken_channel(
+    plugin: CryptoPlugin, exchange: LocalExchange
+) -> None:
+    trades = fresh(exchange, 10)
+    slow = plugin.watch_trades(BITSTAMP)
+    first = asyncio.create_task(anext(slow))
+    async with listening(plugin.watch_trades(BITSTAMP)) as quick:
+        await exchange.bitstamp.until_subscribed("BTC/USD")
+        await exchange.bitstamp.push_trades("BTC/USD", trades[:1])
+        assert list(await first) == seen(trades[:1])
+        await exchange.bitstamp.push_trades("BTC/USD", trades[1:5])
+        await quick.until_last_id(trades[4].id)
+        await exchange.drop_sockets()
+        await quick.until_ended()
+    async with listening(plugin.watch_trades(BITSTAMP)) as heard:
+        await exchange.bitstamp.until_subscribed("BTC/USD")
+        await exchange.bitstamp.push_trades("BTC/USD", trades[5:])
+        await heard.until_last_id(trades[-1].id)
+        assert heard.items == seen(trades[5:])
+        # What came before the end is still handed on, and only then the end.
+        assert list(await anext(slow)) == seen(trades[1:5])
+        with pytest.raises(UpstreamDown):
+            await anext(slow)
+        await slow.aclose()
+        await exchange.bitstamp.push_trades("BTC/USD", fresh(exchange, 1, first_id=77_777))
+        await heard.until_last_id(77_777)
+
+
+@pytest.mark.parametrize("turns", range(0, 24, 3))
+async def test_who_comes_while_a_socket_closes_gets_one_of_its_own(
+    plugin: CryptoPlugin, exchange: LocalExchange, turns: int
+) -> None:
+    async with listening(plugin.watch_trades(BITSTAMP)):
+        await exchange.bitstamp.until_subscribed("BTC/USD")
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    async with listening(plugin.watch_trades(ETHER)) as heard:
+        await exchange.bitstamp.until_subscribed("ETH/USD")
+        for last_id in range(50_000, 50_005):
+            await exchange.bitstamp.push_trades("ETH/USD", fresh(exchange, 1, first_id=last_id))
+            await heard.until_last_id(last_id)
+        assert len(heard.items) == 5
+        assert len(exchange.bitstamp.sockets) == 1
+
+
+@pytest.mark.parametrize("instrument", [BITSTAMP, COINBASE], ids=lambda each: each.exchange)
+async def test_trades_repeated_by_the_exchange_are_not_heard_twice(
+    plugin: CryptoPlugin, exchange: LocalExchange, instrument: Instrument
+) -> None:
+    venue, trades = exchange.venue(instrument.exchange), fresh(exchange, 30)
+    async with listening(plugin.watch_trades(instrument)) as heard:
+        await venue.until_subscribed("BTC/USD")
         for start in range(0, 30, 5):
-            # Each frame brings the five before it once more.
-            await exchange.coinbase.push_trades("BTC/USD", trades[max(0, start - 5) : start + 5])
+            # Each time the five before are sent once more.
+            await venue.push_trades("BTC/USD", trades[max(0, start - 5) : start + 5])
         await heard.until_last_id(trades[-1].id)
         assert heard.items[-30:] == seen(trades)
 
