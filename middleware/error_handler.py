@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 INSTANCE_LENGTH_MAX = 200
 CLOSE_INTERNAL_ERROR = 1011
+# A close frame holds 123 bytes.
+CLOSE_REASON_LENGTH_MAX = 120
 
 
 def init_error_handler(app: Quart) -> None:
@@ -39,7 +41,8 @@ async def _answer(error: Exception) -> Response:
     if has_websocket_context() and ACCEPTED in websocket.scope:
         # An open WebSocket cannot get an answer any more, only a reason; Quart would say 1000, all is well.
         with suppress(RuntimeError):  # closed already
-            await websocket.close(CLOSE_INTERNAL_ERROR, f"{problem.code} {request_id()}")
+            reason = shorten(f"{problem.title}. Request id {request_id()}.", CLOSE_REASON_LENGTH_MAX)
+            await websocket.close(CLOSE_INTERNAL_ERROR, reason)
     return problem_response(problem, error)
 
 

@@ -113,6 +113,8 @@ async def test_an_answer_that_cannot_be_written_is_a_problem_too_and_logged_once
 
 
 async def test_a_failing_after_request_function_still_leaves_a_problem(app: Quart) -> None:
+    app.testing = True  # Quart then lets such errors through, unless told otherwise
+
     @app.after_request
     async def fail(response: Response) -> Response:
         raise RuntimeError(INNER_TEXT)
