@@ -178,8 +178,9 @@ async def test_unknown_names_bring_near_misses(plugin: CryptoPlugin) -> None:
 
 async def test_it_opens_at_once_and_closes_before_it_is_ready() -> None:
     plugin = CryptoPlugin(PluginContext(Clock(), {}))
-    await plugin.open()
-    await plugin.close()
+    async with asyncio.timeout(30):
+        await plugin.open()
+        await plugin.close()
 
 
 async def test_the_recorded_hour_of_bitstamp_is_sixty_one_minutes(

@@ -19,13 +19,21 @@ def cases_of(module: Module) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 
 def helpers_that_assert() -> set[str]:
-    return {
-        node.name
+    """Return the names of helpers that fail a test, by themselves or by another helper."""
+    helpers = [
+        node
         for module in modules_of_tests()
         for node in ast.walk(module.tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("test_")
-        if any(isinstance(inner, ast.Assert | ast.Raise) or is_deadline(inner) for inner in ast.walk(node))
-    }
+    ]
+    found = {helper.name for helper in helpers if any(fails_a_test(node) for node in ast.walk(helper))}
+    while more := {helper.name for helper in helpers if asserts(helper, found)} - found:
+        found |= more
+    return found
+
+
+def fails_a_test(node: ast.AST) -> bool:
+    return isinstance(node, ast.Assert | ast.Raise) or is_deadline(node)
 
 
 def is_deadline(node: ast.AST) -> bool:
