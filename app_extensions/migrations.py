@@ -118,11 +118,12 @@ async def _choose_flavour(connection: asyncpg.Connection, applied: set[str | Non
     for flavour in ("timescale", "plain"):
         if flavour in applied:
             return flavour
+    # What a server preloads is told to superusers only; but only one that preloads TimescaleDB knows this
+    # setting.
     usable = await connection.fetchval(
         """
         SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')
-            AND current_setting('shared_preload_libraries') LIKE '%timescaledb%'
-            AND coalesce(current_setting('timescaledb.license', TRUE), 'timescale') = 'timescale'
+            AND current_setting('timescaledb.disable_load', TRUE) IS NOT NULL
         """
     )
     if not usable:
@@ -132,7 +133,9 @@ async def _choose_flavour(connection: asyncpg.Connection, applied: set[str | Non
     except asyncpg.InsufficientPrivilegeError:
         log.warning("timescaledb is there but may not be created; plain tables are used")
         return "plain"
-    return "timescale"
+    # Known once the extension is there. The Apache build has neither compression nor continuous aggregates.
+    licence = await connection.fetchval("SELECT current_setting('timescaledb.license', TRUE)")
+    return "timescale" if licence == "timescale" else "plain"
 
 
 async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:

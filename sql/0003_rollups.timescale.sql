@@ -1,5 +1,7 @@
 -- no-transaction
 -- Bars as a hypertable with compression, and the rollups as real-time continuous aggregates of the plain views' names.
+-- The policies have no start: history is filled in as somebody asks for it, however old, and what a policy does
+-- not reach vanishes from its aggregate. Only what changed is ever computed again.
 SELECT create_hypertable('bar', by_range('open_time', INTERVAL '30 days'), if_not_exists => TRUE, migrate_data => TRUE);
 --;;
 ALTER TABLE bar SET (
@@ -31,7 +33,7 @@ WITH NO DATA;
 --;;
 SELECT add_continuous_aggregate_policy(
     'bar_hourly',
-    start_offset => INTERVAL '3 days',
+    start_offset => NULL,
     end_offset => INTERVAL '1 hour',
     schedule_interval => INTERVAL '30 minutes',
     if_not_exists => TRUE
@@ -57,7 +59,7 @@ WITH NO DATA;
 --;;
 SELECT add_continuous_aggregate_policy(
     'bar_daily',
-    start_offset => INTERVAL '10 days',
+    start_offset => NULL,
     end_offset => INTERVAL '1 day',
     schedule_interval => INTERVAL '1 hour',
     if_not_exists => TRUE
@@ -83,7 +85,7 @@ WITH NO DATA;
 --;;
 SELECT add_continuous_aggregate_policy(
     'bar_weekly',
-    start_offset => INTERVAL '35 days',
+    start_offset => NULL,
     end_offset => INTERVAL '7 days',
     schedule_interval => INTERVAL '6 hours',
     if_not_exists => TRUE
@@ -109,7 +111,7 @@ WITH NO DATA;
 --;;
 SELECT add_continuous_aggregate_policy(
     'bar_monthly',
-    start_offset => INTERVAL '100 days',
+    start_offset => NULL,
     end_offset => INTERVAL '31 days',
     schedule_interval => INTERVAL '12 hours',
     if_not_exists => TRUE

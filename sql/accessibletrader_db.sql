@@ -1,14 +1,16 @@
 -- The whole schema for psql users: psql -d NAME -v ON_ERROR_STOP=1 -f sql/accessibletrader_db.sql
 -- The program itself migrates at every start and needs none of this.
 
-SELECT EXISTS (
-    SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'
-) AND current_setting('shared_preload_libraries') LIKE '%timescaledb%' AS has_timescale \gset
+SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')
+    AND current_setting('timescaledb.disable_load', TRUE) IS NOT NULL AS has_timescale \gset
+\if :has_timescale
+    CREATE EXTENSION IF NOT EXISTS timescaledb;
+    SELECT coalesce(current_setting('timescaledb.license', TRUE) = 'timescale', FALSE) AS has_timescale \gset
+\endif
 
 \ir 0001_market.sql
 \ir 0002_accounts.sql
 \if :has_timescale
-    CREATE EXTENSION IF NOT EXISTS timescaledb;
     \ir 0003_rollups.timescale.sql
 \else
     \ir 0003_rollups.plain.sql
