@@ -47,7 +47,7 @@ def name_of(node: ast.AST) -> str:
 
 def asserts(case: ast.AST, helpers: set[str]) -> bool:
     for node in ast.walk(case):
-        if isinstance(node, ast.Assert):
+        if isinstance(node, ast.Assert) or is_deadline(node):
             return True
         if isinstance(node, ast.Call) and name_of(node.func) in helpers:
             return True
