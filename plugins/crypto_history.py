@@ -20,28 +20,43 @@ AskBars = Callable[[Timeframe, int, int], Awaitable[BarPage]]
 async def find_first_page(
     ask: AskBars, profile: VenueProfile, timeframe: Timeframe, *, start_ms: int, limit: int
 ) -> BarPage:
-    """Return the first ``limit`` bars at or after ``start_ms``; empty only when none follow.
+    """Return the first ``limit`` bars at or after ``start_ms``, or fewer of them; none only if none follow.
 
     Raises: UpstreamTimeout when the stretch without bars is too long to look through.
     """
-    longest = max(profile.timeframes, key=lambda offered: offered.approximate_ms)
     cursor_ms, width = start_ms, limit
     for _ in range(ROUNDS_MAX):
         page = await ask(timeframe, cursor_ms, width)
         cursor_ms, width = timeframe.shift(cursor_ms, width), profile.page_bars
         if page.rows or cursor_ms > page.exchange_time_ms:
             return BarPage(asked_rows(page.rows, start_ms, limit), page.exchange_time_ms)
-        overview = await ask(longest, longest.floor(cursor_ms), profile.page_bars)
-        opens = [row[0] for row in overview.rows if isinstance(row[0], int)]
-        if opens:
+        for rung in _ladder(profile, timeframe):
+            overview = await ask(rung, rung.floor(cursor_ms), profile.page_bars)
+            opens = [row[0] for row in overview.rows if isinstance(row[0], int)]
+            if not opens:
+                cursor_ms = rung.shift(cursor_ms, profile.page_bars)
+                break
             cursor_ms = max(cursor_ms, min(opens))
-        else:
-            cursor_ms = longest.shift(cursor_ms, profile.page_bars)
-            if cursor_ms > overview.exchange_time_ms:
-                return overview
+        if cursor_ms > page.exchange_time_ms:
+            return BarPage((), page.exchange_time_ms)
     raise UpstreamTimeout(
         "There are no prices for many years after this time. Ask for a later time.", retry_after_s=5
     )
+
+
+def _ladder(profile: VenueProfile, timeframe: Timeframe) -> list[Timeframe]:
+    # From the longest timeframe down, each the shortest of which one page covers a bar of the one before.
+    longer = [each for each in profile.timeframes if each.approximate_ms > timeframe.approximate_ms]
+    rungs = longer[-1:]
+    while rungs and profile.page_bars * timeframe.approximate_ms < rungs[-1].approximate_ms:
+        covering = (
+            each for each in longer if profile.page_bars * each.approximate_ms >= rungs[-1].approximate_ms
+        )
+        rung = next(covering, rungs[-1])
+        if rung == rungs[-1]:
+            break
+        rungs.append(rung)
+    return rungs
 
 
 def asked_rows(rows: Sequence[Sequence[object]], start_ms: int, limit: int) -> tuple[tuple[object, ...], ...]:
