@@ -169,7 +169,7 @@ def _complain(*sentences: str) -> None:
 
 
 def _write(stream: TextIO, sentences: Sequence[str]) -> None:
-    # Whoever started us may have stopped listening; that is no reason to stop serving.
+    # Whoever started us may have stopped listening; that is no reason to stop serving. Nothing may be left in
+    # a buffer either: Python would fail on it at the very end and spoil the exit code.
     with contextlib.suppress(OSError):
-        stream.write("".join(f"{sentence}\n" for sentence in sentences))
-        stream.flush()
+        os.write(stream.fileno(), "".join(f"{sentence}\n" for sentence in sentences).encode())

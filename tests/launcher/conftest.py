@@ -11,6 +11,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -27,14 +28,16 @@ STOP_TIMEOUT_S = 40
 class Service:
     """A launcher that was started, and what it has said so far."""
 
-    def __init__(self, program: Path, environment: dict[str, str], home: Path) -> None:
+    def __init__(
+        self, program: Path, environment: dict[str, str], home: Path, listening: IO[bytes] | None = None
+    ) -> None:
         self._out = home / f"out-{len(list(home.glob('out-*')))}"
         self._err = self._out.with_name(self._out.name.replace("out", "err"))
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.process = subprocess.Popen(
                 [sys.executable, str(program)],
                 stdin=subprocess.DEVNULL,
-                stdout=out,
+                stdout=listening or out,
                 stderr=err,
                 # What a test's own machine has set must not reach it.
                 env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(home)} | environment,
@@ -103,9 +106,15 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., Service]]:
     """Starts a launcher: the tiny app on a free port unless told otherwise."""
     with contextlib.ExitStack() as stack:
 
-        def start(program: Path = TINY, *, wait: bool = True, **environment: str) -> Service:
+        def start(
+            program: Path = TINY,
+            *,
+            wait: bool = True,
+            listening: IO[bytes] | None = None,
+            **environment: str,
+        ) -> Service:
             settings = {"PORT": "0", "VAR_DIR": str(tmp_path / "var"), "ENV": "test"}
-            service = Service(program, settings | environment, tmp_path)
+            service = Service(program, settings | environment, tmp_path, listening)
             stack.callback(service.process.wait, STOP_TIMEOUT_S)
             stack.callback(service.process.kill)
             if wait:

@@ -43,7 +43,9 @@ def test_the_service_says_where_it_is_what_to_try_and_how_to_stop(launch: Callab
 
 def test_a_ctrl_c_in_the_terminal_stops_everything_in_order(launch: Callable[..., Service]) -> None:
     service = launch()
+    session = os.getsid(service.process.pid)
     with watching(descendants(service.process.pid)) as still_running_after:
+        assert session not in {os.getsid(pid) for pid in descendants(service.process.pid)}
         # A terminal sends it to the whole group, not to the launcher alone; twice, as impatient people do.
         os.killpg(service.process.pid, signal.SIGINT)
         service.wait_until_said("Stopping.")
@@ -215,10 +217,15 @@ def test_the_secret_and_the_addresses_are_passed_on_but_never_said(
 def test_a_listener_who_has_left_does_not_stop_the_service(
     launch: Callable[..., Service], beside: dict[str, str]
 ) -> None:
-    # ./start.sh | head -1: the launcher's next line has nowhere to go.
+    # ./start.sh | head -1: what the launcher says after that has nowhere to go.
     reading, writing = os.pipe()
     os.close(reading)
-    service = launch(wait=False, **beside, PORT="0")
-    os.close(writing)
-    service.wait_until_said("To stop it")
+    with os.fdopen(writing, "wb") as listening:
+        service = launch(wait=False, listening=listening, **beside)
+    wait_for(lambda: bool(workers_of(service)), timeout_s=30, what="a worker")
+    (worker,) = workers_of(service)
+    port = Path(f"/proc/{worker}/environ").read_text().split("\0PORT=")[1].split("\0")[0]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=20) as answer:
+        assert answer.status == 200
     assert service.stop() == 0
+    assert service.complained == ""
