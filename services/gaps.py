@@ -1,6 +1,6 @@
 """Name the holes of a stretch of history; pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from services.spans import clip_spans, subtract_spans
@@ -27,8 +27,13 @@ def find_gaps(
 ) -> tuple[Gap, ...]:
     """Return each hole of ``whole`` with its reason, sorted; neighbours with one reason are one gap."""
     present = [Span(bar.open_time_ms, timeframe.next(bar.open_time_ms)) for bar in bars]
+    return name_holes(subtract_spans(whole, present), knowledge)
+
+
+def name_holes(holes: Iterable[Span], knowledge: Knowledge) -> tuple[Gap, ...]:
+    """Return the reasons of holes, given sorted; an empty hole has none."""
     gaps: list[Gap] = []
-    for hole in subtract_spans(whole, present):
+    for hole in holes:
         for gap in _explain(hole, knowledge):
             if gaps and gaps[-1].reason is gap.reason and gaps[-1].span.end_ms == gap.span.start_ms:
                 gaps[-1] = Gap(Span(gaps[-1].span.start_ms, gap.span.end_ms), gap.reason)

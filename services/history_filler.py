@@ -9,8 +9,8 @@ import asyncpg
 
 from plugins.base import BarPage, MarketPlugin, VenueProfile
 from services.bar_checks import check_rows, judge_closed
-from services.stores.bars import upsert_bars
-from services.stores.series import Series, update_known
+from services.bar_writer import write_bars
+from services.stores.series import Series, upsert_quiet
 from utils.domain import Bar, Span
 from utils.errors import UpstreamGarbage, UpstreamTimeout
 
@@ -23,13 +23,14 @@ log = logging.getLogger(__name__)
 class CheckedPage:
     """Hold the proven part of one answer: its bars, what it makes known, and where to go on.
 
-    ``next_ms`` is None when the exchange has nothing more.
+    ``next_ms`` is None when the exchange has nothing more. In a ``quiet`` span it had nothing at all.
     """
 
     bars: tuple[Bar, ...]
     known: Span | None
     next_ms: int | None
     exchange_time_ms: int
+    quiet: Span | None = None
 
 
 class HistoryFiller:
@@ -75,11 +76,11 @@ class HistoryFiller:
 
     async def _store_page(self, series: Series, page: CheckedPage) -> tuple[Bar, ...]:
         checked_ms = page.exchange_time_ms if page.next_ms is None else None
+        known = [page.known] if page.known else []
         async with self._pool.acquire(timeout=2) as connection, connection.transaction():
-            changed = await upsert_bars(connection, series, page.bars)
-            await update_known(
-                connection, series.series_id, [page.known] if page.known else [], checked_ms=checked_ms
-            )
+            changed = await write_bars(connection, series, page.bars, known=known, checked_ms=checked_ms)
+            if page.quiet:
+                await upsert_quiet(connection, series.series_id, page.quiet)
         return changed
 
 
@@ -116,7 +117,11 @@ def read_page(answer: BarPage, series: Series, profile: VenueProfile, span: Span
     # Some exchanges send bars from before the start as well: those answer another question.
     bars = tuple(bar for bar in bars if bar.open_time_ms >= span.start_ms)
     if not bars:
-        return CheckedPage((), None, None, answer.exchange_time_ms)
+        # No proof, since some exchanges fall silent for other reasons: it is remembered for a while only.
+        quiet = Span(span.start_ms, min(span.end_ms, timeframe.floor(answer.exchange_time_ms)))
+        return CheckedPage(
+            (), None, None, answer.exchange_time_ms, quiet if quiet.end_ms > quiet.start_ms else None
+        )
     closed = [bar for bar in bars if bar.final]
     known_end_ms = timeframe.next(closed[-1].open_time_ms) if closed else span.start_ms
     known = Span(span.start_ms, known_end_ms) if known_end_ms > span.start_ms else None

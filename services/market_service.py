@@ -2,69 +2,45 @@
 
 import asyncio
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import asyncpg
 
-from plugins.base import MarketPlugin, VenueProfile
 from services.catalog import Catalog, check_timeframe
-from services.gaps import Knowledge, find_gaps
+from services.derivation import build_bars, choose_base
+from services.gaps import Knowledge, find_gaps, name_holes
 from services.history_filler import HistoryFiller
+from services.history_query import (
+    LIMIT_DEFAULT,
+    LIMIT_MAX,
+    History,
+    HistoryFacts,
+    HistoryQuery,
+    HistoryText,
+    Venue,
+    missing_spans,
+)
 from services.single_flight import SingleFlight
 from services.spans import subtract_spans
-from services.stores.bars import select_bars
-from services.stores.series import Series, select_series, upsert_series
-from utils.domain import Bar, BarState, Gap, Instrument, InstrumentSpec, Span, Timeframe
+from services.stores.bars import select_bars, upsert_bars
+from services.stores.derived_bars import select_buckets
+from services.stores.history import BarText, select_history
+from services.stores.series import Series, select_series, update_known, upsert_series
+from utils.domain import Bar, Gap, InstrumentSpec, Span, Timeframe
 from utils.errors import UpstreamError, UpstreamTimeout
 
-LIMIT_MAX = 5_000
-LIMIT_DEFAULT = 500
-# How old the newest bars may be before the exchange is asked again.
-FORMING_MAX_AGE_MS = 10_000
+__all__ = ["LIMIT_DEFAULT", "LIMIT_MAX", "History", "HistoryQuery", "HistoryText", "MarketService"]
+
 # All the pages of one request together; the request itself has six seconds.
 FILL_TIMEOUT_S = 5.0
 FILL_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryQuery:
-    """Ask for bars that open in ``[start_ms, end_ms)``; at most ``limit``.
-
-    Without a start: the newest ``limit`` timeframes before the end. Without an end: up to now, the forming
-    bar included.
-    """
-
-    instrument: Instrument
-    timeframe: Timeframe
-    start_ms: int | None = None
-    end_ms: int | None = None
-    limit: int = LIMIT_DEFAULT
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """Answer a query: bars oldest first, holes with reasons, and how fresh all of it is.
-
-    ``next_ms`` is the start of the next query when the range holds more than the limit.
-    """
-
-    query: HistoryQuery
-    spec: InstrumentSpec
-    bars: tuple[Bar, ...]
-    gaps: tuple[Gap, ...]
-    as_of_ms: int
-    stale: bool
-    next_ms: int | None
-
-    @property
-    def last_bar_state(self) -> BarState | None:
-        """Return the state of the newest bar, None without bars."""
-        return self.bars[-1].state if self.bars else None
-
-    @property
-    def revision(self) -> int:
-        """Return the highest revision among the bars; 0 when none was corrected."""
-        return max((bar.revision for bar in self.bars), default=0)
+class _Filled:
+    series: Series
+    failure: UpstreamError | None
 
 
 class MarketService:
@@ -86,21 +62,68 @@ class MarketService:
         Raises: NotFound and InvalidRequest that say what was probably meant; an UpstreamError when the
         exchange fails and nothing is stored that could be shown instead.
         """
+        venue = await self._venue(query)
+        base = choose_base(query.timeframe, venue.profile.timeframes)
+        if query.timeframe not in venue.profile.timeframes and base is not None:
+            return await self._derived(query, venue, base)
+        series = await upsert_series(self._pool, query.instrument, query.timeframe)
+        whole = query.span(venue.now_ms)
+        filled = await self._fill(venue, series, whole)
+        stored = await select_bars(
+            self._pool, filled.series, start_ms=whole.start_ms, end_ms=whole.end_ms, limit=query.limit
+        )
+        if filled.failure and not stored:
+            raise filled.failure
+        knowledge = venue.knowledge(filled.series, failed=filled.failure is not None)
+        gaps = find_gaps(_past(whole, query.timeframe, venue), stored, query.timeframe, knowledge)
+        forming = any(not bar.final for bar in stored)
+        facts = _facts(query, venue, filled, gaps, forming=forming)
+        return History(**_fields(facts), bars=stored)
+
+    async def text(self, query: HistoryQuery) -> HistoryText | History:
+        """Return the same as ``bars``, with the bars as JSON text where the database can write it.
+
+        When nothing is missing this is one question to the database, and no object is made for a bar.
+        """
+        venue = await self._venue(query)
+        if query.timeframe not in venue.profile.timeframes:
+            return await self.bars(query)
+        whole = query.span(venue.now_ms)
+        found = await self._select_text(query, whole)
+        failure = None
+        if found is None or missing_spans(whole, found[0], venue.knowledge(found[0]), venue.now_ms):
+            series = await upsert_series(self._pool, query.instrument, query.timeframe)
+            failure = (await self._fill(venue, series, whole)).failure
+            found = await self._select_text(query, whole)
+        assert found is not None
+        series, text = found
+        if failure and not text.count:
+            raise failure
+        return self._text_answer(query, venue, _Filled(series, failure), text)
+
+    async def _select_text(self, query: HistoryQuery, whole: Span) -> tuple[Series, BarText] | None:
+        return await select_history(self._pool, query.instrument, query.timeframe, whole, limit=query.limit)
+
+    def _text_answer(self, query: HistoryQuery, venue: Venue, filled: _Filled, text: BarText) -> HistoryText:
+        past = _past(query.span(venue.now_ms), query.timeframe, venue)
+        if text.first_ms is None or text.last_ms is None:
+            holes = [past]
+        else:
+            after_ms = query.timeframe.next(text.last_ms)
+            holes = [Span(past.start_ms, text.first_ms), *text.holes, Span(after_ms, past.end_ms)]
+        knowledge = venue.knowledge(filled.series, failed=filled.failure is not None)
+        forming = text.last_state is not None and text.last_state.value == "forming"
+        facts = _facts(query, venue, filled, name_holes(holes, knowledge), forming=forming)
+        return HistoryText(**_fields(facts), text=text)
+
+    async def _venue(self, query: HistoryQuery) -> Venue:
         market, exchange = query.instrument.market, query.instrument.exchange
         plugin = self._catalog.plugin(market)
         profile = await self._catalog.profile(market, exchange)
-        check_timeframe(query.timeframe, profile.timeframes, exchange)
-        venue = _Venue(plugin, profile, await self._find_spec(query), plugin.exchange_time_ms(exchange))
-        whole = query_span(query, venue.now_ms)
-        series = await upsert_series(self._pool, query.instrument, query.timeframe)
-        failure = await self._fill(venue, series, whole)
-        series = await upsert_series(self._pool, query.instrument, query.timeframe)
-        stored = await select_bars(
-            self._pool, series, start_ms=whole.start_ms, end_ms=whole.end_ms, limit=query.limit
-        )
-        if failure and not stored:
-            raise failure
-        return _answer(query, venue, series, stored, failed=failure is not None)
+        if choose_base(query.timeframe, profile.timeframes) is None:
+            check_timeframe(query.timeframe, profile.timeframes, exchange)
+        spec = await self._find_spec(query)
+        return Venue(plugin, profile, spec, plugin.exchange_time_ms(exchange))
 
     async def _find_spec(self, query: HistoryQuery) -> InstrumentSpec:
         try:
@@ -111,96 +134,109 @@ class MarketService:
                 raise
             return InstrumentSpec(query.instrument, query.instrument.symbol, query.instrument.symbol)
 
-    async def _fill(self, venue: "_Venue", series: Series, whole: Span) -> UpstreamError | None:
+    async def _derived(self, query: HistoryQuery, venue: Venue, base_timeframe: Timeframe) -> History:
+        """Answer from a series of our own: built once from the finer one, and again where that changed."""
+        base = await upsert_series(self._pool, query.instrument, base_timeframe)
+        series = await upsert_series(
+            self._pool, query.instrument, query.timeframe, derived_from_id=base.series_id
+        )
+        whole = query.span(venue.now_ms)
+        filled = _Filled(base, None)
+        moving: dict[int, Bar] = {}
+        for span in subtract_spans(whole, series.known):
+            if filled.failure is None:
+                filled = await self._fill(venue, filled.series, span)
+            built = await self._build(series, filled.series, span)
+            moving |= {bar.open_time_ms: bar for bar in built if not bar.final}
+        stored = await select_bars(
+            self._pool, series, start_ms=whole.start_ms, end_ms=whole.end_ms, limit=query.limit
+        )
+        # A stored bar that something has changed since gives way to what can be built now.
+        opens = {bar.open_time_ms: bar for bar in stored} | moving
+        bars = tuple(opens[open_ms] for open_ms in sorted(opens))
+        if filled.failure and not bars:
+            raise filled.failure
+        knowledge = venue.knowledge(filled.series, failed=filled.failure is not None)
+        gaps = _derived_gaps(_past(whole, query.timeframe, venue), bars, query.timeframe, knowledge)
+        facts = _facts(query, venue, filled, gaps, forming=bool(moving))
+        return History(**_fields(facts), bars=bars)
+
+    async def _build(self, series: Series, base: Series, span: Span) -> tuple[Bar, ...]:
+        buckets = await select_buckets(self._pool, base, series.timeframe, span)
+        bars, complete = build_bars(buckets, series.timeframe, (*base.known, *base.quiet))
+        final = [bar for bar in bars if bar.final]
+        if final:
+            async with self._pool.acquire(timeout=2) as connection, connection.transaction():
+                await upsert_bars(connection, series, final)
+                await update_known(connection, series.series_id, complete)
+        return bars
+
+    async def _fill(self, venue: Venue, series: Series, whole: Span) -> _Filled:
         try:
             async with asyncio.timeout(FILL_TIMEOUT_S):
                 for _ in range(FILL_ATTEMPTS):
                     missing = missing_spans(whole, series, venue.knowledge(series), venue.now_ms)
                     if not missing:
-                        return None
+                        break
                     # One at a time for a series: whoever waits finds most of its own range filled after.
                     waited = self._flight.busy(series.series_id)
                     await self._flight.run(
                         series.series_id,
                         functools.partial(self._filler.fill, venue.plugin, venue.profile, series, missing),
                     )
-                    if not waited:
-                        return None
                     series = await upsert_series(self._pool, series.instrument, series.timeframe)
+                    if not waited:
+                        break
         except UpstreamError as error:
-            return error
+            return await self._failed(series, error)
         except TimeoutError:
-            return UpstreamTimeout(
-                f"{series.instrument.exchange} did not answer in time. Try again in a moment.",
-                retry_after_s=5,
-            )
-        return None
+            name = series.instrument.exchange
+            detail = f"{name} did not answer in time. Try again in a moment."
+            return await self._failed(series, UpstreamTimeout(detail, retry_after_s=5))
+        return _Filled(series, None)
+
+    async def _failed(self, series: Series, failure: UpstreamError) -> _Filled:
+        # Pages before the failure were stored, and are known now.
+        return _Filled(await upsert_series(self._pool, series.instrument, series.timeframe), failure)
 
 
-@dataclass(frozen=True, slots=True)
-class _Venue:
-    plugin: MarketPlugin
-    profile: VenueProfile
-    spec: InstrumentSpec
-    now_ms: int
-
-    def knowledge(self, series: Series, *, failed: bool = False) -> Knowledge:
-        reach = self.profile.history_bars
-        return Knowledge(
-            known=series.known,
-            listed_ms=self.spec.listed_ms if self.spec.listed_ms is not None else series.first_bar_ms,
-            delisted_ms=self.spec.delisted_ms,
-            reach_ms=series.timeframe.shift(self.now_ms, 1 - reach) if reach is not None else None,
-            failed=failed,
-        )
-
-
-def query_span(query: HistoryQuery, now_ms: int) -> Span:
-    """Return the span of one answer: at most ``limit`` timeframes, never beyond the forming bar; pure."""
-    timeframe = query.timeframe
-    head_ms = timeframe.next(now_ms)
-    end_ms = head_ms if query.end_ms is None else min(timeframe.ceil(query.end_ms), head_ms)
-    if query.start_ms is None:
-        start_ms = timeframe.shift(end_ms, -query.limit)
-    else:
-        start_ms = timeframe.ceil(query.start_ms)
-        end_ms = min(end_ms, timeframe.shift(start_ms, query.limit))
-    return Span(start_ms, max(start_ms, end_ms))
-
-
-def missing_spans(whole: Span, series: Series, knowledge: Knowledge, now_ms: int) -> list[Span]:
-    """Return what has to be asked of the exchange: what may exist, is not known, and is not fresh; pure."""
-    timeframe = series.timeframe
-    start_ms = max(whole.start_ms, knowledge.listed_ms or 0, knowledge.reach_ms or 0)
-    end_ms = min(whole.end_ms, knowledge.delisted_ms or whole.end_ms)
-    known = list(series.known)
-    max_age_ms = min(FORMING_MAX_AGE_MS, timeframe.approximate_ms)
-    if known and series.checked_ms is not None and now_ms - series.checked_ms < max_age_ms:
-        # The newest bars were read a moment ago: asking again would bring the same answer.
-        known.append(Span(known[-1].end_ms, timeframe.next(now_ms)))
-    return subtract_spans(Span(timeframe.floor(start_ms), end_ms), known) if start_ms < end_ms else []
-
-
-def _answer(
-    query: HistoryQuery, venue: _Venue, series: Series, bars: tuple[Bar, ...], *, failed: bool
-) -> History:
-    whole = query_span(query, venue.now_ms)
-    timeframe = query.timeframe
+def _past(whole: Span, timeframe: Timeframe, venue: Venue) -> Span:
     # The interval that is still running holds no bar until its first trade; that is no gap.
-    past = Span(whole.start_ms, min(whole.end_ms, timeframe.floor(venue.now_ms)))
-    asked_end_ms = timeframe.next(venue.now_ms) if query.end_ms is None else query.end_ms
-    more = whole.end_ms < min(asked_end_ms, timeframe.next(venue.now_ms))
-    checked_ms = series.checked_ms if series.checked_ms is not None else venue.now_ms
-    return History(
+    return Span(whole.start_ms, max(whole.start_ms, min(whole.end_ms, timeframe.floor(venue.now_ms))))
+
+
+def _derived_gaps(
+    past: Span, bars: tuple[Bar, ...], timeframe: Timeframe, knowledge: Knowledge
+) -> tuple[Gap, ...]:
+    # A bucket that is over and not complete is a bar and, where nothing is known of it, a gap as well.
+    unproven = [
+        Span(bar.open_time_ms, timeframe.next(bar.open_time_ms))
+        for bar in bars
+        if not bar.final and bar.open_time_ms < past.end_ms
+    ]
+    inside = [hole for span in unproven for hole in subtract_spans(span, knowledge.known)]
+    gaps = (*find_gaps(past, bars, timeframe, knowledge), *name_holes(inside, knowledge))
+    return tuple(sorted(gaps, key=lambda gap: gap.span.start_ms))
+
+
+def _facts(
+    query: HistoryQuery, venue: Venue, filled: _Filled, gaps: tuple[Gap, ...], *, forming: bool
+) -> HistoryFacts:
+    whole = query.span(venue.now_ms)
+    failed = filled.failure is not None
+    checked_ms = filled.series.checked_ms if filled.series.checked_ms is not None else venue.now_ms
+    past = whole.end_ms <= query.timeframe.floor(venue.now_ms)
+    open_gaps = any(gap.reason.value in ("unfetched", "outage") for gap in gaps)
+    return HistoryFacts(
         query=query,
         spec=venue.spec,
-        bars=bars,
-        gaps=find_gaps(past, bars, timeframe, venue.knowledge(series, failed=failed)),
-        as_of_ms=checked_ms if failed or _holds_forming(bars) else venue.now_ms,
+        gaps=gaps,
+        as_of_ms=checked_ms if failed or forming else venue.now_ms,
         stale=failed,
-        next_ms=whole.end_ms if more else None,
+        next_ms=query.next_ms(venue.now_ms),
+        settled=past and not failed and not forming and not open_gaps,
     )
 
 
-def _holds_forming(bars: tuple[Bar, ...]) -> bool:
-    return bool(bars) and not bars[-1].final
+def _fields(facts: HistoryFacts) -> dict[str, Any]:
+    return {field.name: getattr(facts, field.name) for field in fields(facts)}

@@ -29,8 +29,23 @@ CREATE TABLE IF NOT EXISTS series (
     checked_ms bigint,
     -- The open of the very first bar, once the exchange has shown that nothing lies before it.
     first_bar_ms bigint,
+    -- The finer series this one is built from; NULL for bars as the exchange sends them.
+    derived_from_id integer REFERENCES series,
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (market, exchange, symbol, timeframe)
+);
+
+-- Finds what is built from a series when one of its bars changes.
+CREATE INDEX IF NOT EXISTS series_derived_from_idx ON series (derived_from_id) WHERE derived_from_id IS NOT NULL;
+
+-- Spans in which the exchange was asked and said nothing: no trades as far as it knew, to be asked again later.
+CREATE TABLE IF NOT EXISTS quiet_span (
+    series_id integer NOT NULL REFERENCES series,
+    start_ms bigint NOT NULL,
+    end_ms bigint NOT NULL,
+    checked_at timestamptz NOT NULL DEFAULT now(),
+    CHECK (start_ms < end_ms),
+    PRIMARY KEY (series_id, start_ms, end_ms)
 );
 
 -- No foreign key to series: it would be checked for each of millions of rows, and only the store writes here.

@@ -11,6 +11,7 @@ SELECT
     min(low) AS low,
     (array_agg(close ORDER BY open_time DESC))[1] AS close,
     sum(volume) AS volume,
+    max(revision) AS revision,
     count(*) AS bars,
     count(*) FILTER (WHERE state <> 'forming') AS final_bars
 FROM bar
@@ -27,6 +28,7 @@ SELECT
     min(low) AS low,
     (array_agg(close ORDER BY open_time DESC))[1] AS close,
     sum(volume) AS volume,
+    max(revision) AS revision,
     count(*) AS bars,
     count(*) FILTER (WHERE state <> 'forming') AS final_bars
 FROM bar
@@ -43,6 +45,7 @@ SELECT
     min(low) AS low,
     (array_agg(close ORDER BY open_time DESC))[1] AS close,
     sum(volume) AS volume,
+    max(revision) AS revision,
     count(*) AS bars,
     count(*) FILTER (WHERE state <> 'forming') AS final_bars
 FROM bar
@@ -59,6 +62,7 @@ SELECT
     min(low) AS low,
     (array_agg(close ORDER BY open_time DESC))[1] AS close,
     sum(volume) AS volume,
+    max(revision) AS revision,
     count(*) AS bars,
     count(*) FILTER (WHERE state <> 'forming') AS final_bars
 FROM bar

@@ -1,5 +1,6 @@
 -- no-transaction
--- Bars as a hypertable with compression, and the rollups as real-time continuous aggregates of the plain views' names.
+-- Bars as a hypertable with compression, and the rollups as real-time continuous aggregates of the plain views'
+-- names.
 -- The policies have no start: history is filled in as somebody asks for it, however old, and what a policy does
 -- not reach vanishes from its aggregate. Only what changed is ever computed again.
 SELECT create_hypertable('bar', by_range('open_time', INTERVAL '30 days'), if_not_exists => TRUE, migrate_data => TRUE);
@@ -24,6 +25,7 @@ SELECT
     min(low) AS low,
     last(close, open_time) AS close,
     sum(volume) AS volume,
+    max(revision) AS revision,
     count(*) AS bars,
     count(*) FILTER (WHERE state <> 'forming') AS final_bars
 FROM bar
@@ -50,6 +52,7 @@ SELECT
     min(low) AS low,
     last(close, open_time) AS close,
     sum(volume) AS volume,
+    max(revision) AS revision,
     count(*) AS bars,
     count(*) FILTER (WHERE state <> 'forming') AS final_bars
 FROM bar
@@ -76,6 +79,7 @@ SELECT
     min(low) AS low,
     last(close, open_time) AS close,
     sum(volume) AS volume,
+    max(revision) AS revision,
     count(*) AS bars,
     count(*) FILTER (WHERE state <> 'forming') AS final_bars
 FROM bar
@@ -102,6 +106,7 @@ SELECT
     min(low) AS low,
     last(close, open_time) AS close,
     sum(volume) AS volume,
+    max(revision) AS revision,
     count(*) AS bars,
     count(*) FILTER (WHERE state <> 'forming') AS final_bars
 FROM bar

@@ -5,29 +5,30 @@ from dataclasses import dataclass
 
 import orjson
 
-from services.market_service import History
+from services.market_service import History, HistoryText
 from utils.domain import Gap
 
 COLUMNS = ("open_time_ms", "open", "high", "low", "close", "volume")
 
 
-def encode_history(history: History) -> bytes:
+def encode_history(history: History | HistoryText) -> bytes:
     """Return the answer of ``/market/fetch_ohlcv``.
 
     ``{"market": "simulated", …, "columns": ["open_time_ms", …], "ohlcv": [[1735689600000, 94419.76, …]],
     "last_bar_state": "forming", "revision": 0, "as_of_ms": …, "stale": false, "gaps": […], "next": null}``
     """
     query = history.query
-    return orjson.dumps(
+    head = orjson.dumps(
         {
             "market": query.instrument.market,
             "exchange": query.instrument.exchange,
             "symbol": query.instrument.symbol,
             "timeframe": query.timeframe.text,
             "columns": COLUMNS,
-            "ohlcv": [
-                (bar.open_time_ms, bar.open, bar.high, bar.low, bar.close, bar.volume) for bar in history.bars
-            ],
+        }
+    )
+    tail = orjson.dumps(
+        {
             "last_bar_state": history.last_bar_state,
             "revision": history.revision,
             "as_of_ms": history.as_of_ms,
@@ -36,6 +37,14 @@ def encode_history(history: History) -> bytes:
             "next": None if history.next_ms is None else str(history.next_ms),
         }
     )
+    # The rows are the bulk of the answer, and the database may have written them as text already.
+    return b'%b,"ohlcv":%b,%b' % (head[:-1], _rows(history), tail[1:])
+
+
+def _rows(history: History | HistoryText) -> bytes:
+    if isinstance(history, HistoryText):
+        return history.text.json
+    return orjson.dumps([(bar.open_time_ms, *bar.values) for bar in history.bars])
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from collections import OrderedDict
 
 import asyncpg
 
+from services.bar_writer import write_bars
 from services.live.log import FeedStatus, LiveLog, Position
-from services.stores.bars import select_bars, upsert_bars
-from services.stores.series import Series, update_known
+from services.stores.bars import select_bars
+from services.stores.series import Series
 from utils.domain import Bar, Span, Topic
 
 # Corrections reach back this many bars; older ones are history's alone.
@@ -50,9 +51,7 @@ class Projector:
         """Store and log a bar that has closed; ``known`` when the feed saw its whole interval."""
         span = Span(bar.open_time_ms, self._series.timeframe.next(bar.open_time_ms))
         async with self._pool.acquire(timeout=2) as connection, connection.transaction():
-            await upsert_bars(connection, self._series, [bar.closed()])
-            if known:
-                await update_known(connection, self._series.series_id, [span])
+            await write_bars(connection, self._series, [bar.closed()], known=[span] if known else [])
         await self.write_stored(span)
 
     def has_final(self, open_ms: int) -> bool:

@@ -7,10 +7,29 @@ import asyncpg
 
 from utils.domain import Instrument, Span, Timeframe
 
+# What an exchange said nothing about is asked again: soon where it is recent, daily where it is old.
+SERIES_COLUMNS = """
+    series.series_id, series.market, series.exchange, series.symbol, series.timeframe, series.known,
+    series.checked_ms, series.first_bar_ms,
+    ARRAY(
+        SELECT int8range(quiet_span.start_ms, quiet_span.end_ms)
+        FROM quiet_span
+        WHERE quiet_span.series_id = series.series_id
+            AND quiet_span.checked_at > now() - CASE
+                WHEN quiet_span.end_ms > date_part('epoch', now() - INTERVAL '1 day') * 1000
+                THEN INTERVAL '10 minutes'
+                ELSE INTERVAL '1 day'
+            END
+    ) AS quiet
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One row of ``series``; times in UTC milliseconds."""
+    """One row of ``series``; times in UTC milliseconds.
+
+    ``known`` spans hold every bar there is. In ``quiet`` spans the exchange was lately asked and had nothing.
+    """
 
     series_id: int
     instrument: Instrument
@@ -18,9 +37,11 @@ class Series:
     known: tuple[Span, ...]
     checked_ms: int | None
     first_bar_ms: int | None
+    quiet: tuple[Span, ...] = ()
 
 
-def _series(row: asyncpg.Record) -> Series:
+def read_series(row: asyncpg.Record) -> Series:
+    """Return the series of a row that holds SERIES_COLUMNS."""
     return Series(
         row["series_id"],
         Instrument(row["market"], row["exchange"], row["symbol"]),
@@ -28,6 +49,7 @@ def _series(row: asyncpg.Record) -> Series:
         tuple(Span(part.lower, part.upper) for part in row["known"]),
         row["checked_ms"],
         row["first_bar_ms"],
+        tuple(Span(part.lower, part.upper) for part in row["quiet"]),
     )
 
 
@@ -35,41 +57,45 @@ async def select_series(pool: asyncpg.Pool, instrument: Instrument, timeframe: T
     """Return what is known, or None when nobody has asked for this series yet."""
     # Served by the unique index on (market, exchange, symbol, timeframe).
     row = await pool.fetchrow(
-        """
-        SELECT series_id, market, exchange, symbol, timeframe, known, checked_ms, first_bar_ms
+        f"""
+        SELECT {SERIES_COLUMNS}
         FROM series
         WHERE market = $1 AND exchange = $2 AND symbol = $3 AND timeframe = $4
-        """,
+        """,  # noqa: S608 - the columns are a constant of this module
         instrument.market,
         instrument.exchange,
         instrument.symbol,
         timeframe.text,
     )
-    return _series(row) if row else None
+    return read_series(row) if row else None
 
 
-async def upsert_series(pool: asyncpg.Pool, instrument: Instrument, timeframe: Timeframe) -> Series:
-    """Return the series, made if it was not there."""
+async def upsert_series(
+    pool: asyncpg.Pool, instrument: Instrument, timeframe: Timeframe, *, derived_from_id: int | None = None
+) -> Series:
+    """Return the series, made if it was not there; a derived one names the finer one it is built from."""
     found = await select_series(pool, instrument, timeframe)
     if found is not None:
         return found
-    row = await pool.fetchrow(
+    await pool.execute(
         """
-        INSERT INTO series (market, exchange, symbol, timeframe)
-        VALUES ($1, $2, $3, $4)
-        ON CONFLICT (market, exchange, symbol, timeframe) DO UPDATE SET market = excluded.market
-        RETURNING series_id, market, exchange, symbol, timeframe, known, checked_ms, first_bar_ms
+        INSERT INTO series (market, exchange, symbol, timeframe, derived_from_id)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (market, exchange, symbol, timeframe) DO NOTHING
         """,
         instrument.market,
         instrument.exchange,
         instrument.symbol,
         timeframe.text,
+        derived_from_id,
     )
-    return _series(row)
+    made = await select_series(pool, instrument, timeframe)
+    assert made is not None
+    return made
 
 
 async def update_known(
-    connection: asyncpg.Connection,
+    connection: asyncpg.Connection | asyncpg.Pool,
     series_id: int,
     known: Sequence[Span],
     *,
@@ -94,4 +120,50 @@ async def update_known(
         [span.end_ms for span in known],
         checked_ms,
         first_bar_ms,
+    )
+
+
+async def select_derived(
+    connection: asyncpg.Connection | asyncpg.Pool, series_id: int
+) -> tuple[tuple[int, Timeframe], ...]:
+    """Return the id and the timeframe of every series that is built from this one."""
+    # Served by series_derived_from_idx.
+    rows = await connection.fetch(
+        "SELECT series_id, timeframe FROM series WHERE derived_from_id = $1 ORDER BY series_id", series_id
+    )
+    return tuple((row["series_id"], Timeframe.parse(row["timeframe"])) for row in rows)
+
+
+async def update_unknown(
+    connection: asyncpg.Connection | asyncpg.Pool, series_id: int, spans: Sequence[Span]
+) -> None:
+    """Take spans out of what is known: what they hold has to be built anew."""
+    await connection.execute(
+        """
+        UPDATE series
+        SET known = known - (
+            SELECT range_agg(int8range(lower_ms, upper_ms))
+            FROM unnest($2::bigint[], $3::bigint[]) AS span(lower_ms, upper_ms)
+        )
+        WHERE series_id = $1
+        """,
+        series_id,
+        [span.start_ms for span in spans],
+        [span.end_ms for span in spans],
+    )
+
+
+async def upsert_quiet(connection: asyncpg.Connection | asyncpg.Pool, series_id: int, span: Span) -> None:
+    """Remember that the exchange was asked about a span just now and had nothing."""
+    await connection.execute(
+        "DELETE FROM quiet_span WHERE series_id = $1 AND start_ms >= $2 AND end_ms <= $3",
+        series_id,
+        span.start_ms,
+        span.end_ms,
+    )
+    await connection.execute(
+        "INSERT INTO quiet_span (series_id, start_ms, end_ms) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        series_id,
+        span.start_ms,
+        span.end_ms,
     )

@@ -1,0 +1,33 @@
+"""Write bars of a series together with all that follows from them, in the caller's transaction."""
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from services.stores.bars import upsert_bars
+from services.stores.series import Series, select_derived, update_known, update_unknown
+from utils.domain import Bar, Span
+
+
+async def write_bars(
+    connection: asyncpg.Connection,
+    series: Series,
+    bars: Sequence[Bar],
+    *,
+    known: Sequence[Span] = (),
+    checked_ms: int | None = None,
+) -> tuple[Bar, ...]:
+    """Store bars and what they make known; return those that changed anything, as stored.
+
+    What was built from a bar that changed is forgotten, so that it is built again from the new one.
+    """
+    changed = await upsert_bars(connection, series, bars)
+    if known or checked_ms is not None:
+        await update_known(connection, series.series_id, known, checked_ms=checked_ms)
+    final = [bar for bar in changed if bar.final]
+    if final:
+        for derived_id, timeframe in await select_derived(connection, series.series_id):
+            opens = {timeframe.floor(bar.open_time_ms) for bar in final}
+            spans = [Span(open_ms, timeframe.next(open_ms)) for open_ms in sorted(opens)]
+            await update_unknown(connection, derived_id, spans)
+    return changed

@@ -1,0 +1,52 @@
+"""Timeframes an exchange lacks, built from a finer one it has; pure.
+
+From the coarsest native timeframe that fills them exactly: a week takes seven bars of a day, not ten thousand
+of a minute, and the result is the same.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from services.spans import subtract_spans
+from services.stores.derived_bars import Bucket
+from utils.domain import Bar, BarSource, BarState, Span, Timeframe
+
+
+def choose_base(timeframe: Timeframe, native: Iterable[Timeframe]) -> Timeframe | None:
+    """Return the native timeframe to build from, None when none fills this one exactly."""
+    fitting = [each for each in native if each.divides(timeframe)]
+    return max(fitting, key=lambda each: each.approximate_ms, default=None)
+
+
+def build_bars(
+    buckets: Sequence[Bucket], timeframe: Timeframe, known: Sequence[Span]
+) -> tuple[tuple[Bar, ...], tuple[Span, ...]]:
+    """Return the bars of the buckets, and the spans of those that are complete.
+
+    A bucket is closed when everything in its span is known and no finer bar of it still moves; any other is
+    forming, whether its time is over or not: it may still change.
+    """
+    bars, complete = [], []
+    for bucket in buckets:
+        span = Span(bucket.open_time_ms, timeframe.next(bucket.open_time_ms))
+        whole = bucket.count == bucket.final_count and not subtract_spans(span, known)
+        bars.append(_bar(bucket, closed=whole))
+        if whole:
+            complete.append(span)
+    return tuple(bars), tuple(complete)
+
+
+def _bar(bucket: Bucket, *, closed: bool) -> Bar:
+    state = BarState.FORMING
+    if closed:
+        state = BarState.CORRECTED if bucket.revision else BarState.CLOSED
+    return Bar(
+        bucket.open_time_ms,
+        bucket.open,
+        bucket.high,
+        bucket.low,
+        bucket.close,
+        bucket.volume,
+        state,
+        bucket.revision,
+        BarSource.DERIVED,
+    )

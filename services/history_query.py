@@ -1,0 +1,133 @@
+"""What history is asked and what it answers; pure."""
+
+from dataclasses import dataclass
+
+from plugins.base import MarketPlugin, VenueProfile
+from services.gaps import Knowledge
+from services.spans import subtract_spans
+from services.stores.history import BarText
+from services.stores.series import Series
+from utils.domain import Bar, BarState, Gap, Instrument, InstrumentSpec, Span, Timeframe
+
+LIMIT_MAX = 5_000
+LIMIT_DEFAULT = 500
+# How old the newest bars may be before the exchange is asked again.
+FORMING_MAX_AGE_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryQuery:
+    """Ask for bars that open in ``[start_ms, end_ms)``; at most ``limit``.
+
+    Without a start: the newest ``limit`` timeframes before the end. Without an end: up to now, the forming
+    bar included.
+    """
+
+    instrument: Instrument
+    timeframe: Timeframe
+    start_ms: int | None = None
+    end_ms: int | None = None
+    limit: int = LIMIT_DEFAULT
+
+    def span(self, now_ms: int) -> Span:
+        """Return the span of one answer: at most ``limit`` timeframes, never beyond the forming bar."""
+        head_ms = self.timeframe.next(now_ms)
+        end_ms = head_ms if self.end_ms is None else min(self.timeframe.ceil(self.end_ms), head_ms)
+        if self.start_ms is None:
+            start_ms = self.timeframe.shift(end_ms, -self.limit)
+        else:
+            start_ms = self.timeframe.ceil(self.start_ms)
+            end_ms = min(end_ms, self.timeframe.shift(start_ms, self.limit))
+        return Span(start_ms, max(start_ms, end_ms))
+
+    def next_ms(self, now_ms: int) -> int | None:
+        """Return where the next query begins, None when this one reaches its end or the present."""
+        head_ms = self.timeframe.next(now_ms)
+        asked_end_ms = head_ms if self.end_ms is None else min(self.end_ms, head_ms)
+        end_ms = self.span(now_ms).end_ms
+        return end_ms if end_ms < asked_end_ms else None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryFacts:
+    """What every answer says of itself, whatever its bars look like.
+
+    ``next_ms`` is the start of the next query when the range holds more than the limit. ``settled`` tells
+    that every bar there can be is final and known.
+    """
+
+    query: HistoryQuery
+    spec: InstrumentSpec
+    gaps: tuple[Gap, ...]
+    as_of_ms: int
+    stale: bool
+    next_ms: int | None
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class History(HistoryFacts):
+    """Answer with bars, oldest first."""
+
+    bars: tuple[Bar, ...]
+
+    @property
+    def last_bar_state(self) -> BarState | None:
+        """Return the state of the newest bar, None without bars."""
+        return self.bars[-1].state if self.bars else None
+
+    @property
+    def revision(self) -> int:
+        """Return the highest revision among the bars; 0 when none was corrected."""
+        return max((bar.revision for bar in self.bars), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryText(HistoryFacts):
+    """Answer with bars as JSON text, made by the database."""
+
+    text: BarText
+
+    @property
+    def last_bar_state(self) -> BarState | None:
+        """Return the state of the newest bar, None without bars."""
+        return self.text.last_state
+
+    @property
+    def revision(self) -> int:
+        """Return the highest revision among the bars."""
+        return self.text.revision
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """Where an instrument is traded, and what time it is there."""
+
+    plugin: MarketPlugin
+    profile: VenueProfile
+    spec: InstrumentSpec
+    now_ms: int
+
+    def knowledge(self, series: Series, *, failed: bool = False) -> Knowledge:
+        """Return what is known of a series, for naming its holes."""
+        reach = self.profile.history_bars
+        return Knowledge(
+            known=(*series.known, *series.quiet),
+            listed_ms=self.spec.listed_ms if self.spec.listed_ms is not None else series.first_bar_ms,
+            delisted_ms=self.spec.delisted_ms,
+            reach_ms=series.timeframe.shift(self.now_ms, 1 - reach) if reach is not None else None,
+            failed=failed,
+        )
+
+
+def missing_spans(whole: Span, series: Series, knowledge: Knowledge, now_ms: int) -> list[Span]:
+    """Return what has to be asked of the exchange: what may exist, is not known, and is not fresh."""
+    timeframe = series.timeframe
+    start_ms = max(whole.start_ms, knowledge.listed_ms or 0, knowledge.reach_ms or 0)
+    end_ms = min(whole.end_ms, knowledge.delisted_ms or whole.end_ms)
+    known = list(knowledge.known)
+    max_age_ms = min(FORMING_MAX_AGE_MS, timeframe.approximate_ms)
+    if series.known and series.checked_ms is not None and now_ms - series.checked_ms < max_age_ms:
+        # The newest bars were read a moment ago: asking again would bring the same answer.
+        known.append(Span(series.known[-1].end_ms, timeframe.next(now_ms)))
+    return subtract_spans(Span(timeframe.floor(start_ms), end_ms), known) if start_ms < end_ms else []
