@@ -12,8 +12,8 @@ from typing import Any
 
 from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.asyncio.tcp_server import TCPServer
-from hypercorn.events import Closed, Updated
 from hypercorn.events import Event as ConnectionEvent
+from hypercorn.events import Updated
 from hypercorn.protocol import ProtocolWrapper, ws_stream
 from hypercorn.protocol.events import Body, Data, StreamClosed
 from hypercorn.protocol.events import Event as StreamEvent
@@ -123,12 +123,6 @@ class _GuardedServer(TCPServer):
     async def run(self) -> None:
         with self._connections.holding(self.writer), contextlib.suppress(OSError):
             await super().run()
-
-    async def protocol_send(self, event: ConnectionEvent) -> None:
-        try:
-            await super().protocol_send(event)
-        except OSError:
-            await self.protocol.handle(Closed())
 
 
 def _no_extensions(*_: Any) -> None:

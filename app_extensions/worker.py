@@ -5,7 +5,6 @@ It stops when it is told to, or when its launcher is gone.
 
 import asyncio
 import contextlib
-import errno
 import logging
 import os
 import signal
@@ -14,7 +13,6 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import hypercorn
 import hypercorn.asyncio
@@ -94,7 +92,6 @@ def run_worker(create_app: Callable[[Config], Quart], config: Config, inherited:
 
 async def _serve(create_app: Callable[[Config], Quart], config: Config, inherited: Inherited) -> None:
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(_handle_loop_exception)
     requested = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, requested.set)
@@ -194,10 +191,3 @@ def _watch_lifeline(lifeline: int, loop: asyncio.AbstractEventLoop, requested: a
         loop.call_soon_threadsafe(requested.set)
     time.sleep(STOP_TIMEOUT_S)
     os._exit(1)
-
-
-def _handle_loop_exception(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    # TCP_USER_TIMEOUT has cut a client that did not read any more: that is its purpose, not an error.
-    error = context.get("exception")
-    if not (isinstance(error, OSError) and error.errno == errno.ETIMEDOUT):
-        loop.default_exception_handler(context)

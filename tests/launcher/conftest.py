@@ -124,6 +124,17 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., Service]]:
         yield start
 
 
+@pytest.fixture(params=["uvloop", "asyncio"])
+def loop_library(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """Settings under which the event loop is this library's; there is not a uvloop for every machine."""
+    if request.param == "uvloop":
+        return {}
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "uvloop.py").write_text("raise ImportError\n")
+    return {"PYTHONPATH": f"{hidden}{os.pathsep}{ROOT}"}
+
+
 @pytest.fixture
 def beside(servers: EmbeddedAddresses, template: str) -> dict[str, str]:
     """Settings that use the servers of the tests, so that a start is quick."""

@@ -165,9 +165,9 @@ def test_http_2_with_prior_knowledge_is_answered(
 @pytest.mark.long
 @both_servers
 def test_clients_that_stop_reading_are_let_go_without_a_traceback(
-    launch: Callable[..., Service], beside: dict[str, str], server: str
+    launch: Callable[..., Service], beside: dict[str, str], server: str, loop_library: dict[str, str]
 ) -> None:
-    service = launch(SERVER=server, **beside)
+    service = launch(SERVER=server, **beside, **loop_library)
     before = service.get("/health")
     with contextlib.ExitStack() as stack:
         for _ in range(CLIENTS):
