@@ -7,7 +7,7 @@ follow are found by looking at longer bars first.
 from collections.abc import Awaitable, Callable, Sequence
 
 from plugins.base import BarPage, VenueProfile
-from utils.domain import Timeframe
+from utils.domain import EARLIEST_BAR_MS, Timeframe
 from utils.errors import UpstreamTimeout
 
 # Each round passes over a page of the longest bars, some years: enough for all the history there is.
@@ -62,10 +62,13 @@ def _ladder(profile: VenueProfile, timeframe: Timeframe) -> list[Timeframe]:
 def asked_rows(rows: Sequence[Sequence[object]], start_ms: int, limit: int) -> tuple[tuple[object, ...], ...]:
     """Return the rows of the first ``limit`` opens at or after a time; one without a time stays.
 
-    Some exchanges send a bar more, or bars from before. Doubles stay too: the caller judges them.
+    Some exchanges send a bar more, or bars from before. Doubles stay too, and so do times that cannot be: the
+    caller judges them.
     """
     opens = {row[0] for row in rows if isinstance(row[0], int) and row[0] >= start_ms}
     last_ms = max(sorted(opens)[:limit], default=start_ms)
     return tuple(
-        tuple(row[:6]) for row in rows if not isinstance(row[0], int) or start_ms <= row[0] <= last_ms
+        tuple(row[:6])
+        for row in rows
+        if not isinstance(row[0], int) or start_ms <= row[0] <= last_ms or row[0] < EARLIEST_BAR_MS
     )

@@ -19,6 +19,7 @@ from services.live.log import LiveLog
 from services.live.projector import Projector
 from services.live.session import LiveParts
 from services.market_service import HistoryQuery, MarketService
+from services.quarantine import Quarantine
 from services.stores.series import upsert_series
 from services.websocket_service import WebSocketService
 from utils.clock import Clock
@@ -54,6 +55,7 @@ class Services:
     catalog: Catalog
     market: MarketService
     live: WebSocketService
+    quarantine: Quarantine
 
     async def close(self) -> None:
         """End everything that runs by itself, feeds first."""
@@ -79,7 +81,8 @@ def build_services(config: Config, backends: Backends) -> Services:
         default_market=config.default_market,
         default_exchange=config.default_exchange,
     )
-    filler = HistoryFiller(backends.pool)
+    quarantine = Quarantine()
+    filler = HistoryFiller(backends.pool, quarantine)
     market = MarketService(pool=backends.pool, catalog=catalog, filler=filler)
     return Services(
         clock=backends.clock,
@@ -90,6 +93,7 @@ def build_services(config: Config, backends: Backends) -> Services:
         catalog=catalog,
         market=market,
         live=_build_live(config, backends, catalog, filler, market),
+        quarantine=quarantine,
     )
 
 

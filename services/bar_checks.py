@@ -3,16 +3,19 @@
 Pure. ccxt passes HTML, NaN, nulls, duplicates and wrong spacing through as rows; none of it gets past here.
 """
 
+import itertools
 import math
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from utils.domain import Bar, BarSource, BarState, Timeframe
+from utils.domain import EARLIEST_BAR_MS, Bar, BarSource, BarState, Timeframe
 
 # A bar is final this long after its close, by the exchange's clock: late trades need a moment to be booked.
 CLOSE_GRACE_MS = 2_000
 ROW_LENGTH = 6
+# After this many equal spacings in a row, of another length than the timeframe's, its label is not believed.
+SPACINGS_PROVE = 6
 # What is earlier was meant as seconds; what is later, as microseconds.
 TIME_MIN_MS = 100_000_000_000  # 1973
 TIME_END_MS = 4_102_444_800_000  # 2100
@@ -47,7 +50,22 @@ def check_rows(
             disputed.add(checked.open_time_ms)
     refused += [f"two rows disagree about the bar at {open_ms}" for open_ms in sorted(disputed)]
     bars = tuple(by_open[open_ms] for open_ms in sorted(by_open) if open_ms not in disputed)
+    lie = _spacing_lie(bars, timeframe)
+    if lie:
+        return CheckedRows((), (*refused, *(lie for _ in bars)))
     return CheckedRows(bars, tuple(refused))
+
+
+def _spacing_lie(bars: Sequence[Bar], timeframe: Timeframe) -> str | None:
+    # A quiet market leaves holes of many lengths. The same hole after every bar is a coarser timeframe.
+    pairs = itertools.pairwise(bars)
+    steps = {after.open_time_ms - before.open_time_ms for before, after in pairs}
+    if len(bars) <= SPACINGS_PROVE or len(steps) != 1 or timeframe.unit == "M":
+        return None
+    (step_ms,) = steps
+    if step_ms == timeframe.approximate_ms:
+        return None
+    return f"bars come every {step_ms} ms and are no bars of {timeframe.text}"
 
 
 def _check_row(  # noqa: PLR0911 - one answer a fault

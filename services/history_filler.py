@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import asyncpg
 
 from plugins.base import BarPage, MarketPlugin, VenueProfile
-from services.bar_checks import check_rows, judge_closed
+from services.bar_checks import CLOSE_GRACE_MS, check_rows, judge_closed
 from services.bar_writer import write_bars
+from services.quarantine import Quarantine
 from services.stores.series import Series, upsert_quiet
 from utils.domain import Bar, Span
 from utils.errors import UpstreamGarbage, UpstreamTimeout
@@ -17,6 +18,17 @@ from utils.errors import UpstreamGarbage, UpstreamTimeout
 PAGE_TIMEOUT_S = 5.0
 
 log = logging.getLogger(__name__)
+
+
+class RowsRefused(UpstreamGarbage):
+    """Say that an answer held rows that are no bars."""
+
+    def __init__(self, exchange: str, rows: int) -> None:
+        super().__init__(
+            f"{exchange} sent something that is no market data. Nothing of it was kept. Try again soon.",
+            retry_after_s=5,
+        )
+        self.rows = rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +48,9 @@ class CheckedPage:
 class HistoryFiller:
     """Turn missing spans into stored bars; one page is one transaction."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, quarantine: Quarantine) -> None:
         self._pool = pool
+        self._quarantine = quarantine
 
     async def fill(
         self, plugin: MarketPlugin, profile: VenueProfile, series: Series, missing: Sequence[Span]
@@ -72,7 +85,14 @@ class HistoryFiller:
                 f"{series.instrument.exchange} did not answer in time. Try again in a moment.",
                 retry_after_s=5,
             ) from error
-        return read_page(answer, series, profile, span)
+        except UpstreamGarbage:
+            self._quarantine.refuse_answer(series.instrument.exchange)
+            raise
+        try:
+            return read_page(answer, series, profile, span)
+        except RowsRefused as error:
+            self._quarantine.refuse_rows(series.instrument.exchange, error.rows)
+            raise
 
     async def _store_page(self, series: Series, page: CheckedPage) -> tuple[Bar, ...]:
         checked_ms = page.exchange_time_ms if page.next_ms is None else None
@@ -87,7 +107,7 @@ class HistoryFiller:
 def read_page(answer: BarPage, series: Series, profile: VenueProfile, span: Span) -> CheckedPage:
     """Check one answer to the question for bars from ``span.start_ms`` on; pure.
 
-    Raises: UpstreamGarbage when any row is wrong; the whole answer is then refused.
+    Raises: RowsRefused when any row is wrong; the whole answer is then refused.
     """
     timeframe = series.timeframe
     checked = check_rows(
@@ -103,11 +123,7 @@ def read_page(answer: BarPage, series: Series, profile: VenueProfile, span: Span
                 "first": checked.refused[0],
             },
         )
-        raise UpstreamGarbage(
-            f"{series.instrument.exchange} sent something that is no market data. "
-            "Nothing of it was kept. Try again in a moment.",
-            retry_after_s=5,
-        )
+        raise RowsRefused(series.instrument.exchange, len(checked.refused))
     bars = judge_closed(
         checked.bars,
         timeframe,
@@ -118,14 +134,16 @@ def read_page(answer: BarPage, series: Series, profile: VenueProfile, span: Span
     bars = tuple(bar for bar in bars if bar.open_time_ms >= span.start_ms)
     if not bars:
         # No proof, since some exchanges fall silent for other reasons: it is remembered for a while only.
-        quiet = Span(span.start_ms, min(span.end_ms, timeframe.floor(answer.exchange_time_ms)))
+        over_ms = timeframe.floor(answer.exchange_time_ms - CLOSE_GRACE_MS)
+        quiet = Span(span.start_ms, min(span.end_ms, over_ms))
         return CheckedPage(
             (), None, None, answer.exchange_time_ms, quiet if quiet.end_ms > quiet.start_ms else None
         )
-    closed = [bar for bar in bars if bar.final]
-    known_end_ms = timeframe.next(closed[-1].open_time_ms) if closed else span.start_ms
-    known = Span(span.start_ms, known_end_ms) if known_end_ms > span.start_ms else None
     last = bars[-1]
+    # What moves is not known yet; but that nothing traded just before it is.
+    moving = [bar.open_time_ms for bar in bars if not bar.final]
+    known_end_ms = moving[0] if moving else timeframe.next(last.open_time_ms)
+    known = Span(span.start_ms, known_end_ms) if known_end_ms > span.start_ms else None
     reached_head = not last.final or timeframe.next(last.open_time_ms) >= answer.exchange_time_ms
     next_ms = None if reached_head else timeframe.next(last.open_time_ms)
     return CheckedPage(bars, known, next_ms, answer.exchange_time_ms)

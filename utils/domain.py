@@ -15,6 +15,8 @@ DAY_MS = 24 * HOUR_MS
 WEEK_MS = 7 * DAY_MS
 # 1970-01-05 was the first Monday of the epoch; weeks are counted from it.
 FIRST_MONDAY_MS = 4 * DAY_MS
+# No bar is believed to be older. Seconds taken for milliseconds lie before it, until the year 2969.
+EARLIEST_BAR_MS = 365 * DAY_MS
 
 UNIT_MS = {"s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": WEEK_MS}
 UNIT_WORDS = {"s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week", "M": "month"}

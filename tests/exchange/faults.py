@@ -16,6 +16,9 @@ class Fault(StrEnum):
     OBJECT = "object"
     EMPTY = "empty"
     HUGE = "huge"
+    NUMBER = "number"
+    NESTED = "nested"
+    BINARY = "binary"
     # The status.
     RATE_LIMITED = "rate_limited"
     BANNED = "banned"
@@ -36,6 +39,15 @@ class Fault(StrEnum):
     MISALIGNED = "misaligned"
     FUTURE = "future"
     WRONG_SPACING = "wrong_spacing"
+    INFINITE = "infinite"
+    TEXT = "text"
+    NEGATIVE_PRICE = "negative_price"
+    ZERO_PRICE = "zero_price"
+    NEGATIVE_VOLUME = "negative_volume"
+    CLOSE_OUTSIDE = "close_outside"
+    OPEN_OUTSIDE = "open_outside"
+    SECONDS = "seconds"
+    MICROSECONDS = "microseconds"
 
 
 STATUSES = {Fault.RATE_LIMITED: 429, Fault.BANNED: 418, Fault.REFUSED: 451, Fault.UNAVAILABLE: 503}
@@ -51,6 +63,9 @@ BODIES: dict[Fault, Callable[[str], str]] = {
     Fault.NULL: lambda _: "null",
     Fault.OBJECT: lambda _: '{"message": "welcome"}',
     Fault.EMPTY: lambda _: "",
+    Fault.NUMBER: lambda _: "42",
+    Fault.NESTED: lambda _: "[" * 20_000 + "]" * 20_000,
+    Fault.BINARY: lambda _: "\x1f\x8b\x08\x00 no text",
     Fault.HUGE: lambda _: "[" + " " * HUGE_BYTES + "]",
 }
 
@@ -65,6 +80,15 @@ ROWS: dict[Fault, Callable[[list[Row], int], list[Row]]] = {
     Fault.HIGH_BELOW_LOW: lambda rows, _: _replaced(
         rows, lambda row: [row._replace(high=row.low, low=row.high + "1")]
     ),
+    Fault.INFINITE: lambda rows, _: _replaced(rows, lambda row: [row._replace(high="1e999")]),
+    Fault.TEXT: lambda rows, _: _replaced(rows, lambda row: [row._replace(volume="plenty")]),
+    Fault.NEGATIVE_PRICE: lambda rows, _: _replaced(rows, lambda row: [row._replace(low="-1")]),
+    Fault.ZERO_PRICE: lambda rows, _: _replaced(rows, lambda row: [row._replace(low="0")]),
+    Fault.NEGATIVE_VOLUME: lambda rows, _: _replaced(rows, lambda row: [row._replace(volume="-0.5")]),
+    Fault.CLOSE_OUTSIDE: lambda rows, _: _replaced(rows, lambda row: [row._replace(close=row.high + "9")]),
+    Fault.OPEN_OUTSIDE: lambda rows, _: _replaced(rows, lambda row: [row._replace(open="0.001")]),
+    Fault.SECONDS: lambda rows, _: [row._replace(open_time_ms=row.open_time_ms // 1_000) for row in rows],
+    Fault.MICROSECONDS: lambda rows, _: [row._replace(open_time_ms=row.open_time_ms * 1_000) for row in rows],
     Fault.OUT_OF_ORDER: lambda rows, _: rows[::-1],
     Fault.MISALIGNED: lambda rows, _: [_moved(row, 1_000) for row in rows],
     Fault.FUTURE: lambda rows, length_ms: [_moved(row, 10_000 * length_ms) for row in rows],
