@@ -4,16 +4,14 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from services.stores.bar_merge import BAR_COLUMNS, MERGE, read_bar
+from services.stores.bulk_bars import copy_bars_back
 from services.stores.series import Series
-from utils.domain import Bar, BarSource, BarState
+from utils.domain import Bar
 
-_COLUMNS = """
-    (date_part('epoch', open_time) * 1000)::bigint AS open_time_ms,
-    open, high, low, close, volume, state, revision, source
-"""
+# More bars than this are faster copied than sent as arrays.
+ARRAYS_MAX = 500
 
-# A forming bar gives way to anything. A final one changes only into a corrected one with a higher revision,
-# and only on the word of an equal or better source (the enum lists the exchange first).
 _UPSERT = f"""
     INSERT INTO bar AS stored
         (series_id, timeframe_s, open_time, open, high, low, close, volume, state, revision, source)
@@ -24,42 +22,9 @@ _UPSERT = f"""
         $3::bigint[], $4::double precision[], $5::double precision[], $6::double precision[],
         $7::double precision[], $8::double precision[], $9::text[], $10::integer[], $11::text[]
     ) AS given(open_time_ms, open, high, low, close, volume, state, revision, source)
-    ON CONFLICT (series_id, open_time) DO UPDATE SET
-        open = excluded.open,
-        high = excluded.high,
-        low = excluded.low,
-        close = excluded.close,
-        volume = excluded.volume,
-        state = CASE WHEN stored.state = 'forming' THEN excluded.state ELSE 'corrected' END,
-        revision = CASE
-            WHEN stored.state = 'forming' THEN greatest(stored.revision, excluded.revision)
-            ELSE greatest(stored.revision + 1, excluded.revision)
-        END,
-        source = excluded.source
-    WHERE (
-        (stored.open, stored.high, stored.low, stored.close, stored.volume)
-            IS DISTINCT FROM (excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume)
-        OR stored.state = 'forming' AND excluded.state <> 'forming'
-    ) AND (
-        stored.state = 'forming'
-        OR excluded.state <> 'forming' AND excluded.source <= stored.source
-    )
-    RETURNING {_COLUMNS}
-"""  # noqa: S608 - the columns are a constant of this module
-
-
-def _bar(row: asyncpg.Record) -> Bar:
-    return Bar(
-        row["open_time_ms"],
-        row["open"],
-        row["high"],
-        row["low"],
-        row["close"],
-        row["volume"],
-        BarState(row["state"]),
-        row["revision"],
-        BarSource(row["source"]),
-    )
+    {MERGE}
+    RETURNING {BAR_COLUMNS}
+"""  # noqa: S608 - the rule and the columns are constants
 
 
 async def upsert_bars(
@@ -71,6 +36,8 @@ async def upsert_bars(
     """
     if not bars:
         return ()
+    if len(bars) > ARRAYS_MAX:
+        return await copy_bars_back(connection, series, bars)
     rows = await connection.fetch(
         _UPSERT,
         series.series_id,
@@ -85,7 +52,7 @@ async def upsert_bars(
         [bar.revision for bar in bars],
         [bar.source.value for bar in bars],
     )
-    return tuple(sorted((_bar(row) for row in rows), key=lambda bar: bar.open_time_ms))
+    return tuple(sorted((read_bar(row) for row in rows), key=lambda bar: bar.open_time_ms))
 
 
 async def select_bars(
@@ -95,17 +62,17 @@ async def select_bars(
     # Served by the primary key (series_id, open_time).
     rows = await pool.fetch(
         f"""
-        SELECT {_COLUMNS}
+        SELECT {BAR_COLUMNS}
         FROM bar
         WHERE series_id = $1
             AND open_time >= 'epoch'::timestamptz + $2::bigint * INTERVAL '1 millisecond'
             AND open_time < 'epoch'::timestamptz + $3::bigint * INTERVAL '1 millisecond'
         ORDER BY open_time
         LIMIT $4
-        """,  # noqa: S608 - the columns are a constant of this module
+        """,  # noqa: S608 - the columns are a constant
         series.series_id,
         start_ms,
         end_ms,
         limit,
     )
-    return tuple(_bar(row) for row in rows)
+    return tuple(read_bar(row) for row in rows)
