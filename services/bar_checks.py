@@ -16,8 +16,7 @@ CLOSE_GRACE_MS = 2_000
 ROW_LENGTH = 6
 # After this many equal spacings in a row, of another length than the timeframe's, its label is not believed.
 SPACINGS_PROVE = 6
-# What is earlier was meant as seconds; what is later, as microseconds.
-TIME_MIN_MS = 100_000_000_000  # 1973
+# What is later was meant as microseconds.
 TIME_END_MS = 4_102_444_800_000  # 2100
 
 
@@ -78,7 +77,7 @@ def _check_row(  # noqa: PLR0911 - one answer a fault
         open_ms = int(open_ms)
     if not isinstance(open_ms, int) or isinstance(open_ms, bool):
         return "a row has no time"
-    if not TIME_MIN_MS <= open_ms < TIME_END_MS:
+    if not EARLIEST_BAR_MS <= open_ms < TIME_END_MS:
         return "a row's time is not in milliseconds of the years 1973 to 2100"
     values = [_number(value) for value in numbers]
     if any(value is None for value in values):

@@ -13,6 +13,8 @@ LIMIT_MAX = 5_000
 LIMIT_DEFAULT = 500
 # How old the newest bars may be before the exchange is asked again.
 FORMING_MAX_AGE_MS = 10_000
+# How many closed bars are read again with the newest ones, to notice corrections.
+CORRECTED_BARS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class HistoryQuery:
         head_ms = self.timeframe.next(now_ms)
         end_ms = head_ms if self.end_ms is None else min(self.timeframe.ceil(self.end_ms), head_ms)
         if self.start_ms is None:
-            start_ms = self.timeframe.shift(end_ms, -self.limit)
+            # Nothing was traded electronically before 1970, and the calendar has a beginning.
+            start_ms = max(self.timeframe.shift(end_ms, -self.limit), self.timeframe.ceil(0))
         else:
             start_ms = self.timeframe.ceil(self.start_ms)
             end_ms = min(end_ms, self.timeframe.shift(start_ms, self.limit))
@@ -127,7 +130,15 @@ def missing_spans(whole: Span, series: Series, knowledge: Knowledge, now_ms: int
     end_ms = min(whole.end_ms, knowledge.delisted_ms or whole.end_ms)
     known = list(knowledge.known)
     max_age_ms = min(FORMING_MAX_AGE_MS, timeframe.approximate_ms)
-    if series.known and series.checked_ms is not None and now_ms - series.checked_ms < max_age_ms:
+    if known and series.checked_ms is not None and now_ms - series.checked_ms < max_age_ms:
         # The newest bars were read a moment ago: asking again would bring the same answer.
-        known.append(Span(series.known[-1].end_ms, timeframe.next(now_ms)))
-    return subtract_spans(Span(timeframe.floor(start_ms), end_ms), known) if start_ms < end_ms else []
+        known.append(Span(max(span.end_ms for span in known), timeframe.next(now_ms)))
+    if start_ms >= end_ms:
+        return []
+    missing = subtract_spans(Span(timeframe.floor(start_ms), end_ms), known)
+    ends = {span.end_ms for span in known}
+    if missing and missing[-1].start_ms in ends and missing[-1].end_ms > timeframe.floor(now_ms):
+        # Exchanges correct their newest bars: going on from there, the last ones are read once more.
+        overlap_ms = timeframe.shift(missing[-1].start_ms, -CORRECTED_BARS)
+        missing[-1] = Span(max(overlap_ms, knowledge.listed_ms or 0), missing[-1].end_ms)
+    return missing

@@ -15,14 +15,16 @@ DAY_MS = 24 * HOUR_MS
 WEEK_MS = 7 * DAY_MS
 # 1970-01-05 was the first Monday of the epoch; weeks are counted from it.
 FIRST_MONDAY_MS = 4 * DAY_MS
-# No bar is believed to be older. Seconds taken for milliseconds lie before it, until the year 2969.
-EARLIEST_BAR_MS = 365 * DAY_MS
+# 1973 in milliseconds and the year 5138 in seconds: an earlier time was meant as seconds.
+EARLIEST_BAR_MS = 100_000_000_000
 
 UNIT_MS = {"s": SECOND_MS, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": WEEK_MS}
 UNIT_WORDS = {"s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week", "M": "month"}
 # TradingView writes seconds, days and weeks in capitals; a capital M is a month everywhere.
 OUTSIDE_UNITS = {"S": "s", "H": "h", "D": "d", "W": "w"}
 LARGER_UNIT = {"s": ("m", 60), "m": ("h", 60), "h": ("d", 24)}
+# Longer bars than a year's nobody has, and the calendar would end before a page of them does.
+LONGEST_MS = 12 * 31 * DAY_MS
 TIMEFRAME_PATTERN = re.compile(r"(?P<count>[1-9]\d{0,4})?(?P<unit>[smhdwMSHDW])?", re.ASCII)
 
 
@@ -96,7 +98,7 @@ class Timeframe:
     def parse(cls, text: str) -> "Timeframe":
         """Read ``1h`` (ccxt), ``60`` or ``1D`` (TradingView); ``60m`` and ``1h`` are the same value.
 
-        Raises: ValueError when the text is no timeframe.
+        Raises: ValueError when the text is no timeframe, or one longer than a year.
         """
         match = TIMEFRAME_PATTERN.fullmatch(text)
         if match is None or not text:
@@ -107,7 +109,10 @@ class Timeframe:
         while unit in LARGER_UNIT and count % LARGER_UNIT[unit][1] == 0:
             unit, factor = LARGER_UNIT[unit]
             count //= factor
-        return cls(count, unit)
+        timeframe = cls(count, unit)
+        if timeframe.approximate_ms > LONGEST_MS:
+            raise ValueError(f"{text!r} is no timeframe: it is longer than a year")
+        return timeframe
 
     @property
     def text(self) -> str:
@@ -166,7 +171,8 @@ class Timeframe:
 
 
 def _month_open_ms(months: int) -> int:
-    year, month = divmod(months, 12)
+    # The calendar begins with the year 1.
+    year, month = divmod(max(months, 12), 12)
     return int(datetime(year, month + 1, 1, tzinfo=UTC).timestamp()) * SECOND_MS
 
 
