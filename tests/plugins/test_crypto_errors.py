@@ -50,6 +50,12 @@ def test_an_error_says_what_to_do(error: Exception, status: int, kind: type[AppE
         assert translated.retry_after_s
 
 
+@pytest.mark.parametrize("kind", [ccxt.ExchangeError, ccxt.ExchangeNotAvailable, ccxt.NetworkError])
+def test_a_failing_server_is_said_to_be_away_whatever_ccxt_makes_of_it(kind: type[Exception]) -> None:
+    translated = translate(kind("x"), "Bitstamp", Answer(strict=True, status=503))
+    assert translated.detail == "Bitstamp cannot be reached. Try again in a moment."
+
+
 def every_error() -> list[type[Exception]]:
     named = (getattr(ccxt, name) for name in ccxt.errors.__all__)
     return [each for each in named if isinstance(each, type) and issubclass(each, Exception)]

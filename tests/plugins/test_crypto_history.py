@@ -62,5 +62,7 @@ async def test_a_stretch_without_end_is_given_up() -> None:
 
 
 def test_rows_outside_the_question_are_dropped_and_strange_ones_are_not() -> None:
-    rows = [(5, 1), (1, 1), (None, 2), (3, 1), (3, 9), (2, 1), ("x", 3)]
-    assert asked_rows(rows, start_ms=2, limit=2) == ((None, 2), (3, 1), (3, 9), (2, 1), ("x", 3))
+    one, two, three, five = (NOW_MS + minute * MINUTE_MS for minute in (1, 2, 3, 5))
+    rows = [(five, 1), (one, 1), (None, 2), (three, 1), (three, 9), (two, 1), ("x", 3)]
+    expected = ((None, 2), (three, 1), (three, 9), (two, 1), ("x", 3))
+    assert asked_rows(rows, start_ms=two, limit=2) == expected
