@@ -82,12 +82,13 @@ def test_any_order_batching_and_repetition_gives_the_same_bars(
 
 
 @given(numbered_trades())
-def test_every_bar_that_changed_is_told_and_no_other(trades: list[Trade]) -> None:
+def test_the_bars_that_the_given_trades_belong_to_are_told_and_no_other(trades: list[Trade]) -> None:
     folder = TradeFolder(MINUTE)
     for each in trades:
         assert folder.add([each]) == (MINUTE.floor(each.time_ms),)
-    assert folder.add(trades) == ()
-    assert TradeFolder(MINUTE).add(reversed(trades)) == tuple(bar.open_time_ms for bar in oracle(trades))
+    opens = tuple(bar.open_time_ms for bar in oracle(trades))
+    assert folder.add(trades) == opens
+    assert TradeFolder(MINUTE).add(reversed(trades)) == opens
 
 
 @given(st.lists(printed, min_size=1, max_size=40))
@@ -159,6 +160,8 @@ def test_only_the_newest_bars_are_kept_whatever_comes_first(minutes: list[int], 
     for first in range(0, len(trades), batch):
         changed = folder.add(trades[first : first + batch])
         assert all(folder.bar(open_ms) for open_ms in changed)
+    # What one call touched is kept until the next.
+    folder.add([])
     kept = bars_of(folder, [BEGAN_MS + minute * MINUTE_MS for minute in range(BARS_KEPT + 9)])
     assert [bar is not None for bar in kept] == [False] * 9 + [True] * BARS_KEPT
     assert all(bar.volume == 1.0 for bar in kept if bar)
@@ -174,8 +177,9 @@ def test_a_trade_older_than_every_kept_bar_is_left_out() -> None:
 def test_what_is_remembered_of_ids_is_bounded() -> None:
     folder = TradeFolder(MINUTE)
     folder.add(trade(number, 0, 1.0) for number in range(IDS_KEPT + 10))
-    assert folder.add([trade(IDS_KEPT + 9, 0, 1.0)]) == ()
-    assert folder.add([trade(10, 0, 1.0)]) == ()
+    before = folder.bar(BEGAN_MS)
+    folder.add([trade(IDS_KEPT + 9, 0, 1.0), trade(10, 0, 1.0)])
+    assert folder.bar(BEGAN_MS) == before
     assert len(folder._seen) == IDS_KEPT
 
 
