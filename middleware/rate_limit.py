@@ -17,7 +17,9 @@ from redis.exceptions import RedisError
 from middleware.client_address import address_group, client_address
 from middleware.context import services
 from middleware.declarations import declare
+from utils.cell_rate import CELL_RATE_SCRIPT
 from utils.errors import TooManyRequests
+from utils.spoken import spoken_wait
 
 log = logging.getLogger(__name__)
 
@@ -28,25 +30,8 @@ REDIS_TIMEOUT_S = 0.25
 # While Redis is away one request a second asks for it; the others do not wait for the deadline.
 REST_AFTER_FAILURE_MS = 1_000
 LOG_EVERY_MS = 60_000
-
-# The generic cell rate algorithm: one number per caller, the time at which all earlier calls are paid for.
-# One script is one step for Redis, so that fifty calls at once cannot all see the last free place.
-# Answers: allowed (1 or 0), calls left, ms until the bucket is full, ms to wait.
-SCRIPT = """
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local limit, period = tonumber(ARGV[1]), tonumber(ARGV[2])
-local step = period / limit
-local paid_until = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
-local next_paid_until = paid_until + step
-local wait = next_paid_until - period - now
-if wait > 0 then
-  return {0, 0, math.ceil(paid_until - now), math.ceil(wait)}
-end
-redis.call('SET', KEYS[1], next_paid_until, 'PX', math.ceil(next_paid_until - now))
-local left = math.floor((period - (next_paid_until - now)) / step)
-return {1, left, math.ceil(next_paid_until - now), 0}
-"""
+# Whoever is over the limit is told so, and not kept waiting.
+NO_PATIENCE_MS = 0
 
 View = Callable[..., Awaitable[Any]]
 
@@ -116,9 +101,8 @@ async def count_call(bucket: str) -> None:
     g.allowance = allowance
     if not allowance.allowed:
         wait_s = allowance.wait_ms / 1000
-        seconds = max(1, math.ceil(wait_s))
-        words = "1 second" if seconds == 1 else f"{seconds} seconds"
-        raise TooManyRequests(f"Too many requests. Wait {words}, then try again.", retry_after_s=wait_s)
+        detail = f"Too many requests. Wait {spoken_wait(wait_s)}, then try again."
+        raise TooManyRequests(detail, retry_after_s=wait_s)
 
 
 async def _ask(limits: RateLimits, bucket: str) -> Allowance | None:
@@ -128,10 +112,10 @@ async def _ask(limits: RateLimits, bucket: str) -> Allowance | None:
         limits.uncounted += 1
         return None
     per_minute = limits.per_minute[bucket]
-    script = house.redis.register_script(SCRIPT)
+    script = house.redis.register_script(CELL_RATE_SCRIPT)
     try:
         async with asyncio.timeout(REDIS_TIMEOUT_S):
-            answer = await script(keys=[_key(bucket)], args=[per_minute, PERIOD_MS])
+            answer = await script(keys=[_key(bucket)], args=[per_minute, PERIOD_MS, NO_PATIENCE_MS])
     except (RedisError, OSError) as error:
         _note_failure(limits, now_ms, error)
         return None

@@ -45,7 +45,8 @@ class VenueProfile:
 
     ``page_bars`` is the most bars one request returns. ``forming_included`` tells whether the newest
     row may still move. ``history_bars`` is how far back it reaches, None without a limit.
-    ``source`` is what its bars say of themselves.
+    ``source`` is what its bars say of themselves. ``requests_per_s`` is how many questions all workers
+    together may put to it, None without a limit; a plugin whose questions take several calls says fewer.
     """
 
     timeframes: tuple[Timeframe, ...]
@@ -54,6 +55,7 @@ class VenueProfile:
     forming_included: bool = True
     history_bars: int | None = None
     source: BarSource = BarSource.EXCHANGE
+    requests_per_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

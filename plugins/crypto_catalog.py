@@ -2,16 +2,21 @@
 
 import importlib
 import logging
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from plugins.base import LiveMode, VenueProfile
 from plugins.venues import PAGE_BARS_DEFAULT, PLAIN_VENUE, VENUES, VenueRow
-from utils.domain import DAY_MS, Timeframe
+from utils.domain import DAY_MS, SECOND_MS, Timeframe
 from utils.errors import near_misses
 
 EVERY_EXCHANGE = "*"
+# How exchanges name the address of their bars.
+BARS_ADDRESS = re.compile(r"ohlc|candle|(?<!spar)kline", re.IGNORECASE)
+SPARING_MS = 1_000
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +46,13 @@ class CcxtCatalog:
     base_error: type[Exception]
 
 
+@cache
 def read_catalog(chosen: str) -> CcxtCatalog:
     """Import ccxt and describe the chosen exchanges: ``*``, or ids separated by commas.
 
     Takes 1.3 s when Python has compiled ccxt before and several when not: call it in a thread. Exchanges
-    that have no bars are left out, and so are ids that ccxt does not know, which are logged.
+    that have no bars are left out, and so are ids that ccxt does not know, which are logged. What was read
+    once is kept for the process: it is a constant of the ccxt that is installed.
     """
     ccxt = importlib.import_module("ccxt.pro")
     plain = importlib.import_module("ccxt.async_support")
@@ -81,6 +88,7 @@ def describe(client: Any, exchange_class: Any, row: VenueRow) -> Venue:
         live_mode=row.live_mode or _live_mode(client.has),
         forming_included=row.forming_included,
         history_bars=row.history_bars,
+        requests_per_s=_requests_per_s(client.rateLimit, client.api),
     )
     unwatch = "unWatchOHLCV" if profile.live_mode is LiveMode.BARS else "unWatchTrades"
     return Venue(
@@ -123,3 +131,19 @@ def _declared_limit(features: Mapping[str, Any] | None, method: str) -> int | No
     kinds = (features.get("spot"), swap.get("linear"), swap.get("inverse"))
     limits = [((kind or {}).get(method) or {}).get("limit") for kind in kinds]
     return min((int(limit) for limit in limits if limit), default=None)
+
+
+def _requests_per_s(unit_ms: float | None, api: Mapping[str, Any]) -> float:
+    # Most questions are for bars, and some exchanges weigh those more than others.
+    weight = max(_bars_weights(api), default=1.0)
+    return SECOND_MS / ((unit_ms or SPARING_MS) * max(weight, 1.0))
+
+
+def _bars_weights(api: Mapping[str, Any]) -> Iterator[float]:
+    """Yield the weight of each address of bars in ccxt's tree of addresses."""
+    for name, below in api.items():
+        weight = below.get("cost") if isinstance(below, Mapping) else below
+        if BARS_ADDRESS.search(name) and isinstance(weight, int | float):
+            yield float(weight)
+        elif isinstance(below, Mapping):
+            yield from _bars_weights(below)

@@ -18,7 +18,7 @@ from plugins.crypto_session import open_session
 from plugins.crypto_tap import tapped
 from utils.clock import Clock
 from utils.domain import HOUR_MS
-from utils.errors import AppError, UpstreamLimited
+from utils.errors import AppError, UpstreamBusy
 
 CLOSE_TIMEOUT_S = 5.0
 MARKETS_MAX_AGE_MS = HOUR_MS
@@ -113,7 +113,7 @@ class ExchangeClient:
         Raises: the Upstream error, or NotFound, that ccxt's failure means.
         """
         if self._waiting >= self._limits.calls_waiting:
-            raise UpstreamLimited(f"{self.name} is being asked too much. Try again soon.", retry_after_s=5)
+            raise UpstreamBusy(f"{self.name} is being asked too much. Try again soon.", retry_after_s=5)
         self._waiting += 1
         try:
             return await self._within_deadline(self._ask_in_turn(question))

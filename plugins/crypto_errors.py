@@ -4,7 +4,6 @@ The kinds are told apart by name, so that ccxt (a second to import) is needed on
 """
 
 import logging
-import math
 from collections.abc import Callable
 
 import aiohttp
@@ -18,6 +17,7 @@ from utils.errors import (
     UpstreamLimited,
     UpstreamTimeout,
 )
+from utils.spoken import spoken_wait
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def lost(name: str) -> UpstreamDown:
 def _limited(name: str, answer: Answer) -> UpstreamLimited:
     wait_s = RETRY_LATER_S if answer.retry_after_s is None else answer.retry_after_s
     return UpstreamLimited(
-        f"{name} asked us to wait. Try again in {_spoken_wait(wait_s)}.", retry_after_s=wait_s
+        f"{name} asked us to wait. Try again in {spoken_wait(wait_s)}.", retry_after_s=wait_s
     )
 
 
@@ -101,11 +101,6 @@ def _faulty(name: str, _: Answer) -> UpstreamDown:
 
 def _unknown_symbol(name: str, _: Answer) -> NotFound:
     return NotFound(f"{name} has no prices for this. Choose another symbol.", code="unknown_symbol")
-
-
-def _spoken_wait(wait_s: float) -> str:
-    count, unit = (math.ceil(wait_s), "second") if wait_s < 100 else (math.ceil(wait_s / 60), "minute")
-    return f"{count} {unit}" + ("" if count == 1 else "s")
 
 
 # The first rule that names a kind of the error, or a base of it, decides.

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from utils.errors import UpstreamLimited
+from utils.errors import UpstreamBusy
 
 # Beyond this a caller is better told at once than kept waiting.
 WAIT_MAX_S = 3.0
@@ -21,12 +21,12 @@ class Pace:
     async def wait(self, cost_s: float) -> None:
         """Wait for a call's turn; ``cost_s`` is how long the exchange wants to be left alone after it.
 
-        Raises: UpstreamLimited when the turn is too far away.
+        Raises: UpstreamBusy when the turn is too far away.
         """
         now_s = asyncio.get_running_loop().time()
         start_s = max(now_s, self._free_s)
         if start_s - now_s > WAIT_MAX_S:
-            raise UpstreamLimited(
+            raise UpstreamBusy(
                 f"{self._name} is being asked too much. Try again in a few seconds.",
                 retry_after_s=round(start_s - now_s, 1),
             )

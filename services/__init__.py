@@ -8,7 +8,9 @@ from redis.asyncio import Redis
 
 from config import Config
 from plugins import PluginRegistry
+from services.answer_cache import AnswerCache
 from services.auth_service import AuthService, AuthSettings
+from services.bar_writer import Announce
 from services.catalog import Catalog
 from services.history_filler import HistoryFiller
 from services.live.feed import Feed, FeedParts
@@ -21,6 +23,8 @@ from services.live.session import LiveParts
 from services.market_service import HistoryQuery, MarketService
 from services.quarantine import Quarantine
 from services.stores.series import upsert_series
+from services.upstream.guarded_plugin import guard_plugins
+from services.upstream.optional_redis import OptionalRedis
 from services.websocket_service import WebSocketService
 from utils.clock import Clock
 from utils.domain import Bar, Topic
@@ -56,10 +60,12 @@ class Services:
     market: MarketService
     live: WebSocketService
     quarantine: Quarantine
+    answers: AnswerCache
 
     async def close(self) -> None:
         """End everything that runs by itself, feeds first."""
         await self.live.close()
+        await self.answers.close()
         await asyncio.gather(self.market.close(), self.catalog.close())
         self.auth.close()
 
@@ -75,37 +81,58 @@ def auth_settings(config: Config) -> AuthSettings:
 
 def build_services(config: Config, backends: Backends) -> Services:
     """Wire every service; nothing runs yet and nothing is asked of the network."""
+    clock = backends.clock
+    optional_redis = OptionalRedis(backends.redis, clock.steady_s)
+    plugins = guard_plugins(backends.plugins, redis=optional_redis, clock=clock, workers=config.workers)
     catalog = Catalog(
-        backends.plugins,
-        backends.clock,
+        plugins,
+        clock,
         default_market=config.default_market,
         default_exchange=config.default_exchange,
     )
     quarantine = Quarantine()
-    filler = HistoryFiller(backends.pool, quarantine)
+    answers = AnswerCache(
+        OptionalRedis(backends.redis, clock.steady_s, "answers are kept without Redis, each worker for itself"),
+        clock,
+        bytes_max=config.answer_cache_mb * 1_000_000,
+    )
+    filler = HistoryFiller(backends.pool, quarantine, answers.announce)
     market = MarketService(pool=backends.pool, catalog=catalog, filler=filler)
     return Services(
         clock=backends.clock,
         pool=backends.pool,
         redis=backends.redis,
-        plugins=backends.plugins,
+        plugins=plugins,
         auth=AuthService(pool=backends.pool, clock=backends.clock, settings=auth_settings(config)),
         catalog=catalog,
         market=market,
-        live=_build_live(config, backends, catalog, filler, market),
+        live=_build_live(config, backends, catalog, filler, market, answers.announce),
         quarantine=quarantine,
+        answers=answers,
     )
 
 
 def _build_live(
-    config: Config, backends: Backends, catalog: Catalog, filler: HistoryFiller, market: MarketService
+    config: Config,
+    backends: Backends,
+    catalog: Catalog,
+    filler: HistoryFiller,
+    market: MarketService,
+    announce: Announce,
 ) -> WebSocketService:
     log = LiveLog(backends.redis)
     leases = Leases(backends.redis)
 
     async def open_session(topic: Topic) -> FeedSession:
         series = await upsert_series(backends.pool, topic.instrument, topic.timeframe)
-        projector = Projector(pool=backends.pool, log=log, topic=topic, series=series, token=leases.token)
+        projector = Projector(
+            pool=backends.pool,
+            log=log,
+            topic=topic,
+            series=series,
+            token=leases.token,
+            announce=announce,
+        )
         feed = Feed(
             FeedParts(
                 topic=topic,

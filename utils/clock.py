@@ -12,7 +12,11 @@ def _system_now_ms() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Tell UTC milliseconds and wait; tests pass their own pair of functions."""
+    """Tell UTC milliseconds and wait; tests pass their own functions.
+
+    ``steady_s`` is for lengths of time: it never steps when somebody sets the machine's clock.
+    """
 
     now_ms: Callable[[], int] = _system_now_ms
     sleep_s: Callable[[float], Awaitable[None]] = asyncio.sleep
+    steady_s: Callable[[], float] = time.monotonic

@@ -13,6 +13,7 @@ AppError                  anything a caller may be told; a status, a code, one s
 `-- Unavailable     503   a part we need is away; wait ``retry_after_s``
     `-- UpstreamError     the exchange is the part; its children say what we will do
         |-- UpstreamLimited    asked to wait: nobody calls until ``retry_after_s`` is over
+        |   `-- UpstreamBusy   it did not ask: we hold ourselves to what it allows
         |-- UpstreamDown       away or not reachable: retry with backoff
         |-- UpstreamGarbage    answered with something that is no market data: store nothing
         `-- UpstreamTimeout    504: did not answer in time
@@ -148,6 +149,12 @@ class UpstreamLimited(UpstreamError):
     """Say that the exchange asked us to wait; nobody calls it until then."""
 
     code = "exchange_rate_limited"
+
+
+class UpstreamBusy(UpstreamLimited):
+    """Say that as much is being asked of the exchange already as we may; it was not troubled with this."""
+
+    code = "exchange_busy"
 
 
 class UpstreamDown(UpstreamError):

@@ -1,0 +1,1 @@
+"""Discipline towards exchanges: how often, how many, how long, and when not at all."""
