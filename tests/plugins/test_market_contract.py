@@ -45,7 +45,6 @@ async def crypto_stage(exchange: str, symbol: str) -> AsyncIterator[Stage]:
         plugin = crypto.create_plugin(PluginContext(Clock(), settings))
 
         async def stir() -> None:
-            # Both channels, since a venue is listened to on one of them.
             await local.until(lambda: any(venue.sockets.values()))
             for number in range(50):
                 trades = walk(1, start_ms=local.time_ms + 1_000, first_id=50_000 + number)
@@ -228,9 +227,12 @@ async def test_a_stream_can_be_closed_before_anything_is_heard(stage: Stage) -> 
     stream = stage.plugin.watch_trades(stage.instrument)
     waiting = asyncio.ensure_future(anext(stream))
     await asyncio.sleep(0)
-    waiting.cancel()
-    await asyncio.wait([waiting])
-    await stream.aclose()
+    async with asyncio.timeout(DEADLINE_S):
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        await stream.aclose()
+        with pytest.raises(StopAsyncIteration):
+            await anext(stream)
 
 
 async def test_what_does_not_exist_is_not_found(stage: Stage) -> None:
