@@ -144,6 +144,7 @@ def read_page(answer: BarPage, series: Series, profile: VenueProfile, span: Span
     moving = [bar.open_time_ms for bar in bars if not bar.final]
     known_end_ms = moving[0] if moving else timeframe.next(last.open_time_ms)
     known = Span(span.start_ms, known_end_ms) if known_end_ms > span.start_ms else None
-    reached_head = not last.final or timeframe.next(last.open_time_ms) >= answer.exchange_time_ms
-    next_ms = None if reached_head else timeframe.next(last.open_time_ms)
+    # A bar whose time is over may lack the proof that it has closed: the newest one is another.
+    newest_ms = timeframe.shift(answer.exchange_time_ms, 0 if profile.forming_included else -1)
+    next_ms = timeframe.next(last.open_time_ms) if last.open_time_ms < newest_ms else None
     return CheckedPage(bars, known, next_ms, answer.exchange_time_ms)

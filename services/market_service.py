@@ -34,7 +34,6 @@ __all__ = ["LIMIT_DEFAULT", "LIMIT_MAX", "History", "HistoryQuery", "HistoryText
 
 # All the pages of one request together; the request itself has six seconds.
 FILL_TIMEOUT_S = 5.0
-FILL_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +173,7 @@ class MarketService:
     async def _fill(self, venue: Venue, series: Series, whole: Span) -> _Filled:
         try:
             async with asyncio.timeout(FILL_TIMEOUT_S):
-                for _ in range(FILL_ATTEMPTS):
-                    missing = missing_spans(whole, series, venue.knowledge(series), venue.now_ms)
-                    if not missing:
-                        break
+                while missing := missing_spans(whole, series, venue.knowledge(series), venue.now_ms):
                     # One at a time for a series: whoever waits finds most of its own range filled after.
                     waited = self._flight.busy(series.series_id)
                     await self._flight.run(
@@ -224,18 +220,24 @@ def _facts(
 ) -> HistoryFacts:
     whole = query.span(venue.now_ms)
     failed = filled.failure is not None
-    checked_ms = filled.series.checked_ms if filled.series.checked_ms is not None else venue.now_ms
     past = whole.end_ms <= query.timeframe.floor(venue.now_ms)
     open_gaps = any(gap.reason.value in ("unfetched", "outage") for gap in gaps)
     return HistoryFacts(
         query=query,
         spec=venue.spec,
         gaps=gaps,
-        as_of_ms=checked_ms if failed or forming else venue.now_ms,
+        as_of_ms=_read_ms(filled.series, venue.now_ms) if failed or forming else venue.now_ms,
         stale=failed,
         next_ms=query.next_ms(venue.now_ms),
         settled=past and not failed and not forming and not open_gaps,
     )
+
+
+def _read_ms(series: Series, now_ms: int) -> int:
+    # Closed bars may have come in, by the live feed or by older questions, without the newest being read.
+    known_ms = [series.known[-1].end_ms] if series.known else []
+    checked_ms = [series.checked_ms] if series.checked_ms is not None else []
+    return min(max((*known_ms, *checked_ms), default=now_ms), now_ms)
 
 
 def _fields(facts: HistoryFacts) -> dict[str, Any]:

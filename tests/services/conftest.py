@@ -1,5 +1,6 @@
-"""An AuthService on a real PostgreSQL, with one user and a clock that tests move."""
+"""Services on a real PostgreSQL and clocks that tests move: accounts with one user, and history."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -7,10 +8,16 @@ import asyncpg
 import pytest
 
 from services.auth_service import AuthService, AuthSettings, TokenPair
+from services.catalog import Catalog
+from services.history_filler import HistoryFiller
+from services.market_service import MarketService
+from services.quarantine import Quarantine
+from tests.services.recorded_market import HandClock, RecordedMarket
 from utils.accounts import Role
 from utils.clock import Clock
 from utils.errors import Unauthorized
 
+CLOSE_TIMEOUT_S = 10
 PASSWORD = "a horse in a field of corn"
 SETTINGS = AuthSettings(
     secret_keys=("a secret of a test, long enough to be one",),
@@ -51,3 +58,29 @@ async def house(pool: asyncpg.Pool) -> AsyncIterator[House]:
     await house.auth.create_user("Ada", PASSWORD, Role.USER)
     yield house
     house.auth.close()
+
+
+@pytest.fixture
+def hand() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+def upstream(hand: HandClock) -> RecordedMarket:
+    return RecordedMarket(hand)
+
+
+@pytest.fixture
+async def catalog(upstream: RecordedMarket) -> AsyncIterator[Catalog]:
+    opened = upstream.catalog()
+    yield opened
+    async with asyncio.timeout(CLOSE_TIMEOUT_S):
+        await opened.close()
+
+
+@pytest.fixture
+async def market(pool: asyncpg.Pool, catalog: Catalog) -> AsyncIterator[MarketService]:
+    opened = MarketService(pool=pool, catalog=catalog, filler=HistoryFiller(pool, Quarantine()))
+    yield opened
+    async with asyncio.timeout(CLOSE_TIMEOUT_S):
+        await opened.close()

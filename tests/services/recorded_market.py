@@ -4,8 +4,9 @@ It is the real plugin. On request it answers slowly, not at all, or wrongly, as 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from plugins import PluginRegistry
 from plugins.base import BarPage, VenueProfile
@@ -13,6 +14,7 @@ from plugins.simulated import SimulatedPlugin
 from plugins.simulated_faults import SimulatedFaults
 from plugins.simulated_path import ORIGIN_MS
 from services.catalog import Catalog
+from services.market_service import History, HistoryQuery
 from utils.clock import Clock
 from utils.domain import (
     DAY_MS,
@@ -23,14 +25,18 @@ from utils.domain import (
     BarState,
     Instrument,
     InstrumentSpec,
+    Span,
     Timeframe,
 )
-from utils.errors import UpstreamError
+from utils.errors import UpstreamDown, UpstreamError
 
 BEGAN_MS = ORIGIN_MS + 500 * DAY_MS + 7 * HOUR_MS + 20 * MINUTE_MS + 11_000
 BTC = Instrument("simulated", "simex", "BTC/USD")
 QUIET = Instrument("simulated", "simex", "QUIET/USD")
 MINUTE, HOUR = Timeframe.parse("1m"), Timeframe.parse("1h")
+HEAD_MS = HOUR.floor(BEGAN_MS)
+RECENT = HistoryQuery(BTC, HOUR, limit=20)
+AWAY = UpstreamDown("The exchange is away. Try again.", retry_after_s=5)
 
 Rows = tuple[tuple[object, ...], ...]
 
@@ -115,3 +121,38 @@ async def true_bars(
             found.append(Bar(*row, state, 0, BarSource.SIMULATED))
         start_ms = found[-1].open_time_ms + 1
     return [bar for bar in found if bar.open_time_ms < end_ms]
+
+
+def ago(hours: float) -> int:
+    """Return the open of the bar that lies this many hours before the forming one."""
+    return HEAD_MS - round(hours * HOUR_MS)
+
+
+def between(start_ms: int, end_ms: int, instrument: Instrument = BTC, limit: int = 500) -> HistoryQuery:
+    return HistoryQuery(instrument, HOUR, start_ms, end_ms, limit)
+
+
+async def truth_of(query: HistoryQuery, now_ms: int) -> list[Bar]:
+    span = query.span(now_ms)
+    return await true_bars(now_ms, query.instrument, query.timeframe, span.start_ms, span.end_ms)
+
+
+def opens_of(bars: Sequence[Bar]) -> list[int]:
+    return [bar.open_time_ms for bar in bars]
+
+
+def reasons_of(history: History) -> set[str]:
+    return {gap.reason.value for gap in history.gaps}
+
+
+def assert_every_instant_is_told(history: History, now_ms: int) -> None:
+    """Assert that bars and gaps, together and without overlap, make up what has passed of the range."""
+    timeframe = history.query.timeframe
+    span = history.query.span(now_ms)
+    parts = [Span(bar.open_time_ms, timeframe.next(bar.open_time_ms)) for bar in history.bars]
+    parts = sorted((*parts, *(gap.span for gap in history.gaps)), key=lambda part: part.start_ms)
+    assert all(left.end_ms == right.start_ms for left, right in pairwise(parts))
+    past_end_ms = min(span.end_ms, timeframe.floor(now_ms))
+    if past_end_ms > span.start_ms:
+        assert parts[0].start_ms == span.start_ms
+        assert past_end_ms <= parts[-1].end_ms <= timeframe.next(now_ms)

@@ -1,7 +1,6 @@
 """What there is to ask for, read once an hour, and near misses for what there is not."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -16,24 +15,6 @@ DEADLINE_S = 5
 AWAY = UpstreamDown("The exchange is away. Try again.")
 
 
-@pytest.fixture
-def hand() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
-def market(hand: HandClock) -> RecordedMarket:
-    return RecordedMarket(hand)
-
-
-@pytest.fixture
-async def catalog(market: RecordedMarket) -> AsyncIterator[Catalog]:
-    opened = market.catalog()
-    yield opened
-    async with asyncio.timeout(DEADLINE_S):
-        await opened.close()
-
-
 async def test_instruments_are_sorted_and_found_by_name(catalog: Catalog) -> None:
     specs = await catalog.instruments("simulated", "simex")
     symbols = [spec.instrument.symbol for spec in specs]
@@ -43,56 +24,56 @@ async def test_instruments_are_sorted_and_found_by_name(catalog: Catalog) -> Non
 
 
 async def test_a_list_is_read_once_an_hour_however_many_ask(
-    catalog: Catalog, market: RecordedMarket, hand: HandClock
+    catalog: Catalog, upstream: RecordedMarket, hand: HandClock
 ) -> None:
     await asyncio.gather(*(catalog.find(BTC) for _ in range(200)))
     hand.now_ms += INSTRUMENTS_MAX_AGE_MS - 1
     await catalog.instruments("simulated", "simex")
-    assert market.listings == 1
+    assert upstream.listings == 1
     hand.now_ms += 1
     await catalog.instruments("simulated", "simex")
-    assert market.listings == 2
+    assert upstream.listings == 2
 
 
 async def test_an_old_list_serves_while_the_exchange_is_away(
-    catalog: Catalog, market: RecordedMarket, hand: HandClock
+    catalog: Catalog, upstream: RecordedMarket, hand: HandClock
 ) -> None:
     await catalog.find(BTC)
     hand.now_ms += INSTRUMENTS_MAX_AGE_MS
-    market.error = AWAY
+    upstream.error = AWAY
     assert (await catalog.find(BTC)).instrument == BTC
-    market.error = None
-    market.change_spec = lambda spec: replace(spec, spoken_name="renamed")
+    upstream.error = None
+    upstream.change_spec = lambda spec: replace(spec, spoken_name="renamed")
     assert (await catalog.find(BTC)).spoken_name == "renamed"
 
 
 async def test_without_any_list_the_error_is_told_and_not_kept(
-    catalog: Catalog, market: RecordedMarket
+    catalog: Catalog, upstream: RecordedMarket
 ) -> None:
-    market.error = AWAY
+    upstream.error = AWAY
     with pytest.raises(UpstreamDown):
         await catalog.find(BTC)
-    market.error = None
+    upstream.error = None
     assert (await catalog.find(BTC)).instrument == BTC
 
 
 async def test_an_exchange_that_does_not_answer_is_not_waited_for(
-    catalog: Catalog, market: RecordedMarket, monkeypatch: pytest.MonkeyPatch
+    catalog: Catalog, upstream: RecordedMarket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.catalog.FETCH_TIMEOUT_S", 0.01)
-    market.gate = asyncio.Event()
+    upstream.gate = asyncio.Event()
     with pytest.raises(UpstreamTimeout, match="did not list its symbols in time") as caught:
         await catalog.find(BTC)
     assert caught.value.retry_after_s
-    market.gate.set()
+    upstream.gate.set()
     assert (await catalog.find(BTC)).instrument == BTC
 
 
-async def test_closing_ends_a_list_that_is_being_read(catalog: Catalog, market: RecordedMarket) -> None:
-    market.gate = asyncio.Event()
+async def test_closing_ends_a_list_that_is_being_read(catalog: Catalog, upstream: RecordedMarket) -> None:
+    upstream.gate = asyncio.Event()
     asker = asyncio.create_task(catalog.find(BTC))
     async with asyncio.timeout(DEADLINE_S):
-        await market.came.wait()
+        await upstream.came.wait()
         await catalog.close()
         with pytest.raises(asyncio.CancelledError):
             await asker
@@ -119,18 +100,18 @@ async def test_what_is_unknown_is_told_with_what_was_probably_meant(
 
 
 async def test_asking_for_an_unknown_exchange_asks_nothing_of_anybody(
-    catalog: Catalog, market: RecordedMarket
+    catalog: Catalog, upstream: RecordedMarket
 ) -> None:
     for asking in (catalog.profile, catalog.instruments, catalog.check_exchange):
         with pytest.raises(NotFound):
             await asking("simulated", "nowhere")
-    assert market.listings == 0
+    assert upstream.listings == 0
 
 
 async def test_what_is_left_out_comes_from_the_settings_or_is_the_first_there(
-    market: RecordedMarket, hand: HandClock
+    upstream: RecordedMarket, hand: HandClock
 ) -> None:
-    registry = PluginRegistry({"simulated": market})
+    registry = PluginRegistry({"simulated": upstream})
     catalog = Catalog(registry, hand.clock, default_market="crypto", default_exchange="bitstamp")
     assert await catalog.default_venue(None, None) == ("crypto", "bitstamp")
     assert await catalog.default_venue("crypto", None) == ("crypto", "bitstamp")

@@ -79,7 +79,14 @@ def test_where_only_closed_bars_are_sent_the_last_of_them_is_the_end() -> None:
     page = page_of(hours(2, 1), HEAD_MS - 2 * HOUR_MS, profile=CLOSED_ONLY)
     assert [bar.state for bar in page.bars] == [BarState.CLOSED] * 2
     assert page.known == Span(HEAD_MS - 2 * HOUR_MS, HEAD_MS)
-    assert page.next_ms == HEAD_MS
+    assert page.next_ms is None
+    assert page_of(hours(3, 2), HEAD_MS - 3 * HOUR_MS, profile=CLOSED_ONLY).next_ms == HEAD_MS - HOUR_MS
+
+
+def test_a_bar_that_is_over_but_not_yet_proven_closed_is_not_the_newest() -> None:
+    page = page_of(hours(1), HEAD_MS - HOUR_MS, now_ms=HEAD_MS + CLOSE_GRACE_MS - 1)
+    assert [bar.state for bar in page.bars] == [BarState.FORMING]
+    assert (page.known, page.next_ms) == (None, HEAD_MS)
 
 
 def test_an_empty_page_is_the_end_and_makes_nothing_known_but_what_is_over_quiet() -> None:
@@ -146,32 +153,21 @@ def test_a_page_leads_on_or_ends_and_never_vouches_for_what_may_still_move(
     assert len(page.bars) == len([number for number in numbers if number <= asked_from])
 
 
-@pytest.fixture
-def hand() -> HandClock:
-    return HandClock()
-
-
-@pytest.fixture
-def market(hand: HandClock) -> RecordedMarket:
-    return RecordedMarket(hand)
-
-
-Fill = Callable[..., "asyncio.Future[tuple[Bar, ...]]"]
-
-
 class Filling:
     """A series of the simulated market, and what fills it."""
 
-    def __init__(self, pool: asyncpg.Pool, market: RecordedMarket, series: Series) -> None:
+    def __init__(self, pool: asyncpg.Pool, upstream: RecordedMarket, series: Series) -> None:
         self._pool = pool
-        self._market = market
+        self._upstream = upstream
         self.series = series
 
     async def fill(self, *missing: Span, page_bars: int = PAGE_BARS) -> tuple[Bar, ...]:
         profile = VenueProfile(
             (MINUTE, HOUR), page_bars=page_bars, live_mode=LiveMode.BARS, source=BarSource.SIMULATED
         )
-        return await HistoryFiller(self._pool, Quarantine()).fill(self._market, profile, self.series, missing)
+        return await HistoryFiller(self._pool, Quarantine()).fill(
+            self._upstream, profile, self.series, missing
+        )
 
     async def stored(self) -> list[Bar]:
         return list(
@@ -186,15 +182,15 @@ class Filling:
 
 @pytest.fixture
 async def filling(
-    pool: asyncpg.Pool, market: RecordedMarket
+    pool: asyncpg.Pool, upstream: RecordedMarket
 ) -> Callable[[Instrument, Timeframe], "asyncio.Future[Filling]"]:
     async def begin(instrument: Instrument = BTC, timeframe: Timeframe = HOUR) -> Filling:
-        return Filling(pool, market, await upsert_series(pool, instrument, timeframe))
+        return Filling(pool, upstream, await upsert_series(pool, instrument, timeframe))
 
     return begin
 
 
-async def test_a_span_is_fetched_page_by_page_and_stored(filling: Callable, market: RecordedMarket) -> None:
+async def test_a_span_is_fetched_page_by_page_and_stored(filling: Callable, upstream: RecordedMarket) -> None:
     one: Filling = await filling()
     span = Span(HEAD_MS - 35 * HOUR_MS, HEAD_MS)
     changed = await one.fill(span)
@@ -202,8 +198,8 @@ async def test_a_span_is_fetched_page_by_page_and_stored(filling: Callable, mark
     assert len(truth) == 35
     assert [bar for bar in changed if bar.open_time_ms < span.end_ms] == truth
     assert [bar for bar in await one.stored() if bar.open_time_ms < span.end_ms] == truth
-    assert [(HEAD_MS - asked.start_ms) // HOUR_MS for asked in market.asked] == [35, 25, 15, 5]
-    assert all(asked.limit <= PAGE_BARS for asked in market.asked)
+    assert [(HEAD_MS - asked.start_ms) // HOUR_MS for asked in upstream.asked] == [35, 25, 15, 5]
+    assert all(asked.limit <= PAGE_BARS for asked in upstream.asked)
     assert (await one.now()).known == (span,)
 
 
@@ -221,13 +217,13 @@ async def test_the_forming_bar_is_stored_but_stays_unknown(filling: Callable, ha
     assert [closed] == await true_bars(hand.now_ms, BTC, HOUR, HEAD_MS, HEAD_MS + HOUR_MS)
 
 
-async def test_several_holes_are_filled_in_their_order(filling: Callable, market: RecordedMarket) -> None:
+async def test_several_holes_are_filled_in_their_order(filling: Callable, upstream: RecordedMarket) -> None:
     one: Filling = await filling()
     holes = [Span(HEAD_MS - 90 * HOUR_MS, HEAD_MS - 88 * HOUR_MS), Span(HEAD_MS - 9 * HOUR_MS, HEAD_MS)]
     changed = await one.fill(*holes)
     opens = [bar.open_time_ms for bar in changed]
     assert opens == sorted(set(opens))
-    assert [asked.start_ms for asked in market.asked] == [hole.start_ms for hole in holes]
+    assert [asked.start_ms for asked in upstream.asked] == [hole.start_ms for hole in holes]
     known = (await one.now()).known
     assert all(
         any(span.start_ms <= hole.start_ms and hole.end_ms <= span.end_ms for span in known) for hole in holes
@@ -244,7 +240,7 @@ async def test_filling_again_changes_nothing(filling: Callable) -> None:
 
 
 async def test_a_thin_instrument_is_filled_across_its_silences(
-    filling: Callable, market: RecordedMarket
+    filling: Callable, upstream: RecordedMarket
 ) -> None:
     one: Filling = await filling(QUIET, MINUTE)
     span = Span(HEAD_MS - 24 * HOUR_MS, HEAD_MS)
@@ -253,21 +249,21 @@ async def test_a_thin_instrument_is_filled_across_its_silences(
     assert 50 < len(truth) < 1_000
     assert [bar for bar in await one.stored() if bar.open_time_ms < span.end_ms] == truth
     # A page of fifty minutes reaches over hours: no more pages are asked for than bars need.
-    assert len(market.asked) <= len(truth) // 50 + 1
+    assert len(upstream.asked) <= len(truth) // 50 + 1
 
 
 async def test_what_came_before_an_error_stays_stored_and_known(
-    filling: Callable, market: RecordedMarket
+    filling: Callable, upstream: RecordedMarket
 ) -> None:
     one: Filling = await filling()
     span = Span(HEAD_MS - 40 * HOUR_MS, HEAD_MS)
 
     def fail_third_page(rows: Rows) -> Rows:
-        if len(market.asked) == 3:
+        if len(upstream.asked) == 3:
             raise UpstreamDown("The exchange is away. Try again.")
         return rows
 
-    market.spoil = fail_third_page
+    upstream.spoil = fail_third_page
     with pytest.raises(UpstreamDown):
         await one.fill(span)
     known_end_ms = span.start_ms + 2 * PAGE_BARS * HOUR_MS
@@ -288,26 +284,26 @@ async def test_what_came_before_an_error_stays_stored_and_known(
     ],
 )
 async def test_of_a_bad_answer_nothing_is_stored_or_known(
-    filling: Callable, market: RecordedMarket, spoil: Callable[[Rows], Rows]
+    filling: Callable, upstream: RecordedMarket, spoil: Callable[[Rows], Rows]
 ) -> None:
     one: Filling = await filling()
-    market.spoil = spoil
+    upstream.spoil = spoil
     with pytest.raises(UpstreamGarbage):
         await one.fill(Span(HEAD_MS - 5 * HOUR_MS, HEAD_MS))
     assert await one.stored() == []
     assert (await one.now()).known == ()
     assert (await one.now()).checked_ms is None
-    assert len(market.asked) == 1
+    assert len(upstream.asked) == 1
 
 
 async def test_a_bar_that_the_exchange_changed_is_corrected(
-    filling: Callable, market: RecordedMarket
+    filling: Callable, upstream: RecordedMarket
 ) -> None:
     one: Filling = await filling()
     span = Span(HEAD_MS - 5 * HOUR_MS, HEAD_MS)
     await one.fill(span)
     before = await one.stored()
-    market.spoil = lambda rows: ((*rows[0][:5], 12_345.0), *rows[1:])
+    upstream.spoil = lambda rows: ((*rows[0][:5], 12_345.0), *rows[1:])
     (corrected,) = await one.fill(span)
     assert (corrected.open_time_ms, corrected.volume) == (span.start_ms, 12_345.0)
     assert (corrected.state, corrected.revision) == (BarState.CORRECTED, 1)
@@ -315,18 +311,18 @@ async def test_a_bar_that_the_exchange_changed_is_corrected(
 
 
 async def test_an_exchange_that_does_not_answer_is_left_after_a_deadline(
-    filling: Callable, market: RecordedMarket, monkeypatch: pytest.MonkeyPatch
+    filling: Callable, upstream: RecordedMarket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("services.history_filler.PAGE_TIMEOUT_S", 0.01)
     one: Filling = await filling()
-    market.gate = asyncio.Event()
+    upstream.gate = asyncio.Event()
     with pytest.raises(UpstreamTimeout, match="simex did not answer in time"):
         await one.fill(Span(HEAD_MS - 5 * HOUR_MS, HEAD_MS))
     assert await one.stored() == []
 
 
 async def test_an_exchange_that_always_sends_the_same_is_not_asked_for_ever(
-    filling: Callable, market: RecordedMarket
+    filling: Callable, upstream: RecordedMarket
 ) -> None:
     one: Filling = await filling()
     first: list[Rows] = []
@@ -335,7 +331,7 @@ async def test_an_exchange_that_always_sends_the_same_is_not_asked_for_ever(
         first.append(rows)
         return first[0]
 
-    market.spoil = the_first_page_again
+    upstream.spoil = the_first_page_again
     await one.fill(Span(HEAD_MS - 40 * HOUR_MS, HEAD_MS))
-    assert len(market.asked) == 2
+    assert len(upstream.asked) == 2
     assert (await one.now()).known == (Span(HEAD_MS - 40 * HOUR_MS, HEAD_MS - 30 * HOUR_MS),)
