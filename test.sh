@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Sets up what is missing, then runs every check and test. Arguments go to pytest, and leave the checks out:
+# Sets up what is missing, then runs every check and test but the long ones. Arguments go to pytest, and leave
+# the checks out; a long test runs when it is named:
 #   ./test.sh tests/embedded -k second_start
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -15,5 +16,6 @@ if [ "$#" -eq 0 ]; then
     say "Checking the types."
     .venv/bin/mypy
     say "Running the tests."
+    set -- -m "not long"
 fi
 exec .venv/bin/python -m pytest -n 2 "$@"

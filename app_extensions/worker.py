@@ -100,7 +100,8 @@ async def _serve(create_app: Callable[[Config], Quart], config: Config, inherite
     ).start()
 
     def announce_ready() -> None:
-        os.write(inherited.ready, b"1")
+        with contextlib.suppress(BrokenPipeError):  # the launcher is gone: the lifeline will say so
+            os.write(inherited.ready, b"1")
         os.close(inherited.ready)
 
     app = create_app(config)
