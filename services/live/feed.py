@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from plugins.base import LiveMode, MarketPlugin, VenueProfile
 from services.bar_checks import CLOSE_GRACE_MS, check_bar_values
 from services.history_filler import HistoryFiller
-from services.live.folding import TradeFolder
 from services.live.projector import Projector
+from services.live.streamed_bars import StreamedBars
 from services.stores.series import Series
 from utils.clock import Clock
 from utils.domain import Bar, Span, Topic, Trade
@@ -67,7 +67,7 @@ class Feed:
     def __init__(self, parts: FeedParts) -> None:
         self._parts = parts
         self._timeframe = parts.topic.timeframe
-        self._folder = TradeFolder(self._timeframe)
+        self._streamed = StreamedBars(self._timeframe)
         self._newest: Bar | None = None
         # Whether the newest bar changed since it was last logged.
         self._pending = False
@@ -75,8 +75,6 @@ class Feed:
         self._newest_trade_ms = 0
         # Closes that the exchange has yet to confirm, by open.
         self._owed: dict[int, _Owed] = {}
-        # The open of the first bar whose every trade this session's stream brings.
-        self._whole_from_ms: int | None = None
 
     async def run(self) -> None:
         """Follow the exchange. Raises: an UpstreamError, FeedSilent, or what the store and the log raise."""
@@ -89,7 +87,6 @@ class Feed:
             # The stream first, then the state: what happens in between waits in the queue.
             group.create_task(self._pump(updates))
             await self._catch_up()
-            await self._prime()
             await self._follow(updates)
 
     async def _pump(self, updates: "asyncio.Queue[Update]") -> None:
@@ -111,9 +108,12 @@ class Feed:
             if span.end_ms <= span.start_ms:
                 return
             await self._fill(span)
-            for open_ms in await self._parts.projector.write_stored(span, forming=polling):
+            for bar in await self._parts.projector.write_stored(span, forming=polling):
                 # Still forming when it was read: if no trade follows, nobody else would close it.
-                self._owed.setdefault(open_ms, _Owed(self._timeframe.next(open_ms) + CLOSE_GRACE_MS))
+                due_ms = self._timeframe.next(bar.open_time_ms) + CLOSE_GRACE_MS
+                self._owed.setdefault(bar.open_time_ms, _Owed(due_ms))
+                self._streamed.begin(bar, self._now_ms())
+                self._newest, self._pending = bar, True
             # Reading took its time, or showed that the exchange's clock is ahead of what we thought.
             if self._timeframe.next(self._now_ms()) <= span.end_ms:
                 return
@@ -129,15 +129,6 @@ class Feed:
         parts = self._parts
         await parts.filler.fill(parts.plugin, parts.profile, parts.series, [span])
 
-    async def _prime(self) -> None:
-        """Fold the trades of the running bar that were made before the stream began."""
-        if self._parts.profile.live_mode is LiveMode.TRADES:
-            open_ms = self._timeframe.floor(self._now_ms())
-            # Only into the fold: what closes is decided by the stream's own order of events.
-            self._folder.add(
-                await self._parts.plugin.fetch_trades(self._parts.topic.instrument, since_ms=open_ms)
-            )
-
     async def _follow(self, updates: "asyncio.Queue[Update]") -> None:
         heard_ms = self._now_ms()
         while True:
@@ -151,8 +142,6 @@ class Feed:
                 await self._on_update(update)
             elif self._now_ms() - heard_ms >= SILENCE_MS:
                 raise FeedSilent
-            else:
-                self._show_primed()
             await self._log_forming()
             await self._owe_quiet_close()
             await self._pay_owed()
@@ -160,21 +149,17 @@ class Feed:
     async def _on_update(self, update: Update) -> None:
         bars = [item for item in update if isinstance(item, Bar)]
         trades = [item for item in update if isinstance(item, Trade)]
-        if trades and self._whole_from_ms is None:
-            # The stream holds every trade since its first one: bars that open later are seen whole.
-            self._whole_from_ms = self._timeframe.next(min(trade.time_ms for trade in trades))
         self._newest_trade_ms = max([self._newest_trade_ms, *(trade.time_ms for trade in trades)])
-        folded = self._folder.add(trades)
-        bars += [bar for bar in map(self._folder.bar, folded) if bar is not None]
+        for open_ms in self._streamed.add(trades):
+            bar = self._streamed.bar(open_ms)
+            if bar is not None:
+                bars.append(bar)
+            else:
+                # Too little of it was seen; the exchange itself tells how it ended.
+                close_ms = self._timeframe.next(open_ms) + CLOSE_GRACE_MS
+                self._owed.setdefault(open_ms, _Owed(close_ms))
         for bar in sorted(bars, key=lambda each: each.open_time_ms):
             await self._on_bar(bar)
-
-    def _show_primed(self) -> None:
-        """Show what REST told of the running bar, when the stream has nothing to add yet."""
-        open_ms = self._folder.newest_open_ms
-        if self._newest is None and open_ms is not None:
-            self._newest = self._folder.bar(open_ms)
-            self._pending = True
 
     async def _on_bar(self, bar: Bar) -> None:
         fault = check_bar_values(bar.values)
@@ -195,17 +180,13 @@ class Feed:
         """Write a bar that has a successor; one not seen whole waits for the exchange's own answer."""
         # What is folded from every trade of an interval is that interval's bar. A snapshot of the exchange's
         # own bar is not: its last update may be late or lost, and only the exchange knows how the bar ended.
-        whole = (
-            self._parts.profile.live_mode is LiveMode.TRADES
-            and self._whole_from_ms is not None
-            and bar.open_time_ms >= self._whole_from_ms
-        )
+        whole = self._streamed.whole(bar.open_time_ms)
         if bar.final or whole:
             await self._parts.projector.write_final(bar, known=True)
         if not bar.final:
             # The exchange's own answer has the last word, also on bars that were seen whole.
             due_ms = self._timeframe.next(bar.open_time_ms) + CLOSE_GRACE_MS if whole else self._now_ms()
-            self._owed.setdefault(bar.open_time_ms, _Owed(due_ms))
+            self._owed[bar.open_time_ms] = _Owed(due_ms)
 
     async def _log_forming(self) -> None:
         now_ms = self._now_ms()
@@ -216,8 +197,9 @@ class Feed:
 
     def _wait_s(self, heard_ms: int) -> float:
         due = [heard_ms + SILENCE_MS, *(owed.due_ms for owed in self._owed.values())]
-        if self._newest is not None and not self._newest.final:
-            due.append(self._timeframe.next(self._newest.open_time_ms) + CLOSE_GRACE_MS)
+        newest = self._newest
+        if newest is not None and not self._parts.projector.has_final(newest.open_time_ms):
+            due.append(self._timeframe.next(newest.open_time_ms) + CLOSE_GRACE_MS)
             if self._pending:
                 due.append(self._logged_ms + FORMING_EVERY_MS)
         return min(max(WAIT_MIN_S, (min(due) - self._now_ms()) / 1_000), WAIT_MAX_S)

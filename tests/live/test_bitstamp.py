@@ -142,3 +142,24 @@ async def test_a_market_that_is_away_is_a_sentence_and_not_a_trace(client, excha
     assert answer.status_code in (503, 504)
     problem = json.loads(await answer.get_data())
     assert "bitstamp" in problem["detail"].casefold()
+
+
+async def test_a_bar_joined_in_its_middle_is_shown_with_what_came_before(client, exchange, trades):
+    """The running hour has been traded for twenty minutes: its open, high, low and volume are the hour's own."""
+    exchange.time_ms = HOUR_MS + trades[0].time_ms // HOUR_MS * HOUR_MS + 3 * MINUTE_MS
+    hour_ms = exchange.time_ms // HOUR_MS * HOUR_MS
+    async with client.websocket(WS.replace("1m", "1h")) as connection:
+        talk = Talk(connection)
+        await talk.until("snapshot")
+        await exchange.bitstamp.until_subscribed("BTC/USD")
+        until_ms = trades[-1].time_ms
+        await exchange.play_until(until_ms)
+        expected = fold_floats([trade for trade in trades if trade.time_ms >= hour_ms], HOUR_MS)[0]
+        bar = {"close": None}
+        while bar["close"] != expected[4] or bar["open_time_ms"] != hour_ms:
+            bar = (await talk.until("bar"))["bar"]
+            if bar["open_time_ms"] == hour_ms:
+                assert bar["state"] == "forming"
+                assert bar["open"] == expected[1]
+    assert (bar["high"], bar["low"]) == expected[2:4]
+    assert bar["volume"] == pytest.approx(expected[5], rel=1e-9)
