@@ -1,0 +1,120 @@
+"""What the documents show in a terminal happens in a terminal."""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from quart.testing import QuartClient
+
+from blueprints.formats.ws_native import OUTGOING
+from tests.docs.examples import ADDRESS, Example, differences, examples
+from tests.docs.reading import ROOT, blocks, section
+from tests.launcher.conftest import Service
+
+README = (ROOT / "README.md").read_text()
+API = (ROOT / "docs/api.md").read_text()
+EXAMPLES = [*examples(README), *examples(API)]
+DEADLINE_S = 20
+REQUESTS_PROMISED = 5
+
+
+@pytest.mark.parametrize("example", [one for one in EXAMPLES if not one.needs_account], ids=str)
+async def test_a_request_is_answered_as_the_document_says(example: Example, client: QuartClient) -> None:
+    await check(example, client)
+
+
+@pytest.mark.parametrize("example", [one for one in EXAMPLES if one.needs_account], ids=str)
+async def test_a_request_of_an_account_is_answered_as_the_document_says(
+    example: Example, client: QuartClient, admin_token: str
+) -> None:
+    await check(example, client, admin_token)
+
+
+def test_the_readme_has_five_requests_to_try() -> None:
+    tried = examples("# Try it\n" + section(README, "Try it"))
+    assert len(tried) == REQUESTS_PROMISED
+    closed_past = [example for example in tried if "until=" in example.path]
+    assert closed_past, "none has an answer that can be printed whole"
+
+
+async def test_the_websocket_of_the_documents_speaks(served: Service) -> None:
+    scripts = {block.text for block in blocks(README) if "ws_connect" in block.text}
+    live_page = (ROOT / "docs/websockets.md").read_text()
+    scripts |= {block.text for block in blocks(live_page) if "ws_connect" in block.text}
+    # Both pages show the same one.
+    (script,) = scripts
+    assert len(re.findall(r"^(?:import|async with|    async for) ", script, re.MULTILINE)) == 3
+    script = script.replace("127.0.0.1:5000", served.url.removeprefix("http://"))
+    assert script.startswith(".venv/bin/python ")
+    heard = await _first_messages(script.replace(".venv/bin/python", sys.executable, 1), count=5)
+    for message in heard:
+        OUTGOING.validate_python(message)
+    assert [message["type"] for message in heard[:3]] == ["hello", "subscribed", "snapshot"]
+    assert {message["type"] for message in heard[3:]} <= {"status", "bar"}
+
+
+async def test_what_the_launcher_offers_to_try_can_be_tried(served: Service) -> None:
+    offered = re.findall(r"^  (http://\S+)$", served.said, re.MULTILINE)
+    assert len(offered) == 3
+    for address in offered:
+        assert await asyncio.to_thread(served.get, address.removeprefix(served.url))
+
+
+def test_differences_are_found() -> None:
+    promised = {"a": 1, "b": [1.5, "…"], "c": None}
+    assert not differences(promised, {"a": 1, "b": [1.5, 7], "c": None})
+    for wrong in (
+        {"a": "1", "b": [1.5, 7], "c": None},
+        {"a": True, "b": [1.5, 7], "c": None},
+        {"a": 1, "b": [1.5], "c": None},
+        {"a": 1, "c": None, "b": [1.5, 7]},
+        {"a": 1, "b": [1.5, 7], "c": None, "d": 0},
+    ):
+        assert differences(promised, wrong), wrong
+
+
+def test_every_request_goes_to_the_address_that_start_prints() -> None:
+    for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")):
+        for address in re.findall(r"(?:http|ws)://127\.0\.0\.1:\d+", path.read_text()):
+            assert address.replace("ws:", "http:") == ADDRESS, path
+
+
+async def check(example: Example, client: QuartClient, token: str = "") -> None:
+    answer = await example.ask(client, token)
+    body = await answer.get_data(as_text=True)
+    assert answer.status_code == example.status, body
+    assert not differences(example.answer, json.loads(body)), body
+
+
+async def _first_messages(script: str, count: int) -> list[dict[str, object]]:
+    process = await asyncio.create_subprocess_exec(
+        "bash",
+        "-c",
+        script,
+        cwd=ROOT,
+        # A terminal shows each line at once; a pipe has to be told to.
+        env={"PATH": os.environ["PATH"], "HOME": str(Path.home()), "PYTHONUNBUFFERED": "1"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdout
+    heard = []
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            while len(heard) < count:
+                line = (await process.stdout.readline()).decode()
+                assert line, (await process.communicate())[1].decode()
+                # Python's prompts stand before the first message.
+                heard.append(json.loads(line[line.index("{") :]))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+        await asyncio.wait_for(process.communicate(), DEADLINE_S)
+    return heard
