@@ -126,6 +126,12 @@ class Config:
     rate_limit_per_minute: int = setting(
         "RATE_LIMIT_PER_MINUTE", 60, _whole(1, 1_000_000), "How many requests a minute one address may make."
     )
+    answer_cache_mb: int = setting(
+        "ANSWER_CACHE_MB",
+        64,
+        _whole(0, 65_536),
+        "How many megabytes of ready answers a worker keeps; 0 keeps none, neither here nor in Redis.",
+    )
     ws_max_per_address: int = setting(
         "WS_MAX_PER_ADDRESS", 20, _whole(1, 100_000), "How many WebSockets one address may hold on a worker."
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from quart import Quart
 
 from middleware.client_address import TRUSTED_PROXY_HOPS
+from middleware.early_answers import init_early_answers
 from middleware.error_handler import init_error_handler
 from middleware.fence import init_fence
 from middleware.json_provider import StrictJSONProvider
@@ -47,3 +48,4 @@ def init_middleware(app: Quart, settings: MiddlewareSettings) -> None:
     init_origins(app, settings.trusted_origins)
     init_rate_limit(app, settings.rate_limit_per_minute)
     init_error_handler(app)
+    init_early_answers(app, production=settings.production)

@@ -1,6 +1,8 @@
 """Who is calling, as far as the network can tell; only configured proxies are believed."""
 
 import ipaddress
+from collections.abc import Sequence
+from typing import Any
 
 from quart import current_app, has_websocket_context, request, websocket
 
@@ -17,9 +19,15 @@ def client_address() -> str:
     call = websocket if has_websocket_context() else request
     # The scope and not a header: everybody can send a header called Remote-Addr.
     peer = call.scope.get("client")
-    hops = current_app.config[TRUSTED_PROXY_HOPS]
+    return believed_address(
+        peer, call.headers.getlist("X-Forwarded-For"), current_app.config[TRUSTED_PROXY_HOPS]
+    )
+
+
+def believed_address(peer: Sequence[Any] | None, forwarded_for: Sequence[str], hops: int) -> str:
+    """Return the address that counts, of a peer (host, port) and what proxies wrote."""
     if hops:
-        forwarded = ",".join(call.headers.getlist("X-Forwarded-For")).split(",")
+        forwarded = ",".join(forwarded_for).split(",")
         named = _address(forwarded[-hops]) if len(forwarded) >= hops else None
         if named is not None:
             return named

@@ -6,17 +6,18 @@ Not for connections or messages of WebSockets. Redis away or slow: everybody may
 import asyncio
 import functools
 import logging
-import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from quart import Quart, Response, current_app, g
 from redis.exceptions import RedisError
 
+from middleware.call_leases import Allowance, CallLeases
 from middleware.client_address import address_group, client_address
 from middleware.context import services
 from middleware.declarations import declare
+from services import Services
 from utils.cell_rate import CELL_RATE_SCRIPT
 from utils.errors import TooManyRequests
 from utils.spoken import spoken_wait
@@ -44,18 +45,7 @@ class RateLimits:
     uncounted: int = 0
     rest_until_ms: int = 0
     logged_ms: int = -LOG_EVERY_MS
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """State what a caller has left in a bucket after this call."""
-
-    bucket: str
-    per_minute: int
-    allowed: bool
-    left: int
-    full_in_ms: int
-    wait_ms: int
+    leases: CallLeases = field(default_factory=CallLeases)
 
 
 def init_rate_limit(app: Quart, per_minute: int) -> None:
@@ -95,7 +85,7 @@ async def count_call(bucket: str) -> None:
     Raises: TooManyRequests with the time to wait.
     """
     limits: RateLimits = current_app.extensions[EXTENSION]
-    allowance = await _ask(limits, bucket)
+    allowance = await take_call(limits, services(), bucket, _key(bucket))
     if allowance is None:
         return
     g.allowance = allowance
@@ -105,29 +95,43 @@ async def count_call(bucket: str) -> None:
         raise TooManyRequests(detail, retry_after_s=wait_s)
 
 
-async def _ask(limits: RateLimits, bucket: str) -> Allowance | None:
-    house = services()
+async def take_call(limits: RateLimits, house: Services, bucket: str, caller: str) -> Allowance | None:
+    """Return whether a caller may call and what is left; None when nobody can count."""
+    per_minute, now_s = limits.per_minute[bucket], house.clock.steady_s()
+    leased = limits.leases.use(caller, bucket, per_minute, now_s)
+    return leased if leased is not None else await _ask(limits, house, bucket, caller)
+
+
+async def _ask(limits: RateLimits, house: Services, bucket: str, caller: str) -> Allowance | None:
     now_ms = house.clock.now_ms()
     if now_ms < limits.rest_until_ms:
         limits.uncounted += 1
         return None
-    per_minute = limits.per_minute[bucket]
+    per_minute, now_s = limits.per_minute[bucket], house.clock.steady_s()
+    wanted, returned = limits.leases.wanted(caller, per_minute, now_s)
+    terms = [per_minute, PERIOD_MS, NO_PATIENCE_MS, wanted, returned]
     script = house.redis.register_script(CELL_RATE_SCRIPT)
     try:
         async with asyncio.timeout(REDIS_TIMEOUT_S):
-            answer = await script(keys=[_key(bucket)], args=[per_minute, PERIOD_MS, NO_PATIENCE_MS])
+            answer = await script(keys=[caller], args=terms)
     except (RedisError, OSError) as error:
         _note_failure(limits, now_ms, error)
         return None
-    allowed, left, full_in_ms, wait_ms = (int(number) for number in answer)
-    return Allowance(bucket, per_minute, bool(allowed), left, full_in_ms, wait_ms)
+    taken, left, full_in_ms, wait_ms = (int(number) for number in answer)
+    allowance = Allowance(bucket, per_minute, bool(taken), left, full_in_ms, wait_ms)
+    return limits.leases.keep(caller, allowance, taken, now_s) if taken else allowance
 
 
 def _key(bucket: str) -> str:
     principal = g.get("principal")
     if principal is not None:
         return f"limit:{bucket}:user:{principal.user_id}"
-    return f"limit:{bucket}:address:{address_group(client_address())}"
+    return caller_at(bucket, client_address())
+
+
+def caller_at(bucket: str, address: str) -> str:
+    """Return the name under which calls from an address are counted."""
+    return f"limit:{bucket}:address:{address_group(address)}"
 
 
 def _note_failure(limits: RateLimits, now_ms: int, error: Exception) -> None:
@@ -144,8 +148,6 @@ def _note_failure(limits: RateLimits, now_ms: int, error: Exception) -> None:
 async def _add_headers(response: Response) -> Response:
     allowance: Allowance | None = g.get("allowance")
     if allowance is not None:
-        name, per_minute = allowance.bucket, allowance.per_minute
-        full_in_s = math.ceil(allowance.full_in_ms / 1000)
-        response.headers["RateLimit-Policy"] = f'"{name}";q={per_minute};w={PERIOD_MS // 1000}'
-        response.headers["RateLimit"] = f'"{name}";r={allowance.left};t={full_in_s}'
+        for name, text in allowance.headers:
+            response.headers[name] = text
     return response

@@ -4,6 +4,8 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import structlog
 from quart import Quart, Response, g, has_request_context, request, websocket
@@ -37,11 +39,26 @@ def request_id() -> str:
     return str(g.request_id)
 
 
+def id_of(given: str) -> str:
+    """Return the id that a caller has given if it is one, or a new one."""
+    return given if ACCEPTED_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def log_early(scope: Mapping[str, Any], rule: str, status: int, identity: str, started_s: float) -> None:
+    """Write the line of a request that was answered before Quart saw it."""
+    if not log.isEnabledFor(logging.INFO):
+        return
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=identity)
+    place = {"route": rule, "path": shorten(scope["path"], PATH_LENGTH_MAX)}
+    duration_ms = round((time.perf_counter() - started_s) * 1000, 2)
+    fields = {"method": scope["method"], "status": status, **place, "duration_ms": duration_ms}
+    log.info("request answered", extra=fields)
+
+
 async def _begin() -> None:
     call = request if has_request_context() else websocket
-    given = call.headers.get(HEADER, "")
-    if ACCEPTED_ID.fullmatch(given):
-        g.request_id = given
+    g.request_id = id_of(call.headers.get(HEADER, ""))
     g.started_s = time.perf_counter()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request_id())

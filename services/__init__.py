@@ -10,6 +10,8 @@ from config import Config
 from plugins import PluginRegistry
 from services.answer_cache import AnswerCache
 from services.auth_service import AuthService, AuthSettings
+from services.backfill import Backfill
+from services.bar_import import BarImport
 from services.bar_writer import Announce
 from services.catalog import Catalog
 from services.history_filler import HistoryFiller
@@ -61,6 +63,8 @@ class Services:
     live: WebSocketService
     quarantine: Quarantine
     answers: AnswerCache
+    backfill: Backfill
+    bar_import: BarImport
 
     async def close(self) -> None:
         """End everything that runs by itself, feeds first."""
@@ -109,6 +113,8 @@ def build_services(config: Config, backends: Backends) -> Services:
         live=_build_live(config, backends, catalog, filler, market, answers.announce),
         quarantine=quarantine,
         answers=answers,
+        backfill=Backfill(pool=backends.pool, catalog=catalog, filler=filler, clock=clock),
+        bar_import=BarImport(pool=backends.pool, catalog=catalog, announce=answers.announce),
     )
 
 

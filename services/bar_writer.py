@@ -1,12 +1,19 @@
 """Write bars of a series together with all that follows from them, in the caller's transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import asyncpg
 
 from services.stores.bars import upsert_bars
 from services.stores.series import Series, select_derived, update_known, update_unknown
-from utils.domain import Bar, Span
+from utils.domain import Bar, Span, Topic
+
+# Whoever keeps answers is told which topics they are about, once a change is committed.
+Announce = Callable[[Collection[Topic]], Awaitable[None]]
+
+
+async def announce_nothing(_: Collection[Topic]) -> None:
+    """Be the ``Announce`` of a program that keeps no answers."""
 
 
 async def write_bars(
@@ -31,3 +38,14 @@ async def write_bars(
             spans = [Span(open_ms, timeframe.next(open_ms)) for open_ms in sorted(opens)]
             await update_unknown(connection, derived_id, spans)
     return changed
+
+
+async def topics_touched(
+    connection: asyncpg.Connection, series: Series, changed: Sequence[Bar]
+) -> tuple[Topic, ...]:
+    """Return the topics whose settled answers these bars end: the series', and what is built from it."""
+    if not any(bar.final for bar in changed):
+        return ()
+    derived = await select_derived(connection, series.series_id)
+    timeframes = (series.timeframe, *(timeframe for _, timeframe in derived))
+    return tuple(Topic(series.instrument, timeframe) for timeframe in timeframes)

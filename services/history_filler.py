@@ -9,7 +9,7 @@ import asyncpg
 
 from plugins.base import BarPage, MarketPlugin, VenueProfile
 from services.bar_checks import CLOSE_GRACE_MS, check_rows, judge_closed
-from services.bar_writer import write_bars
+from services.bar_writer import Announce, announce_nothing, topics_touched, write_bars
 from services.quarantine import Quarantine
 from services.stores.series import Series, upsert_quiet
 from utils.domain import Bar, Span
@@ -48,9 +48,12 @@ class CheckedPage:
 class HistoryFiller:
     """Turn missing spans into stored bars; one page is one transaction."""
 
-    def __init__(self, pool: asyncpg.Pool, quarantine: Quarantine) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, quarantine: Quarantine, announce: Announce = announce_nothing
+    ) -> None:
         self._pool = pool
         self._quarantine = quarantine
+        self._announce = announce
 
     async def fill(
         self, plugin: MarketPlugin, profile: VenueProfile, series: Series, missing: Sequence[Span]
@@ -101,6 +104,8 @@ class HistoryFiller:
             changed = await write_bars(connection, series, page.bars, known=known, checked_ms=checked_ms)
             if page.quiet:
                 await upsert_quiet(connection, series.series_id, page.quiet)
+            touched = await topics_touched(connection, series, changed)
+        await self._announce(touched)
         return changed
 
 

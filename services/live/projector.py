@@ -4,10 +4,10 @@ from collections import OrderedDict
 
 import asyncpg
 
-from services.bar_writer import write_bars
+from services.bar_writer import Announce, announce_nothing, topics_touched, write_bars
 from services.live.log import FeedStatus, LiveLog, Position
 from services.stores.bars import select_bars
-from services.stores.series import Series
+from services.stores.series import Series, select_series
 from utils.domain import Bar, Span, Topic
 
 # Corrections reach back this many bars; older ones are history's alone.
@@ -21,8 +21,18 @@ class Projector:
     the log, and what it changes is logged with the revision it got there.
     """
 
-    def __init__(self, *, pool: asyncpg.Pool, log: LiveLog, topic: Topic, series: Series, token: str) -> None:
+    def __init__(
+        self,
+        *,
+        pool: asyncpg.Pool,
+        log: LiveLog,
+        topic: Topic,
+        series: Series,
+        token: str,
+        announce: Announce = announce_nothing,
+    ) -> None:
         self._pool = pool
+        self._announce = announce
         self._log = log
         self._topic = topic
         self._series = series
@@ -51,7 +61,11 @@ class Projector:
         """Store and log a bar that has closed; ``known`` when the feed saw its whole interval."""
         span = Span(bar.open_time_ms, self._series.timeframe.next(bar.open_time_ms))
         async with self._pool.acquire(timeout=2) as connection, connection.transaction():
-            await write_bars(connection, self._series, [bar.closed()], known=[span] if known else [])
+            changed = await write_bars(
+                connection, self._series, [bar.closed()], known=[span] if known else []
+            )
+            touched = await topics_touched(connection, self._series, changed)
+        await self._announce(touched)
         await self.write_stored(span)
 
     def has_final(self, open_ms: int) -> bool:
@@ -59,10 +73,10 @@ class Projector:
         logged = self._logged.get(open_ms)
         return logged is not None and logged.final
 
-    async def write_stored(self, span: Span, *, forming: bool = False) -> tuple[int, ...]:
+    async def write_stored(self, span: Span, *, forming: bool = False) -> tuple[Bar, ...]:
         """Log what the store holds for the span and the log does not say yet; on request the forming bar.
 
-        Returns the opens of the bars that have not closed.
+        Returns the bars that have not closed.
         """
         bars = await select_bars(
             self._pool, self._series, start_ms=span.start_ms, end_ms=span.end_ms, limit=BARS_REMEMBERED
@@ -73,7 +87,13 @@ class Projector:
                 await self._write(bar)
             elif forming and not bar.final:
                 await self.write_forming(bar)
-        return tuple(bar.open_time_ms for bar in bars if not bar.final)
+        return tuple(bar for bar in bars if not bar.final)
+
+    async def read_ms(self) -> int:
+        """Return the exchange's clock when the newest stored bars were read from it."""
+        series = await select_series(self._pool, self._topic.instrument, self._topic.timeframe)
+        assert series is not None
+        return series.checked_ms or 0
 
     async def write_status(self, status: FeedStatus) -> None:
         """Log how the feed is."""

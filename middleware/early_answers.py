@@ -1,0 +1,182 @@
+"""The early ring: ready answers leave before Quart's request cycle, which costs more than all the rest.
+
+It answers only what the slow way has answered before, letter for letter the same question, and only plain
+requests: no token, no body, nothing unusual. Everything else goes on to Quart. Both ways say the same.
+"""
+
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from quart import Quart
+
+from middleware.call_leases import Allowance
+from middleware.client_address import TRUSTED_PROXY_HOPS, believed_address
+from middleware.context import EXTENSION as SERVICES
+from middleware.origins import ANY_ORIGIN, EXPOSED_HEADERS, TRUSTED_ORIGINS
+from middleware.rate_limit import EXTENSION as RATE_LIMITS
+from middleware.rate_limit import RateLimits, caller_at, take_call
+from middleware.request_log import HEADER, id_of, log_early
+from middleware.security_headers import baseline_headers
+from services import Services
+from services.answers import Answer, AnswerKey, tag_matches
+
+EXTENSION = "accessibletrader_early_answers"
+BUCKET = "default"
+QUESTIONS_MAX = 4_096
+QUERY_LENGTH_MAX = 512
+METHODS = ("GET", "HEAD")
+# Narrower than what Quart takes, so that every host it refuses is refused by it.
+PLAIN_HOST = re.compile(rb"[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)*(?::\d{1,4})?")
+HOST_LENGTH_MAX = 60
+# Headers that mean something here; given twice, they are Quart's to judge.
+READ = (b"host", b"if-none-match", b"origin", b"x-request-id")
+FORWARDED = b"x-forwarded-for"
+# Whoever sends these wants more than the answer, or something else.
+UNUSUAL = frozenset(
+    (
+        *(b"authorization", b"content-length", b"content-type", b"expect", b"range", b"te", b"trailer"),
+        *(b"transfer-encoding", b"upgrade", b"x-http-method-override"),
+    )
+)
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Pairs = list[tuple[bytes, bytes]]
+
+
+@dataclass(slots=True)
+class _Question:
+    """One question as clients write it, and its answer as it was sent last."""
+
+    key: AnswerKey
+    rule: str
+    answer: Answer | None = None
+    whole: Pairs = field(default_factory=list)
+    unchanged: Pairs = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What matters of the headers of a plain request."""
+
+    given_id: str
+    if_none_match: str
+    origin: str
+    forwarded_for: tuple[str, ...]
+
+
+def init_early_answers(app: Quart, *, production: bool) -> None:
+    """Put the ring around the app; to be called after all other rings."""
+    early = EarlyAnswers(app, production=production)
+    app.extensions[EXTENSION] = early
+    app.asgi_app = early.wrap(cast("Any", app.asgi_app))  # type: ignore[method-assign,assignment]
+
+
+class EarlyAnswers:
+    """Know which questions have ready answers, and send those."""
+
+    def __init__(self, app: Quart, *, production: bool) -> None:
+        self._app = app
+        # In the order of the slow way, whose headers are added from the inside out.
+        self._tail = _encoded([("Vary", "Origin"), *baseline_headers(production=production).items()])
+        self._exposed = _encoded([("Access-Control-Expose-Headers", ", ".join(EXPOSED_HEADERS))])
+        self._questions: OrderedDict[tuple[str, bytes], _Question] = OrderedDict()
+
+    def learn(self, rule: str, path: str, query_string: bytes, key: AnswerKey) -> None:
+        """Remember that a question, just found to be a good one, is answered under this key."""
+        if len(query_string) > QUERY_LENGTH_MAX or (path, query_string) in self._questions:
+            return
+        self._questions[path, query_string] = _Question(key, rule)
+        if len(self._questions) > QUESTIONS_MAX:
+            self._questions.popitem(last=False)
+
+    def wrap(self, inner: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        """Return the app with this ring around it."""
+
+        async def ringed(scope: Message, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http" and scope["method"] in METHODS:
+                question = self._questions.get((scope["path"], scope["query_string"]))
+                if question is not None and await self._sent(question, scope, send):
+                    return
+            await inner(scope, receive, send)
+
+        return ringed
+
+    async def _sent(self, question: _Question, scope: Message, send: Send) -> bool:
+        started_s = time.perf_counter()
+        asked = _plain(scope["headers"])
+        house: Services | None = self._app.extensions.get(SERVICES)
+        if asked is None or house is None or scope.get("root_path"):
+            return False
+        trusted: Sequence[str] = self._app.config[TRUSTED_ORIGINS]
+        if asked.origin and ANY_ORIGIN in trusted:
+            return False
+        answer = await house.answers.find(question.key)
+        if answer is None or answer.etag is None:
+            return False
+        allowance = await self._count(scope, asked, house)
+        if allowance is not None and not allowance.allowed:
+            # A refusal is a rare thing, and has its words in one place.
+            return False
+        if question.answer is not answer:
+            _prepare(question, answer)
+        unchanged = bool(asked.if_none_match) and tag_matches(asked.if_none_match, answer.etag)
+        headers = list(question.unchanged if unchanged else question.whole)
+        if allowance is not None:
+            headers += _encoded(allowance.headers)
+        if asked.origin in trusted:
+            headers += (*_encoded([("Access-Control-Allow-Origin", asked.origin)]), *self._exposed)
+        request_id = id_of(asked.given_id)
+        headers += (*self._tail, *_encoded([(HEADER, request_id)]))
+        status = 304 if unchanged else 200
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        body = b"" if unchanged else answer.body
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+        log_early(scope, question.rule, status, request_id, started_s)
+        return True
+
+    async def _count(self, scope: Message, asked: _Asked, house: Services) -> Allowance | None:
+        limits: RateLimits = self._app.extensions[RATE_LIMITS]
+        hops: int = self._app.config[TRUSTED_PROXY_HOPS]
+        address = believed_address(scope.get("client"), asked.forwarded_for, hops)
+        return await take_call(limits, house, BUCKET, caller_at(BUCKET, address))
+
+
+def _prepare(question: _Question, answer: Answer) -> None:
+    tags = tuple(answer.cache_headers.items())
+    content = (("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body))))
+    question.answer = answer
+    question.whole = _encoded((*answer.headers, *tags, *content))
+    question.unchanged = _encoded(tags)
+
+
+def _plain(headers: Sequence[tuple[bytes, bytes]]) -> _Asked | None:
+    read: dict[bytes, bytes] = {}
+    forwarded: list[str] = []
+    for name, text in headers:
+        if name in UNUSUAL:
+            return None
+        if name in READ:
+            if name in read:
+                return None
+            read[name] = text
+        elif name == FORWARDED:
+            forwarded.append(text.decode("latin1"))
+    host = read.get(b"host", b"")
+    if len(host) > HOST_LENGTH_MAX or PLAIN_HOST.fullmatch(host) is None:
+        return None
+    return _Asked(
+        read.get(b"x-request-id", b"").decode("latin1"),
+        read.get(b"if-none-match", b"").decode("latin1"),
+        read.get(b"origin", b"").decode("latin1"),
+        tuple(forwarded),
+    )
+
+
+def _encoded(pairs: Sequence[tuple[str, str]]) -> Pairs:
+    return [(name.lower().encode(), text.encode("latin1")) for name, text in pairs]

@@ -1,0 +1,91 @@
+"""Which topics have changed behind ready answers, told to every worker by way of Redis.
+
+A stream carries the news, read by each worker when it next answers; a version for each topic makes what Redis
+keeps of the answers themselves worthless at once.
+"""
+
+import logging
+import secrets
+from collections.abc import Collection
+from typing import Any, cast
+
+from redis.asyncio import Redis
+
+from services.upstream.optional_redis import OptionalRedis, RedisAway
+
+STREAM = "answers:changes"
+STREAM_LENGTH_MAX = 10_000
+READ_MAX = 1_000
+# Outlives every answer in Redis, so that a version that was forgotten never meets an answer that was not.
+VERSION_LIFE_S = 2 * 60 * 60
+UNPUBLISHED_MAX = 10_000
+
+log = logging.getLogger(__name__)
+
+_Entries = list[tuple[bytes, dict[bytes, bytes]]]
+
+
+def version_key(topic: str) -> str:
+    """Return the key of a topic's version; the braces keep it on one node with the topic's answers."""
+    return f"answer:{{{topic}}}:version"
+
+
+class AnswerChanges:
+    """Publish changed topics, and read what any worker has published.
+
+    ``unpublished`` holds what Redis could not be told: its answers there are not to be believed.
+    """
+
+    def __init__(self, redis: OptionalRedis) -> None:
+        self._redis = redis
+        self._position: bytes | None = None
+        self.unpublished: set[str] = set()
+
+    async def publish(self, topics: Collection[str] = ()) -> None:
+        """Tell every worker, also of what could not be told earlier. Raises: RedisAway."""
+        self.unpublished.update(topics)
+        if len(self.unpublished) > UNPUBLISHED_MAX:
+            self.unpublished.pop()
+            log.error("a changed series was not told to the other workers: Redis is away for too long")
+        telling = tuple(self.unpublished)
+        if not telling:
+            return
+        token = secrets.token_hex(8)
+        await self._redis.ask(lambda: _publish(self._redis.redis, telling, token))
+        self.unpublished.difference_update(telling)
+
+    async def read_new(self) -> tuple[str, ...] | None:
+        """Return the topics published since the last call; None stands for all of them.
+
+        Raises: RedisAway.
+        """
+        try:
+            return await self._read_after(self._position)
+        except RedisAway:
+            # Redis may come back without its memory, and with it without what was told meanwhile.
+            self._position = None
+            raise
+
+    async def _read_after(self, position: bytes | None) -> tuple[str, ...] | None:
+        if position is not None:
+            found = await self._xrange(min=b"(" + position, count=READ_MAX)
+            if len(found) < READ_MAX:
+                self._position = found[-1][0] if found else position
+                return tuple(topic.decode() for _, fields in found for topic in fields.values())
+        # Too much to read, or nothing read yet: what was there before is taken as changed.
+        newest = await self._redis.ask(lambda: self._redis.redis.xrevrange(STREAM, count=1))
+        self._position = cast("_Entries", newest)[0][0] if newest else b"0-0"
+        return None
+
+    async def _xrange(self, **bounds: Any) -> "_Entries":
+        return cast("_Entries", await self._redis.ask(lambda: self._redis.redis.xrange(STREAM, **bounds)))
+
+
+async def _publish(redis: Redis, topics: Collection[str], token: str) -> None:
+    async with redis.pipeline(transaction=False) as pipeline:
+        # First the version: whoever has read the news must not find the old answer valid.
+        for topic in topics:
+            pipeline.set(version_key(topic), token, ex=VERSION_LIFE_S)
+        for topic in topics:
+            pipeline.xadd(STREAM, {"topic": topic}, maxlen=STREAM_LENGTH_MAX, approximate=True)
+        await pipeline.execute()
