@@ -7,10 +7,17 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from services.bar_checks import CLOSE_GRACE_MS, CheckedRows, check_bar_values, check_rows, judge_closed
+from services.bar_checks import (
+    CLOSE_GRACE_MS,
+    SPACINGS_PROVE,
+    CheckedRows,
+    check_bar_values,
+    check_rows,
+    judge_closed,
+)
 from utils.domain import DAY_MS, HOUR_MS, MINUTE_MS, Bar, BarSource, BarState, Timeframe
 
 HOUR = Timeframe.parse("1h")
@@ -152,6 +159,18 @@ def test_bars_of_another_length_than_their_label_are_refused() -> None:
     assert checked(row(open_ms=DAY_MS * 19_000 + 16 * HOUR_MS), timeframe=Timeframe.parse("1d")).refused
 
 
+def test_bars_with_the_same_hole_after_each_are_bars_of_a_coarser_timeframe() -> None:
+    four_hourly = [row(open_ms=OPEN_MS - number * 4 * HOUR_MS) for number in range(SPACINGS_PROVE + 1)]
+    lie = checked(*four_hourly)
+    assert lie.bars == ()
+    assert set(lie.refused) == {"bars come every 14400000 ms and are no bars of 1h"}
+    assert len(lie.refused) == SPACINGS_PROVE + 1
+    # Few bars prove nothing, and a quiet market leaves holes of many lengths.
+    assert checked(*four_hourly[1:]).refused == ()
+    assert checked(*four_hourly, row(open_ms=OPEN_MS - HOUR_MS)).refused == ()
+    assert checked(*(row(open_ms=OPEN_MS - number * HOUR_MS) for number in range(50))).refused == ()
+
+
 def test_equal_doubles_count_once() -> None:
     result = checked(GOOD, GOOD, list(GOOD), row(open=10))
     assert len(result.bars) == 1
@@ -238,8 +257,10 @@ def is_row(sent: object) -> bool:
 
 @given(st.data(), timeframes)
 def test_of_sound_rows_nothing_is_lost(data: st.DataObject, timeframe: Timeframe) -> None:
-    unique = st.lists(sound_rows(timeframe), max_size=12, unique_by=lambda sound: sound[0])
-    rows = data.draw(unique)
+    rows = data.draw(st.lists(sound_rows(timeframe), max_size=12, unique_by=lambda sound: sound[0]))
+    # The same hole after every bar is another matter.
+    steps = {right - left for left, right in pairwise(sorted(open_ms for open_ms, *_ in rows))}
+    assume(len(rows) <= SPACINGS_PROVE or len(steps) > 1)
     result = checked(*rows, *rows, timeframe=timeframe)
     assert result.refused == ()
     assert [(bar.open_time_ms, *bar.values) for bar in result.bars] == sorted(rows)

@@ -1,5 +1,6 @@
 """Which bars a question means, and what is said of the times that hold none."""
 
+import json
 import math
 from dataclasses import replace
 from itertools import pairwise
@@ -10,7 +11,7 @@ import pytest
 from plugins.simulated_path import ORIGIN_MS
 from services.bar_checks import CLOSE_GRACE_MS
 from services.history_query import FORMING_MAX_AGE_MS
-from services.market_service import LIMIT_DEFAULT, HistoryQuery, MarketService
+from services.market_service import LIMIT_DEFAULT, History, HistoryQuery, HistoryText, MarketService
 from tests.services.recorded_market import (
     BEGAN_MS,
     BTC,
@@ -187,6 +188,16 @@ async def test_without_a_limit_five_hundred_timeframes_are_meant(market: MarketS
     assert len(history.bars) == LIMIT_DEFAULT == 500
 
 
+def assert_text_says_the_same(told: HistoryText | History, history: History) -> None:
+    """Assert that an answer made of text by the database is that made of bars."""
+    assert isinstance(told, HistoryText)
+    rows = json.loads(told.text.json)
+    assert rows == [[bar.open_time_ms, *bar.values] for bar in history.bars]
+    assert (told.revision, told.last_bar_state) == (history.revision, history.last_bar_state)
+    for name in ("query", "spec", "gaps", "as_of_ms", "stale", "next_ms", "settled"):
+        assert getattr(told, name) == getattr(history, name), name
+
+
 @pytest.mark.parametrize("seed", range(4))
 async def test_whatever_is_asked_in_whatever_order_the_answer_is_the_truth(
     market: MarketService, upstream: RecordedMarket, hand: HandClock, seed: int
@@ -200,6 +211,7 @@ async def test_whatever_is_asked_in_whatever_order_the_answer_is_the_truth(
         start_ms = chance.choice([None, hand.now_ms - chance.randrange(8 * HOUR_MS)])
         end_ms = chance.choice([None, hand.now_ms - chance.randrange(8 * HOUR_MS)])
         query = HistoryQuery(instrument, MINUTE, start_ms, end_ms, chance.choice([1, 5, 50, 500]))
+        text_first = await market.text(query) if chance.random() < 0.5 else None
         history = await market.bars(query)
         truth = await truth_of(query, hand.now_ms)
         assert [(bar.open_time_ms, bar.values) for bar in history.bars] == [
@@ -216,3 +228,4 @@ async def test_whatever_is_asked_in_whatever_order_the_answer_is_the_truth(
         assert all(settled_ms < span.end_ms <= hand.now_ms for span in open_gaps)
         assert all(span.end_ms - span.start_ms == MINUTE_MS for span in open_gaps)
         assert not history.stale
+        assert_text_says_the_same(text_first or await market.text(query), history)
