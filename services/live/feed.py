@@ -108,11 +108,12 @@ class Feed:
             if span.end_ms <= span.start_ms:
                 return
             await self._fill(span)
-            for bar in await self._parts.projector.write_stored(span, forming=polling):
+            read_ms, forming = await self._parts.projector.write_stored_at(span, forming=polling)
+            for bar in forming:
                 # Still forming when it was read: if no trade follows, nobody else would close it.
                 due_ms = self._timeframe.next(bar.open_time_ms) + CLOSE_GRACE_MS
                 self._owed.setdefault(bar.open_time_ms, _Owed(due_ms))
-                self._streamed.begin(bar, self._now_ms())
+                self._streamed.begin(bar, read_ms)
                 self._newest, self._pending = bar, True
             # Reading took its time, or showed that the exchange's clock is ahead of what we thought.
             if self._timeframe.next(self._now_ms()) <= span.end_ms:

@@ -89,8 +89,17 @@ class Projector:
                 await self.write_forming(bar)
         return tuple(bar for bar in bars if not bar.final)
 
-    async def read_ms(self) -> int:
-        """Return the exchange's clock when the newest stored bars were read from it."""
+    async def write_stored_at(self, span: Span, *, forming: bool) -> tuple[int, tuple[Bar, ...]]:
+        """Do what ``write_stored`` does, and tell the exchange's clock when its newest bars were read."""
+        read_ms = await self._read_ms()
+        while True:
+            bars = await self.write_stored(span, forming=forming)
+            before_ms, read_ms = read_ms, await self._read_ms()
+            if read_ms == before_ms:
+                # Nobody stored a newer answer in between: the bars and the time belong together.
+                return read_ms, bars
+
+    async def _read_ms(self) -> int:
         series = await select_series(self._pool, self._topic.instrument, self._topic.timeframe)
         assert series is not None
         return series.checked_ms or 0

@@ -145,7 +145,7 @@ async def test_a_market_that_is_away_is_a_sentence_and_not_a_trace(client, excha
 
 
 async def test_a_bar_joined_in_its_middle_is_shown_with_what_came_before(client, exchange, trades):
-    """The running hour has been traded for twenty minutes: its open, high, low and volume are the hour's own."""
+    """The hour has been traded for three minutes: its open, high, low and volume are the hour's own."""
     exchange.time_ms = HOUR_MS + trades[0].time_ms // HOUR_MS * HOUR_MS + 3 * MINUTE_MS
     hour_ms = exchange.time_ms // HOUR_MS * HOUR_MS
     async with client.websocket(WS.replace("1m", "1h")) as connection:
