@@ -36,7 +36,7 @@ class HistoryQuery:
         head_ms = self.timeframe.next(now_ms)
         end_ms = head_ms if self.end_ms is None else min(self.timeframe.ceil(self.end_ms), head_ms)
         if self.start_ms is None:
-            # Nothing was traded electronically before 1970, and the calendar has a beginning.
+            # Times begin with 1970, here as in requests: five thousand years reach beyond the calendar.
             start_ms = max(self.timeframe.shift(end_ms, -self.limit), self.timeframe.ceil(0))
         else:
             start_ms = self.timeframe.ceil(self.start_ms)

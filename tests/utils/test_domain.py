@@ -89,6 +89,7 @@ def test_a_timeframe_is_read_from_ccxt_and_tradingview(outside: str, inside: str
         *("", " ", "0", "0m", "00h", "01h", "-1h", "+1h", "1.5h", "1e3", "100000m"),
         *("1 h", " 1h", "1h ", "1h\n", "1hh", "h1", "1h1", "one hour", "hour", "nan", "null"),
         *("1y", "1Y", "1Q", "1T", "1ms", "1μ", "٣m", "１h", "1m\x00"),
+        *("13M", "373d", "54w", "8929h", "99999M", "99999d"),
     ],
 )
 def test_what_is_no_timeframe_is_refused(text: str) -> None:
