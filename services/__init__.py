@@ -19,6 +19,7 @@ from services.live.feed import Feed, FeedParts
 from services.live.feed_keeper import FeedKeeper, FeedSession
 from services.live.hub import Hub
 from services.live.lease import Leases
+from services.live.limits import LiveLimits
 from services.live.log import LiveLog
 from services.live.projector import Projector
 from services.live.session import LiveParts
@@ -31,8 +32,6 @@ from services.websocket_service import WebSocketService
 from utils.clock import Clock
 from utils.domain import Bar, Topic
 from utils.errors import AppError
-
-TOPICS_PER_CONNECTION = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,9 @@ def build_services(config: Config, backends: Backends) -> Services:
     )
     quarantine = Quarantine()
     answers = AnswerCache(
-        OptionalRedis(backends.redis, clock.steady_s, "answers are kept without Redis, each worker for itself"),
+        OptionalRedis(
+            backends.redis, clock.steady_s, "answers are kept without Redis, each worker for itself"
+        ),
         clock,
         bytes_max=config.answer_cache_mb * 1_000_000,
     )
@@ -161,7 +162,6 @@ def _build_live(
 
     hub = Hub(log, backends.redis, backends.redis_blocking)
     keeper = FeedKeeper(leases=leases, clock=backends.clock, open_session=open_session)
-    parts = LiveParts(hub, log, keeper, recent_bars, TOPICS_PER_CONNECTION)
-    return WebSocketService(
-        catalog=catalog, parts=parts, hub=hub, keeper=keeper, per_address_max=config.ws_max_per_address
-    )
+    limits = LiveLimits(per_address_max=config.ws_max_per_address)
+    parts = LiveParts(hub, log, keeper, recent_bars, limits.topics_max)
+    return WebSocketService(catalog=catalog, parts=parts, hub=hub, keeper=keeper, limits=limits)

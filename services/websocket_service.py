@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from services.catalog import Catalog, check_timeframe
 from services.live.feed_keeper import FeedKeeper
 from services.live.hub import Hub
+from services.live.limits import LiveLimits
 from services.live.messages import Shutdown
 from services.live.session import LiveParts, LiveSession
 from utils.domain import Instrument, Timeframe, Topic
@@ -23,14 +24,15 @@ class WebSocketService:
     """Give connections their sessions; know how many there are and from where."""
 
     def __init__(
-        self, *, catalog: Catalog, parts: LiveParts, hub: Hub, keeper: FeedKeeper, per_address_max: int
+        self, *, catalog: Catalog, parts: LiveParts, hub: Hub, keeper: FeedKeeper, limits: LiveLimits
     ) -> None:
         self._catalog = catalog
         self._parts = parts
         self._hub = hub
         self._keeper = keeper
-        self._per_address_max = per_address_max
-        self._by_address: Counter[str] = Counter()
+        self.limits = limits
+        # Connections by address, and by user where somebody signed in.
+        self._held: Counter[str] = Counter()
         self._sessions: set[LiveSession] = set()
         self._empty = asyncio.Event()
         self._draining = False
@@ -63,33 +65,41 @@ class WebSocketService:
         return tuple(topics)
 
     @contextmanager
-    def session(self, address: str) -> Iterator[LiveSession]:
+    def session(self, address: str, user_id: int | None = None) -> Iterator[LiveSession]:
         """Hold a session for as long as its connection lives.
 
-        Raises: TooManyRequests when the address holds too many; Unavailable while the server stops.
+        Raises: TooManyRequests when the address or the user holds too many; Unavailable while the server
+        stops.
         """
-        self.check_room(address)
+        self.check_room(address, user_id)
         session = LiveSession(self._parts)
-        self._by_address[address] += 1
+        holders = [f"address {address}"] + ([] if user_id is None else [f"user {user_id}"])
+        self._held.update(holders)
         self._sessions.add(session)
         try:
             yield session
         finally:
             session.close()
             self._sessions.discard(session)
-            self._by_address[address] -= 1
-            if not self._by_address[address]:
-                del self._by_address[address]
+            for holder in holders:
+                self._held[holder] -= 1
+                if not self._held[holder]:
+                    del self._held[holder]
             if not self._sessions:
                 self._empty.set()
 
-    def check_room(self, address: str) -> None:
+    def check_room(self, address: str, user_id: int | None = None) -> None:
         """Raise what ``session`` would raise, before a connection is accepted."""
         if self._draining:
             raise Unavailable("The server is restarting. Connect again in a few seconds.", retry_after_s=5)
-        if self._by_address[address] >= self._per_address_max:
+        self._check_held("Your address holds", f"address {address}", self.limits.per_address_max)
+        if user_id is not None:
+            self._check_held("You hold", f"user {user_id}", self.limits.per_user_max)
+
+    def _check_held(self, who: str, holder: str, allowed: int) -> None:
+        if self._held[holder] >= allowed:
             raise TooManyRequests(
-                f"Your address holds {self._per_address_max} live connections. Close one first.",
+                f"{who} {allowed} live connections. Close one first.",
                 code="too_many_connections",
                 retry_after_s=60,
             )

@@ -5,17 +5,30 @@ from dataclasses import dataclass
 from services.live.log import LogEntry, Position
 from utils.domain import Bar, Topic
 
+SHUTDOWN_TEXT = "The server restarts. Connect again in a few seconds."
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Greet, first of all, with the longest silence to expect and how many topics are allowed."""
+
+    connection_id: str
+    heartbeat_ms: int
+    topics_max: int
+
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
     """Confirm a topic and name the position the client now holds.
 
-    ``recovered`` is True when what follows is exactly what was missed; else a snapshot follows.
+    ``recovered`` is True when what follows is exactly what was missed; else a snapshot follows. ``name`` is
+    what the client calls the topic from now on.
     """
 
     topic: Topic
     position: Position
     recovered: bool
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +64,12 @@ class Resync:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Say that a command could not be done; the connection stays."""
+    """Say that a command could not be done; the connection stays. ``name`` is the topic that it named."""
 
     code: str
     detail: str
     command_id: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +91,6 @@ class Shutdown:
     retry_ms: int
 
 
-Message = Subscribed | Unsubscribed | Snapshot | Update | Resync | Failure | Pong | Heartbeat | Shutdown
+# Everything but an update is an answer to one connection; an update is for all who listen.
+Answer = Hello | Subscribed | Unsubscribed | Snapshot | Resync | Failure | Pong | Heartbeat | Shutdown
+Message = Answer | Update

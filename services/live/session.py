@@ -1,5 +1,6 @@
 """One connection's subscriptions: position first, then what was missed or a snapshot, then live, no seam."""
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ class LiveParts:
 @dataclass(eq=False, slots=True)
 class _Subscription:
     listener: Listener
+    name: str
     after: Position | None = None
     waiting: list[LogEntry] = field(default_factory=list)
 
@@ -42,6 +44,8 @@ class LiveSession:
     def __init__(self, parts: LiveParts) -> None:
         self.connection_id = secrets.token_hex(8)
         self.mailbox: Mailbox[Message] = Mailbox()
+        # Set with the first topic, for those who wait for it.
+        self.subscribed = asyncio.Event()
         self._parts = parts
         self._subscriptions: dict[Topic, _Subscription] = {}
 
@@ -55,9 +59,10 @@ class LiveSession:
         """Return what the connection listens to, in the order of subscribing."""
         return tuple(self._subscriptions)
 
-    async def subscribe(self, topic: Topic, since: Position | None = None) -> None:
+    async def subscribe(self, topic: Topic, since: Position | None = None, name: str | None = None) -> None:
         """Put the topic's position, what was missed or a snapshot, and then everything new into the mailbox.
 
+        ``name`` is what the client calls the topic, if not by its text.
         Raises: Conflict when the topic is subscribed or the connection holds too many.
         """
         if topic in self._subscriptions:
@@ -74,21 +79,22 @@ class LiveSession:
             deliver=lambda entry: self._deliver(topic, entry),
             broken=lambda position: self._on_broken(topic, position),
         )
-        subscription = self._subscriptions[topic] = _Subscription(listener)
+        subscription = self._subscriptions[topic] = _Subscription(listener, name or topic.text)
         self._parts.keeper.want(topic)
         try:
             position = await self._parts.hub.join(listener)
             missed = await self._parts.log.read_between(topic, since, position) if since else None
             if since is not None and missed is not None:
-                self.mailbox.put(Subscribed(topic, since, recovered=True))
+                self.mailbox.put(Subscribed(topic, since, recovered=True, name=subscription.name))
                 self._post_all(missed)
             else:
                 bars = await self._newest_bars(topic, position)
-                self.mailbox.put(Subscribed(topic, position, recovered=False))
+                self.mailbox.put(Subscribed(topic, position, recovered=False, name=subscription.name))
                 self.mailbox.put(Snapshot(topic, position, bars))
         except BaseException:
             self._end(topic)
             raise
+        self.subscribed.set()
         subscription.after = position
         waiting, subscription.waiting = subscription.waiting, []
         for entry in waiting:
@@ -96,7 +102,8 @@ class LiveSession:
 
     def unsubscribe(self, name: str) -> None:
         """End the topic of this name and say so. Raises: NotFound when it was not subscribed."""
-        topic = next((each for each in self._subscriptions if each.text == name), None)
+        subscriptions = self._subscriptions.items()
+        topic = next((each for each, held in subscriptions if name in (held.name, each.text)), None)
         if topic is None:
             raise NotFound(
                 f"{shorten(name, 80)} is not subscribed. Name a topic as subscribed named it.",

@@ -7,10 +7,11 @@ import pytest
 
 from app_extensions.worker import WEBSOCKET_MESSAGE_BYTES_MAX
 from blueprints import websocket
-from blueprints.formats import ws_native
-from blueprints.formats.ws_native import OUTGOING, parse_command
-from services import TOPICS_PER_CONNECTION
+from blueprints.formats import ws_native_models
+from blueprints.formats.ws_native_models import OUTGOING, parse_command
+from middleware import live_connection
 from services.live import feed, log, mailbox, session
+from services.live.limits import LiveLimits
 from tests.docs.reading import ROOT, Block, blocks, code_words, headings, section, table
 
 PAGE = (ROOT / "docs/websockets.md").read_text()
@@ -18,27 +19,32 @@ SHOWN = [block for block in blocks(PAGE) if block.language == "json"]
 COMMANDS = {"subscribe", "resume", "unsubscribe", "ping"}
 CLOSE_CODES_OF_SERVERS = {"1009"}
 
+ALLOWED = LiveLimits()
 LIMITS = {
     "Symbols in the address": websocket.SYMBOLS_MAX,
-    "Topics of a connection": TOPICS_PER_CONNECTION,
+    "Topics of a connection": ALLOWED.topics_max,
     "Connections of an address, on each worker": "`WS_MAX_PER_ADDRESS`",
     "Length of a command, in kilobytes": WEBSOCKET_MESSAGE_BYTES_MAX // 1024,
-    "Commands that cannot be read before the socket is closed": websocket.MISTAKES_MAX,
+    "Commands that cannot be read before the socket is closed": ALLOWED.mistakes_max,
+    "Commands at once": ALLOWED.commands_burst,
+    "Commands a second, for ever": ALLOWED.commands_per_s,
+    "Refused commands before the socket is closed": ALLOWED.refusals_max,
+    "Seconds for the first topic of a connection without one": ALLOWED.first_topic_s,
     "Closed bars, corrections and answers that may wait for a reader": mailbox.MESSAGES_MAX,
-    "Seconds that sending one frame may take": websocket.WRITE_TIMEOUT_S,
-    "Seconds between heartbeats": websocket.HEARTBEAT_S,
+    "Seconds that sending one frame may take": ALLOWED.write_timeout_s,
+    "Seconds between heartbeats": ALLOWED.heartbeat_s,
     "Entries of a log": log.ENTRIES_KEPT,
     "Hours that a log is kept after its last entry": log.KEPT_MS // 3_600_000,
-    "Milliseconds between two frames with `batch=true`": websocket.BATCH_S * 1_000,
+    "Milliseconds between two frames with `batch=true`": ALLOWED.batch_s * 1_000,
     "Milliseconds between two versions of a forming bar": feed.FORMING_EVERY_MS,
     "Bars of a snapshot": session.SNAPSHOT_BARS,
 }
 
 
-def models() -> dict[str, type[ws_native.Wire]]:
+def models() -> dict[str, type[ws_native_models.Wire]]:
     """Return every model of an outgoing message by its type."""
     found = {}
-    for model in ws_native.Wire.__subclasses__():
+    for model in ws_native_models.Wire.__subclasses__():
         if "type" in model.model_fields:
             (name,) = typing.get_args(model.model_fields["type"].annotation)
             found[name] = model
@@ -83,12 +89,12 @@ def test_every_command_has_a_section_with_an_example() -> None:
     assert set(subsections("Commands")) == COMMANDS
     assert {block.heading for block in SHOWN} >= COMMANDS
     members = [word for row in table(PAGE, "subscribe", "Member") for word in code_words(row[0])]
-    fields = ws_native.SubscribeCommand.model_fields.keys() - {"id", "type"}
+    fields = ws_native_models.SubscribeCommand.model_fields.keys() - {"id", "type"}
     assert set(members) == fields
 
 
 def test_every_close_code_is_in_the_table() -> None:
-    used = {str(value) for name, value in vars(websocket).items() if name.startswith("CLOSE_")}
+    used = {str(value) for name, value in vars(live_connection).items() if name.startswith("CLOSE_")}
     assert len(used) >= 5
     listed = {row[0] for row in table(PAGE, "Close codes", "Code")}
     assert listed == used | CLOSE_CODES_OF_SERVERS
@@ -101,8 +107,8 @@ def test_the_limits_are_those_of_the_code() -> None:
 
 
 def test_the_states_of_a_feed_are_those_of_the_model() -> None:
-    states = typing.get_args(ws_native.StatusMessage.model_fields["state"].annotation)
+    states = typing.get_args(ws_native_models.StatusMessage.model_fields["state"].annotation)
     assert set(states) <= set(code_words(section(PAGE, "status")))
-    states = typing.get_args(ws_native.BarShape.model_fields["state"].annotation)
-    sources = typing.get_args(ws_native.BarShape.model_fields["source"].annotation)
+    states = typing.get_args(ws_native_models.BarShape.model_fields["state"].annotation)
+    sources = typing.get_args(ws_native_models.BarShape.model_fields["source"].annotation)
     assert {*states, *sources} <= set(code_words(section(PAGE, "bar")))

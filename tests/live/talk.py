@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-from blueprints.formats.ws_native import OUTGOING
+from blueprints.formats.ws_native_models import OUTGOING
 
 DEADLINE_S = 15
 

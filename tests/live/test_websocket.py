@@ -3,11 +3,12 @@
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from quart.testing.connections import WebsocketResponseError
 
-from blueprints.formats.ws_native import OUTGOING
+from blueprints.formats.ws_native_models import OUTGOING
 from services.live import feed_keeper
 from tests.live.talk import DEADLINE_S, Talk
 
@@ -166,9 +167,9 @@ async def test_the_last_listener_gone_ends_the_feed(app, client, monkeypatch):
     assert feed_keeper.LINGER_S > 0
 
 
-async def test_an_address_may_hold_only_so_many_connections(app, client, monkeypatch):
+async def test_an_address_may_hold_only_so_many_connections(app, client):
     live = app.extensions["accessibletrader"].live
-    monkeypatch.setattr(live, "_per_address_max", 1)
+    live.limits = replace(live.limits, per_address_max=1)
     async with talking(client, BTC) as talk:
         await talk.until("subscribed")
         with pytest.raises(WebsocketResponseError) as refusal:

@@ -1,0 +1,218 @@
+"""One live connection, whatever dialect it speaks: one reader, one writer, one mailbox, one end.
+
+Every way to end is a close code with a sentence. A client that breaks off is a cancellation, as Quart has it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+from quart import websocket
+
+from services.live.credits import Credits, Verdict
+from services.live.dialect import Command, Dialect, Ping, Subscribe, Told, Unsubscribe, Wanted
+from services.live.limits import LiveLimits
+from services.live.log import Position
+from services.live.mailbox import MailboxOverflow
+from services.live.messages import (
+    SHUTDOWN_TEXT,
+    Failure,
+    Heartbeat,
+    Hello,
+    Message,
+    Pong,
+    Resync,
+    Shutdown,
+    Snapshot,
+    Subscribed,
+    Unsubscribed,
+    Update,
+)
+from services.live.session import LiveSession
+from utils.clock import Clock
+from utils.domain import Bar, Topic
+from utils.errors import AppError, MalformedRequest
+from utils.tasks import heed_cancellation
+
+CLOSE_UNSUPPORTED, CLOSE_POLICY, CLOSE_BUG, CLOSE_RESTART = 1003, 1008, 1011, 1012
+CLOSE_IDLE, CLOSE_SLOW, CLOSE_RATE = 3008, 4008, 4009
+TOO_SLOW = "You read too slowly. Connect again and resume."
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Close(Exception):
+    code: int
+    reason: str
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What this connection was told of one topic."""
+
+    name: str
+    sequence: int = 0
+    newest_open_ms: int = 0
+
+
+@dataclass(slots=True)
+class LiveConnection:
+    """Serve one accepted WebSocket; ``find`` turns what a client wants into a topic, or raises AppError."""
+
+    session: LiveSession
+    dialect: Dialect
+    limits: LiveLimits
+    clock: Clock
+    find: Callable[[Wanted], Awaitable[Topic]]
+    batch: bool = False
+    _heard: dict[Topic, _Heard] = field(default_factory=dict)
+
+    async def run(self, topics: Sequence[Topic] = (), since: Position | None = None) -> None:
+        """Begin with these topics and serve until the client leaves or a code closes the connection."""
+        reference = self.session.connection_id
+        close = _Close(CLOSE_BUG, f"Something went wrong here. Connect again. The reference is {reference}.")
+        try:
+            await self._greet()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._write())
+                group.create_task(self._await_topic())
+                for topic in topics:
+                    await self._answer_failure(None, None, self.session.subscribe(topic, since))
+                await self._read()
+        except* _Close as closes:
+            first = closes.exceptions[0]
+            assert isinstance(first, _Close)
+            close = first
+        except* Exception:
+            log.exception("live connection failed", extra={"reference": reference})
+        await websocket.close(close.code, close.reason)
+
+    async def _greet(self) -> None:
+        heartbeat_ms = int(self.limits.heartbeat_s * 1_000)
+        hello = Hello(self.session.connection_id, heartbeat_ms, self.session.topics_max)
+        frame = self.dialect.encode(hello, Told(self.clock.now_ms()))
+        if frame is not None:
+            await self._send(frame)
+
+    async def _await_topic(self) -> None:
+        try:
+            async with asyncio.timeout(self.limits.first_topic_s):
+                await self.session.subscribed.wait()
+        except TimeoutError as error:
+            raise _Close(CLOSE_IDLE, "You subscribed to nothing in time. Connect again.") from error
+
+    async def _read(self) -> None:
+        mistakes = 0
+        credits_ = Credits(self.limits, self.clock.steady_s())
+        while True:
+            text = await websocket.receive()
+            if not isinstance(text, str):
+                raise _Close(CLOSE_UNSUPPORTED, "Commands are text in JSON.")
+            if not self._affords(credits_):
+                continue
+            try:
+                command = self.dialect.parse(text)
+            except MalformedRequest as error:
+                self.session.mailbox.put(Failure(error.error_code, error.detail))
+                mistakes += 1
+                if mistakes > self.limits.mistakes_max:
+                    raise _Close(CLOSE_POLICY, "Too many commands that could not be read.") from error
+                continue
+            await self._obey(command)
+
+    def _affords(self, credits_: Credits) -> bool:
+        verdict = credits_.spend(self.clock.steady_s())
+        if verdict is Verdict.CLOSE:
+            raise _Close(CLOSE_RATE, "Too many commands. Send fewer, then connect again.")
+        if verdict is Verdict.REFUSE:
+            most = f"{self.limits.commands_per_s:g} commands a second"
+            detail = f"Too many commands: this one was not done. Send at most {most}."
+            self.session.mailbox.put(Failure("too_many_commands", detail))
+        return verdict is Verdict.DO
+
+    async def _obey(self, command: Command) -> None:
+        match command:
+            case Ping():
+                self.session.mailbox.put(Pong(command.command_id))
+            case Unsubscribe():
+                for name in command.names:
+                    await self._answer_failure(command.command_id, name, self._unsubscribe(name))
+            case Subscribe():
+                for wanted in command.wanted:
+                    await self._answer_failure(command.command_id, wanted.name, self._subscribe(wanted))
+
+    async def _subscribe(self, wanted: Wanted) -> None:
+        await self.session.subscribe(await self.find(wanted), wanted.since, wanted.name)
+
+    async def _unsubscribe(self, name: str) -> None:
+        self.session.unsubscribe(name)
+
+    async def _answer_failure(self, command_id: str | None, name: str | None, work: Awaitable[None]) -> None:
+        try:
+            # A subscription that swallowed its cancellation would leave the connection open for ever.
+            await heed_cancellation(work)
+        except AppError as error:
+            self.session.mailbox.put(Failure(error.error_code, error.detail, command_id, name))
+
+    async def _write(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(self.limits.heartbeat_s):
+                    messages = await self.session.mailbox.take()
+            except TimeoutError:
+                messages = [Heartbeat()]
+            except MailboxOverflow as error:
+                raise _Close(CLOSE_SLOW, TOO_SLOW) from error
+            frames = [frame for message in messages for frame in await self._frames(message)]
+            if not self.batch:
+                for frame in frames:
+                    await self._send(frame)
+            elif frames:
+                await self._send(b"[" + b",".join(frames) + b"]")
+            if any(isinstance(message, Shutdown) for message in messages):
+                raise _Close(CLOSE_RESTART, SHUTDOWN_TEXT)
+            if self.batch:
+                await asyncio.sleep(self.limits.batch_s)
+
+    async def _frames(self, message: Message) -> list[bytes]:
+        following = [await self.session.resynced(message)] if isinstance(message, Resync) else []
+        frames = [self._encode(each) for each in (message, *following)]
+        return [frame for frame in frames if frame is not None]
+
+    def _encode(self, message: Message) -> bytes | None:
+        now_ms = self.clock.now_ms()
+        match message:
+            case Update():
+                heard = self._heard[message.entry.topic]
+                heard.sequence += 1
+                event = message.entry.event
+                frame = self.dialect.encode(message, self._told(heard, now_ms))
+                if isinstance(event, Bar):
+                    heard.newest_open_ms = max(heard.newest_open_ms, event.open_time_ms)
+                return frame
+            case Subscribed():
+                heard = self._heard[message.topic] = _Heard(message.name)
+            case Snapshot():
+                heard = self._heard[message.topic]
+                heard.sequence = 0
+                heard.newest_open_ms = max((bar.open_time_ms for bar in message.bars), default=0)
+            case Resync():
+                heard = self._heard[message.topic]
+            case Unsubscribed():
+                heard = self._heard.pop(message.topic)
+            case _:
+                return self.dialect.encode(message, Told(now_ms))
+        return self.dialect.encode(message, self._told(heard, now_ms))
+
+    @staticmethod
+    def _told(heard: _Heard, now_ms: int) -> Told:
+        return Told(now_ms, heard.name, heard.sequence, heard.newest_open_ms)
+
+    async def _send(self, frame: bytes) -> None:
+        try:
+            async with asyncio.timeout(self.limits.write_timeout_s):
+                await websocket.send(frame.decode())
+        except TimeoutError as error:
+            raise _Close(CLOSE_SLOW, TOO_SLOW) from error
