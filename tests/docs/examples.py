@@ -34,10 +34,6 @@ class Example:
         problem = isinstance(self.answer, dict) and {"type", "status", "detail"} <= self.answer.keys()
         return int(self.answer["status"]) if problem else 200
 
-    @property
-    def needs_account(self) -> bool:
-        return "$TOKEN" in str(self.headers) or "password" in str(self.body)
-
     async def ask(self, client: QuartClient, token: str = "") -> Response:
         headers = {name: value.replace("$TOKEN", token) for name, value in self.headers.items()}
         return await client.open(self.path, method=self.method, headers=headers, data=self.body)
