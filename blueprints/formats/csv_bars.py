@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from urllib.parse import quote, urlencode
 
 from blueprints.formats.decimals import bar_texts
@@ -12,6 +12,7 @@ from utils.domain import SECOND_MS, Gap
 
 CSV = "text/csv; charset=utf-8"
 COLUMNS = "time,open,high,low,close,volume,state,revision,source"
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - see _iso
 # Headers are read whole by every proxy on the way; X-Gap-Count tells whether there are more.
 GAPS_IN_HEADER_MAX = 20
 
@@ -22,7 +23,7 @@ def encode_csv(history: History) -> bytes:
     ``2025-01-01T00:00:00Z,67123.45,67200,67100.1,67150,0.1,closed,0,exchange``
     """
     lines = [
-        f"{_iso(bar.open_time_ms)},{','.join(texts)},{bar.state.value},{bar.revision},{bar.source.value}"
+        ",".join((_iso(bar.open_time_ms), *texts, bar.state, str(bar.revision), bar.source))
         for bar, texts in zip(history.bars, bar_texts(history.bars), strict=True)
     ]
     return "\r\n".join([COLUMNS, *lines, ""]).encode()
@@ -50,9 +51,9 @@ def csv_headers(history: History) -> dict[str, str]:
 
 
 def _iso(time_ms: int) -> str:
-    seconds, rest_ms = divmod(time_ms, SECOND_MS)
-    text = datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
-    return f"{text}.{rest_ms:03}Z" if rest_ms else f"{text}Z"
+    # Without a time zone, which would double the work: five thousand bars are one answer.
+    moment = EPOCH + timedelta(milliseconds=time_ms)
+    return f"{moment.isoformat(timespec='milliseconds' if time_ms % SECOND_MS else 'seconds')}Z"
 
 
 def _gap_list(gaps: Iterable[Gap]) -> str:
