@@ -16,7 +16,8 @@ LIBRARIES = table((FOLDER / "0002-libraries.md").read_text(), "Choice", "Library
 @pytest.mark.parametrize("path", NOTES, ids=[path.stem for path in NOTES])
 def test_a_note_has_context_choice_and_price(path) -> None:
     text = path.read_text()
-    assert [heading.text for heading in headings(text)][1:] == ["Context", "Choice", "Price"]
+    below = [(heading.level, heading.text) for heading in headings(text)][1:]
+    assert below == [(2, "Context"), (2, "Choice"), (2, "Price")]
     assert all(section(text, name).strip() for name in ("Context", "Choice", "Price"))
     assert len(text.splitlines()) <= LINES_MAX
 
