@@ -1,6 +1,7 @@
 """PostgreSQL and Valkey of our own, for whoever has none: no root, no Docker, no configuration.
 
-Both listen on sockets in a private directory, keep their data under ``VAR_DIR`` and stop with this process.
+Both listen on sockets in a private directory, keep their data under ``VAR_DIR``, are started again when they
+die, and stop with this process.
 """
 
 import contextlib
@@ -17,9 +18,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from app_extensions.embedded_keeper import kept_running
 from app_extensions.embedded_postgres import SOCKET_NAME as POSTGRES_SOCKET
 from app_extensions.embedded_postgres import postgres_address, postgres_server
-from app_extensions.embedded_process import EmbeddedError, running
+from app_extensions.embedded_process import EmbeddedError
 from app_extensions.embedded_valkey import SOCKET_NAME as VALKEY_SOCKET
 from app_extensions.embedded_valkey import valkey_address, valkey_server
 
@@ -104,14 +106,13 @@ def _start(
         home = _make_private(var_dir / "postgres")
         database = postgres_server(home, socket_dir, durable=durable, servers_lock=servers_lock, say=say)
         say("Starting the embedded PostgreSQL.")
-        stack.enter_context(running(database, servers_lock=servers_lock))
+        stack.enter_context(kept_running(database, servers_lock=servers_lock, say=say))
         addresses = dataclasses.replace(addresses, db_connection_string=postgres_address(socket_dir))
     if valkey:
         home = _make_private(var_dir / "valkey")
         say("Starting the embedded Valkey.")
-        stack.enter_context(
-            running(valkey_server(home, socket_dir, durable=durable), servers_lock=servers_lock)
-        )
+        cache = valkey_server(home, socket_dir, durable=durable)
+        stack.enter_context(kept_running(cache, servers_lock=servers_lock, say=say))
         addresses = dataclasses.replace(addresses, redis_url=valkey_address(socket_dir))
     return addresses
 

@@ -69,15 +69,15 @@ class Server:
 
 
 @contextlib.contextmanager
-def running(server: Server, *, servers_lock: int) -> Iterator[None]:
-    """Run the server while the block runs: enter when it is ready, stop it afterwards.
+def running(server: Server, *, servers_lock: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run the server while the block runs: enter with its process when it is ready, stop it afterwards.
 
     Raises: EmbeddedError when it ends early or is not ready in time.
     """
     log_start = rotate(server.program.log)
     with guarded(server.program, servers_lock=servers_lock) as process:
         _wait_until_ready(server, process, log_start)
-        yield
+        yield process
 
 
 @contextlib.contextmanager
