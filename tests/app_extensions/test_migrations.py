@@ -148,6 +148,17 @@ async def test_a_file_that_fails_leaves_nothing_of_itself_and_is_run_again(
     assert await migrate(database, tmp_path) == ["0002_two"]
 
 
+async def test_a_file_and_the_note_that_it_was_applied_come_together_or_not_at_all(
+    database: str, tmp_path: Path
+) -> None:
+    # The note cannot be taken: what the file did is undone as well.
+    write(tmp_path, "0001_one.sql", "CREATE TABLE one (id integer);\nDROP TABLE schema_migration;")
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await migrate(database, tmp_path)
+    assert await fetch(database, "SELECT to_regclass('one')::text") == [(None,)]
+    assert await fetch(database, "SELECT * FROM schema_migration") == []
+
+
 async def test_an_interrupted_file_in_pieces_is_run_again_from_its_start(
     database: str, tmp_path: Path
 ) -> None:
