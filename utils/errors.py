@@ -184,6 +184,8 @@ def unknown(kind: str, given: str, known: Iterable[str], *, advice: str) -> NotF
 def near_misses(given: str, known: Iterable[str]) -> list[str]:
     """Return at most three known names close to the given one, best first; case does not matter."""
     by_folded = {name.casefold(): name for name in known}
+    if given.casefold() in by_folded:
+        return [by_folded[given.casefold()]]
     matches = difflib.get_close_matches(given.casefold(), by_folded, n=3, cutoff=0.6)
     return [by_folded[match] for match in matches]
 

@@ -98,3 +98,7 @@ def test_shortened_text_is_printable_and_short(text: str, length: int) -> None:
         assert short == text
     if len(text) > length:
         assert short.endswith("…")
+
+
+def test_a_name_that_is_right_but_for_its_case_stands_alone() -> None:
+    assert near_misses("btc/usd", ["BTC/USD", "ETH/USD", "BTC/USDT"]) == ["BTC/USD"]
