@@ -7,9 +7,11 @@
 import contextlib
 import dataclasses
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -64,6 +66,24 @@ def _flag(text: str) -> bool:
 
 def _items(text: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in text.split(",") if item.strip())
+
+
+# crypto:bitstamp:BTC/USD:1h:2018-01-01, and the symbol may hold colons itself.
+BACKFILL_PATTERN = re.compile(
+    r"[a-z][a-z0-9_]*:[^:\s]+:[^\s]+:[1-9]\d{0,4}[smhdwM]:(?P<day>\d{4}-\d\d-\d\d)", re.ASCII
+)
+
+
+def _backfill(text: str) -> tuple[str, ...]:
+    items = _items(text.replace(";", ","))
+    for item in items:
+        match = BACKFILL_PATTERN.fullmatch(item)
+        try:
+            date.fromisoformat(match["day"] if match else "")
+        except ValueError:
+            example = "crypto:bitstamp:BTC/USD:1h:2018-01-01"
+            raise ValueError(f"items like {example}, separated by commas; {item} is not one") from None
+    return items
 
 
 def _url(*schemes: str) -> Callable[[str], str]:
@@ -156,6 +176,12 @@ class Config:
         "",
         _url("http", "https"),
         "Base address every exchange address is rewritten to, for tests and proxies. Empty: the real ones.",
+    )
+    backfill: tuple[str, ...] = setting(
+        "BACKFILL",
+        (),
+        _backfill,
+        "History to fetch in the background: crypto:bitstamp:BTC/USD:1h:2018-01-01, more after commas.",
     )
     simulated_seed: int = setting(
         "SIMULATED_SEED",

@@ -1,17 +1,19 @@
 """Things with a lifetime, opened in order and closed in reverse."""
 
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
+import functools
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from quart import Quart
 
 from app_extensions.db_pool import close_pool, open_pool
+from app_extensions.jobs import running_jobs
 from app_extensions.redis_manager import open_blocking_redis, open_redis
 from config import Config
 from middleware.context import EXTENSION
 from plugins import load_plugins
 from plugins.base import MarketPlugin
-from services import Backends, build_services
+from services import Backends, Services, build_services
 from services.live.hub import WAIT_MS
 from utils.clock import Clock
 
@@ -24,30 +26,36 @@ def init_app_extensions(app: Quart, config: Config, clock: Clock | None = None) 
 
     @app.while_serving
     async def lifetime() -> AsyncGenerator[None, None]:
-        async with AsyncExitStack() as stack:
-            await _open(app, config, clock or Clock(), stack)
+        async with open_services(config, clock or Clock()) as services, running_jobs(services, config):
+            app.extensions[EXTENSION] = services
+            app.extensions[DRAIN] = functools.partial(_drain, app, services)
             yield
 
 
-async def _open(app: Quart, config: Config, clock: Clock, stack: AsyncExitStack) -> None:
-    plugins = load_plugins(config.plugins, clock, config.plugin_settings)
-    pool = await open_pool(config.db_connection_string)
-    stack.push_async_callback(close_pool, pool)
-    redis = open_redis(config.redis_url)
-    stack.push_async_callback(redis.aclose)
-    blocking = open_blocking_redis(config.redis_url, longest_wait_s=WAIT_MS / 1_000)
-    stack.push_async_callback(blocking.aclose)
-    for plugin in plugins.by_market.values():
-        await _open_plugin(plugin, stack)
-    services = build_services(config, Backends(clock, pool, redis, blocking, plugins))
-    stack.push_async_callback(services.close)
-    app.extensions[EXTENSION] = services
+async def _drain(app: Quart, services: Services) -> None:
+    app.extensions[DRAINING] = True
+    await services.live.drain()
 
-    async def drain() -> None:
-        app.extensions[DRAINING] = True
-        await services.live.drain()
 
-    app.extensions[DRAIN] = drain
+@asynccontextmanager
+async def open_services(
+    config: Config, clock: Clock, *, only_market: str | None = None
+) -> AsyncIterator[Services]:
+    """Open what the services stand on, and close it in reverse; a command may need one market only."""
+    async with AsyncExitStack() as stack:
+        plugins = load_plugins(config.plugins, clock, config.plugin_settings)
+        pool = await open_pool(config.db_connection_string)
+        stack.push_async_callback(close_pool, pool)
+        redis = open_redis(config.redis_url)
+        stack.push_async_callback(redis.aclose)
+        blocking = open_blocking_redis(config.redis_url, longest_wait_s=WAIT_MS / 1_000)
+        stack.push_async_callback(blocking.aclose)
+        for market, plugin in plugins.by_market.items():
+            if only_market in (None, market):
+                await _open_plugin(plugin, stack)
+        services = build_services(config, Backends(clock, pool, redis, blocking, plugins))
+        stack.push_async_callback(services.close)
+        yield services
 
 
 async def _open_plugin(plugin: MarketPlugin, stack: AsyncExitStack) -> None:

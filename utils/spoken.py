@@ -1,6 +1,7 @@
 """Small facts as a person says them, for sentences in errors."""
 
 import math
+from datetime import UTC, datetime
 
 
 def spoken_wait(wait_s: float) -> str:
@@ -9,3 +10,9 @@ def spoken_wait(wait_s: float) -> str:
         (max(1, math.ceil(wait_s)), "second") if wait_s < 100 else (math.ceil(wait_s / 60), "minute")
     )
     return f"{count} {unit}" + ("" if count == 1 else "s")
+
+
+def utc_text(time_ms: int) -> str:
+    """Return a time as people read it: ``2024-01-31 05:00 UTC``; seconds only where there are any."""
+    moment = datetime.fromtimestamp(time_ms / 1_000, UTC)
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC".replace(":00 UTC", " UTC")
