@@ -86,7 +86,7 @@ class LiveSession:
             missed = await self._parts.log.read_between(topic, since, position) if since else None
             if since is not None and missed is not None:
                 self.mailbox.put(Subscribed(topic, since, recovered=True, name=subscription.name))
-                self._post_all(missed)
+                self._post_all(missed, missed=True)
             else:
                 bars = await self._newest_bars(topic, position)
                 self.mailbox.put(Subscribed(topic, position, recovered=False, name=subscription.name))
@@ -143,7 +143,7 @@ class LiveSession:
             subscription.after = Position(position.epoch, EMPTY_OFFSET)
             self.mailbox.put(Resync(topic, position))
 
-    def _post_all(self, entries: Iterable[LogEntry]) -> None:
+    def _post_all(self, entries: Iterable[LogEntry], *, missed: bool = False) -> None:
         for entry in entries:
             event = entry.event
             if not isinstance(event, Bar):
@@ -151,7 +151,8 @@ class LiveSession:
             elif event.final:
                 # What was still forming in the mailbox has been overtaken by its own close.
                 self.mailbox.drop((entry.topic, event.open_time_ms))
-                self.mailbox.put(Update(entry))
+                # What was missed is bounded by the log and may all wait at once: no reader is slow for that.
+                self.mailbox.put(Update(entry), replaces=entry.position if missed else None)
             else:
                 self.mailbox.put(Update(entry), replaces=(entry.topic, event.open_time_ms))
 

@@ -1,0 +1,89 @@
+"""A session over a real log, without a feed: what a client that comes back is given."""
+
+from dataclasses import replace
+
+import pytest
+
+from app_extensions.redis_manager import open_blocking_redis
+from services.live.feed_keeper import FeedKeeper
+from services.live.hub import Hub
+from services.live.lease import Leases
+from services.live.log import LiveLog
+from services.live.mailbox import MESSAGES_MAX
+from services.live.messages import Snapshot, Subscribed, Update
+from services.live.session import LiveParts, LiveSession
+from utils.clock import Clock
+from utils.domain import Bar, BarState, Instrument, Timeframe, Topic
+from utils.errors import Conflict
+
+TOPIC = Topic(Instrument("crypto", "x", "A/USD"), Timeframe.parse("1m"))
+BAR = Bar(60_000, 1.0, 1.0, 1.0, 1.0, 1.0, BarState.CLOSED)
+
+
+@pytest.fixture
+async def log(redis):
+    return LiveLog(redis)
+
+
+@pytest.fixture
+async def token(redis):
+    leases = Leases(redis)
+    assert await leases.take(TOPIC)
+    return leases.token
+
+
+@pytest.fixture
+async def session(redis, redis_url, log):
+    async def open_session(topic):
+        raise AssertionError("somebody else holds the topic")
+
+    async def no_bars(topic, limit):
+        return ()
+
+    blocking = open_blocking_redis(redis_url, longest_wait_s=2)
+    hub = Hub(log, redis, blocking)
+    keeper = FeedKeeper(leases=Leases(redis), clock=Clock(), open_session=open_session)
+    session = LiveSession(LiveParts(hub, log, keeper, no_bars, topics_max=1))
+    yield session
+    session.close()
+    await keeper.close()
+    await hub.close()
+    await blocking.aclose()
+
+
+async def test_more_missed_closes_than_a_mailbox_holds_are_all_replayed(session, log, token):
+    start = await log.position(TOPIC)
+    bars = [replace(BAR, open_time_ms=60_000 * (number + 1)) for number in range(MESSAGES_MAX * 2)]
+    for bar in bars:
+        await log.append(TOPIC, bar, token=token)
+    await session.subscribe(TOPIC, start)
+    first, *updates = await session.mailbox.take()
+    assert isinstance(first, Subscribed)
+    assert (first.topic, first.position, first.recovered) == (TOPIC, start, True)
+    assert [update.entry.event for update in updates if isinstance(update, Update)] == bars
+
+
+async def test_forming_bars_that_were_missed_are_replayed_as_their_newest(session, log, token):
+    start = await log.position(TOPIC)
+    for volume in (1.0, 2.0, 3.0):
+        await log.append(TOPIC, replace(BAR, state=BarState.FORMING, volume=volume), token=token)
+    await session.subscribe(TOPIC, start)
+    _, *updates = await session.mailbox.take()
+    assert [update.entry.event.volume for update in updates] == [3.0]
+
+
+async def test_without_a_position_the_newest_bars_are_shown(session, log, token):
+    position = await log.append(TOPIC, BAR, token=token)
+    await session.subscribe(TOPIC)
+    subscribed, snapshot = await session.mailbox.take()
+    assert isinstance(subscribed, Subscribed)
+    assert (subscribed.position, subscribed.recovered) == (position, False)
+    assert isinstance(snapshot, Snapshot)
+    assert (snapshot.position, snapshot.bars) == (position, (BAR,))
+
+
+async def test_a_topic_more_than_a_connection_may_hold_is_refused(session, log, token):
+    await session.subscribe(TOPIC)
+    with pytest.raises(Conflict, match="1 topic"):
+        await session.subscribe(replace(TOPIC, timeframe=Timeframe.parse("1h")))
+    assert session.topics == (TOPIC,)
