@@ -24,6 +24,7 @@ from app_extensions import DRAIN
 from app_extensions.hypercorn_guard import guard_hypercorn, guard_websockets
 from app_extensions.logging_setup import setup_logging
 from app_extensions.server_socket import BACKLOG
+from app_extensions.uvicorn_guard import REQUEST_HEAD_BYTES_MAX, BoundedHttpToolsProtocol
 from config import Config
 
 try:
@@ -39,7 +40,6 @@ REQUESTS_TIMEOUT_S = 6.0
 CLOSE_TIMEOUT_S = 5.0
 STOP_TIMEOUT_S = 18.0
 
-REQUEST_HEAD_BYTES_MAX = 16 * 1024
 WEBSOCKET_MESSAGE_BYTES_MAX = 64 * 1024
 APP_QUEUE_MAX = 10
 KEEP_ALIVE_TIMEOUT_S = 5
@@ -141,11 +141,11 @@ async def _serve_with_uvicorn(app: Quart, listener: int, stop: Stop) -> None:
     settings = uvicorn.Config(
         app,
         lifespan="on",
-        http="h11",
+        # Several times as fast as h11.
+        http=BoundedHttpToolsProtocol,
         ws="wsproto",
         ws_max_size=WEBSOCKET_MESSAGE_BYTES_MAX,
         ws_per_message_deflate=False,
-        h11_max_incomplete_event_size=REQUEST_HEAD_BYTES_MAX,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_TIMEOUT_S,
         timeout_graceful_shutdown=int(REQUESTS_TIMEOUT_S),

@@ -1,5 +1,6 @@
 """Who is calling, as far as the network can tell; only configured proxies are believed."""
 
+import functools
 import ipaddress
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +9,7 @@ from quart import current_app, has_websocket_context, request, websocket
 
 TRUSTED_PROXY_HOPS = "TRUSTED_PROXY_HOPS"
 LOCAL = "local"
+ADDRESSES_MAX = 4_096
 
 
 def client_address() -> str:
@@ -41,6 +43,7 @@ def address_group(address: str) -> str:
     return str(ipaddress.ip_network((address, 64), strict=False))
 
 
+@functools.lru_cache(ADDRESSES_MAX)
 def _address(text: str) -> str | None:
     text = text.strip()
     if text.startswith("["):

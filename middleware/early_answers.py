@@ -30,7 +30,7 @@ QUESTIONS_MAX = 4_096
 QUERY_LENGTH_MAX = 512
 METHODS = ("GET", "HEAD")
 # Narrower than what Quart takes, so that every host it refuses is refused by it.
-PLAIN_HOST = re.compile(rb"[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)*(?::\d{1,4})?")
+PLAIN_HOST = re.compile(rb"[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)*(?::[1-5]?\d{1,4})?")
 HOST_LENGTH_MAX = 60
 # Headers that mean something here; given twice, they are Quart's to judge.
 READ = (b"host", b"if-none-match", b"origin", b"x-request-id")
@@ -84,6 +84,7 @@ class EarlyAnswers:
         self._app = app
         # In the order of the slow way, whose headers are added from the inside out.
         self._tail = _encoded([("Vary", "Origin"), *baseline_headers(production=production).items()])
+        self._id_name = HEADER.lower().encode()
         self._exposed = _encoded([("Access-Control-Expose-Headers", ", ".join(EXPOSED_HEADERS))])
         self._questions: OrderedDict[tuple[str, bytes], _Question] = OrderedDict()
 
@@ -128,11 +129,12 @@ class EarlyAnswers:
         unchanged = bool(asked.if_none_match) and tag_matches(asked.if_none_match, answer.etag)
         headers = list(question.unchanged if unchanged else question.whole)
         if allowance is not None:
-            headers += _encoded(allowance.headers)
+            headers += ((name.lower().encode(), text.encode()) for name, text in allowance.headers)
         if asked.origin in trusted:
             headers += (*_encoded([("Access-Control-Allow-Origin", asked.origin)]), *self._exposed)
         request_id = id_of(asked.given_id)
-        headers += (*self._tail, *_encoded([(HEADER, request_id)]))
+        headers += self._tail
+        headers.append((self._id_name, request_id.encode()))
         status = 304 if unchanged else 200
         await send({"type": "http.response.start", "status": status, "headers": headers})
         body = b"" if unchanged else answer.body

@@ -13,7 +13,7 @@ from typing import Any
 from quart import Quart, Response, current_app, g
 from redis.exceptions import RedisError
 
-from middleware.call_leases import Allowance, CallLeases
+from middleware.call_leases import CALLERS_MAX, Allowance, CallLeases
 from middleware.client_address import address_group, client_address
 from middleware.context import services
 from middleware.declarations import declare
@@ -129,6 +129,7 @@ def _key(bucket: str) -> str:
     return caller_at(bucket, client_address())
 
 
+@functools.lru_cache(CALLERS_MAX)
 def caller_at(bucket: str, address: str) -> str:
     """Return the name under which calls from an address are counted."""
     return f"limit:{bucket}:address:{address_group(address)}"
