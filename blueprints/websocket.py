@@ -6,6 +6,8 @@ from pydantic import Field
 from quart import Blueprint, g, websocket
 
 from blueprints.formats.ws_native import NATIVE, parse_since
+from blueprints.formats.ws_prices import PRICES
+from blueprints.formats.ws_topics import TOPICS
 from middleware.auth_middleware import public
 from middleware.client_address import address_group, client_address
 from middleware.context import services
@@ -21,6 +23,7 @@ from utils.field_types import CommaSeparated, Name
 blueprint = Blueprint("websocket", __name__)
 
 SYMBOLS_MAX = 50
+DEFAULT_TIMEFRAME = "1m"
 
 
 class VenueQuery(RequestModel):
@@ -35,7 +38,7 @@ class LiveQuery(VenueQuery):
     """Name what a connection begins with; more follows by commands."""
 
     symbols: CommaSeparated
-    timeframe: Name = "1m"
+    timeframe: Name = DEFAULT_TIMEFRAME
     since: Annotated[str, Field(max_length=64)] | None = None
 
 
@@ -50,6 +53,24 @@ async def ws_subscribe(query: LiveQuery) -> None:
         raise _invalid("symbols", f"symbols may name at most {SYMBOLS_MAX}: send the others as commands.")
     topics = await _find_topics(query, query.symbols, query.timeframe)
     await _serve(NATIVE, query, query.timeframe, topics, _read_since(query, topics))
+
+
+@blueprint.websocket("/ws")
+@public
+@limit("default")
+@query(VenueQuery)
+async def ws_prices(query: VenueQuery) -> None:
+    """Stream the newest prices of symbols, with the change since the day began."""
+    await _serve(PRICES, query, DEFAULT_TIMEFRAME)
+
+
+@blueprint.websocket("/api/v1/ws")
+@public
+@limit("default")
+@query(VenueQuery)
+async def ws_topics(query: VenueQuery) -> None:
+    """Stream bars by topic, in the style of chart datafeeds."""
+    await _serve(TOPICS, query, DEFAULT_TIMEFRAME)
 
 
 def _holders() -> tuple[str, int | None]:

@@ -18,6 +18,7 @@ from services.live.mailbox import MailboxOverflow
 from services.live.messages import (
     SHUTDOWN_TEXT,
     Failure,
+    Goodbye,
     Heartbeat,
     Hello,
     Message,
@@ -80,7 +81,7 @@ class LiveConnection:
                 group.create_task(self._await_topic())
                 for topic in topics:
                     await self._answer_failure(None, None, self.session.subscribe(topic, since))
-                await self._read()
+                self.session.mailbox.put(await self._read())
         except* _Close as closes:
             first = closes.exceptions[0]
             assert isinstance(first, _Close)
@@ -103,14 +104,20 @@ class LiveConnection:
         except TimeoutError as error:
             raise _Close(CLOSE_IDLE, "You subscribed to nothing in time. Connect again.") from error
 
-    async def _read(self) -> None:
+    async def _read(self) -> Goodbye:
         mistakes = 0
         credits_ = Credits(self.limits, self.clock.steady_s())
         while True:
+            # Who sends without a pause must keep neither the writer nor others from their turn.
+            await asyncio.sleep(0)
             text = await websocket.receive()
             if not isinstance(text, str):
-                raise _Close(CLOSE_UNSUPPORTED, "Commands are text in JSON.")
-            if not self._affords(credits_):
+                return Goodbye(CLOSE_UNSUPPORTED, "Commands are text in JSON.")
+            verdict = credits_.spend(self.clock.steady_s())
+            if verdict is Verdict.CLOSE:
+                return Goodbye(CLOSE_RATE, "Too many commands. Send fewer, then connect again.")
+            if verdict is Verdict.REFUSE:
+                self._refuse()
                 continue
             try:
                 command = self.dialect.parse(text)
@@ -118,19 +125,14 @@ class LiveConnection:
                 self.session.mailbox.put(Failure(error.error_code, error.detail))
                 mistakes += 1
                 if mistakes > self.limits.mistakes_max:
-                    raise _Close(CLOSE_POLICY, "Too many commands that could not be read.") from error
+                    return Goodbye(CLOSE_POLICY, "Too many commands that could not be read.")
                 continue
             await self._obey(command)
 
-    def _affords(self, credits_: Credits) -> bool:
-        verdict = credits_.spend(self.clock.steady_s())
-        if verdict is Verdict.CLOSE:
-            raise _Close(CLOSE_RATE, "Too many commands. Send fewer, then connect again.")
-        if verdict is Verdict.REFUSE:
-            most = f"{self.limits.commands_per_s:g} commands a second"
-            detail = f"Too many commands: this one was not done. Send at most {most}."
-            self.session.mailbox.put(Failure("too_many_commands", detail))
-        return verdict is Verdict.DO
+    def _refuse(self) -> None:
+        most = f"{self.limits.commands_per_s:g} commands a second"
+        detail = f"Too many commands: this one was not done. Send at most {most}."
+        self.session.mailbox.put(Failure("too_many_commands", detail))
 
     async def _obey(self, command: Command) -> None:
         match command:
@@ -158,25 +160,33 @@ class LiveConnection:
 
     async def _write(self) -> None:
         while True:
-            try:
-                async with asyncio.timeout(self.limits.heartbeat_s):
-                    messages = await self.session.mailbox.take()
-            except TimeoutError:
-                messages = [Heartbeat()]
-            except MailboxOverflow as error:
-                raise _Close(CLOSE_SLOW, TOO_SLOW) from error
+            messages = await self._due()
             frames = [frame for message in messages for frame in await self._frames(message)]
             if not self.batch:
                 for frame in frames:
                     await self._send(frame)
             elif frames:
                 await self._send(b"[" + b",".join(frames) + b"]")
-            if any(isinstance(message, Shutdown) for message in messages):
-                raise _Close(CLOSE_RESTART, SHUTDOWN_TEXT)
+            for message in messages:
+                if isinstance(message, Goodbye):
+                    raise _Close(message.code, message.reason)
+                if isinstance(message, Shutdown):
+                    raise _Close(CLOSE_RESTART, SHUTDOWN_TEXT)
             if self.batch:
                 await asyncio.sleep(self.limits.batch_s)
 
-    async def _frames(self, message: Message) -> list[bytes]:
+    async def _due(self) -> Sequence[Message | Goodbye]:
+        try:
+            async with asyncio.timeout(self.limits.heartbeat_s):
+                return await self.session.mailbox.take()
+        except TimeoutError:
+            return [Heartbeat()]
+        except MailboxOverflow as error:
+            raise _Close(CLOSE_SLOW, TOO_SLOW) from error
+
+    async def _frames(self, message: Message | Goodbye) -> list[bytes]:
+        if isinstance(message, Goodbye):
+            return []
         following = [await self.session.resynced(message)] if isinstance(message, Resync) else []
         frames = [self._encode(each) for each in (message, *following)]
         return [frame for frame in frames if frame is not None]

@@ -4,11 +4,11 @@ from functools import lru_cache
 
 import orjson
 
-from blueprints.formats.ws_native_models import PingCommand, SubscribeCommand, parse_command
+from blueprints.formats.ws_frame import PingCommand, common, status_fields, typed
+from blueprints.formats.ws_native_models import SubscribeCommand, parse_command
 from services.live.dialect import Command, Dialect, Ping, Subscribe, Told, Unsubscribe, Wanted
-from services.live.log import FeedStatus, LogEntry, Position, is_offset
+from services.live.log import LogEntry, Position, is_offset
 from services.live.messages import (
-    SHUTDOWN_TEXT,
     Answer,
     Failure,
     Heartbeat,
@@ -51,7 +51,7 @@ def _encode_entry(entry: LogEntry) -> tuple[bytes, bytes]:
     if isinstance(event, Bar):
         head, facts = b'{"type":"bar","sequence":', _fields(bar=_bar(event))
     else:
-        head, facts = b'{"type":"status","sequence":', _status(event)
+        head, facts = b'{"type":"status","sequence":', status_fields(event)
     place = _fields(topic=entry.topic.text, offset=entry.position.offset)
     return head, b"," + orjson.dumps(place | facts)[1:]
 
@@ -69,7 +69,7 @@ def _encode_rest(  # noqa: PLR0911 - one answer a message type
 ) -> dict[str, object]:
     match message:
         case Hello():
-            return _typed(
+            return typed(
                 "hello",
                 connection_id=message.connection_id,
                 server_time_ms=now_ms,
@@ -78,31 +78,22 @@ def _encode_rest(  # noqa: PLR0911 - one answer a message type
             )
         case Subscribed():
             place = _topic(message.topic) | _position(message.position)
-            return _typed("subscribed", **place, recovered=message.recovered)
+            return typed("subscribed", **place, recovered=message.recovered)
         case Unsubscribed():
-            return _typed("unsubscribed", topic=message.topic.text)
+            return typed("unsubscribed", topic=message.topic.text)
         case Snapshot():
             bars = [_bar(bar) for bar in message.bars]
-            return _typed("snapshot", topic=message.topic.text, **_position(message.position), bars=bars)
+            return typed("snapshot", topic=message.topic.text, **_position(message.position), bars=bars)
         case Resync():
-            return _typed("resync", topic=message.topic.text, **_position(message.position))
+            return typed("resync", topic=message.topic.text, **_position(message.position))
         case Failure():
-            return _typed("error", id=message.command_id, code=message.code, detail=message.detail)
-        case Pong():
-            return _typed("pong", id=message.command_id, server_time_ms=now_ms)
-        case Heartbeat():
-            return _typed("heartbeat", server_time_ms=now_ms)
-        case Shutdown():
-            return _typed("server_shutdown", retry_ms=message.retry_ms, text=SHUTDOWN_TEXT)
+            return typed("error", id=message.command_id, code=message.code, detail=message.detail)
+        case Pong() | Heartbeat() | Shutdown():
+            return common(message, now_ms)
 
 
 def _fields(**fields: object) -> dict[str, object]:
     return fields
-
-
-def _typed(name: str, **fields: object) -> dict[str, object]:
-    # The type comes first: a person who reads or hears the message knows at once what it is.
-    return {"type": name, **fields}
 
 
 def _bar(bar: Bar) -> dict[str, object]:
@@ -117,10 +108,6 @@ def _bar(bar: Bar) -> dict[str, object]:
         "revision": bar.revision,
         "source": bar.source.value,
     }
-
-
-def _status(status: FeedStatus) -> dict[str, object]:
-    return {"state": status.state, "since_ms": status.since_ms, "text": status.text}
 
 
 def _topic(topic: Topic) -> dict[str, object]:

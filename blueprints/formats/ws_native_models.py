@@ -5,20 +5,21 @@ The models are the contract: every message that is sent validates against one of
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
+from blueprints.formats.ws_frame import (
+    HeartbeatMessage,
+    PingCommand,
+    PongMessage,
+    ServerShutdownMessage,
+    WireCommand,
+    WireMessage,
+    read_command,
+)
 from services.live.log import Position
-from utils.errors import MalformedRequest
-from utils.json_codec import JsonError, decode_json
 
 
-class Wire(BaseModel):
-    """Base of every message: nothing may be added in silence."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class BarShape(Wire):
+class BarShape(WireMessage):
     """One bar as messages carry it."""
 
     open_time_ms: int
@@ -32,7 +33,7 @@ class BarShape(Wire):
     source: Literal["exchange", "trades", "derived", "simulated"]
 
 
-class HelloMessage(Wire):
+class HelloMessage(WireMessage):
     """Greets, first of all."""
 
     type: Literal["hello"]
@@ -42,7 +43,7 @@ class HelloMessage(Wire):
     topics_max: int
 
 
-class SubscribedMessage(Wire):
+class SubscribedMessage(WireMessage):
     """Confirms a topic; with ``recovered`` false a snapshot follows."""
 
     type: Literal["subscribed"]
@@ -56,14 +57,14 @@ class SubscribedMessage(Wire):
     recovered: bool
 
 
-class UnsubscribedMessage(Wire):
+class UnsubscribedMessage(WireMessage):
     """Confirms that a topic has ended."""
 
     type: Literal["unsubscribed"]
     topic: str
 
 
-class SnapshotMessage(Wire):
+class SnapshotMessage(WireMessage):
     """Gives the newest bars, oldest first."""
 
     type: Literal["snapshot"]
@@ -73,7 +74,7 @@ class SnapshotMessage(Wire):
     bars: list[BarShape]
 
 
-class BarMessage(Wire):
+class BarMessage(WireMessage):
     """Gives a bar as it forms, closes or is corrected; ``sequence`` counts a topic's messages from 1."""
 
     type: Literal["bar"]
@@ -83,7 +84,7 @@ class BarMessage(Wire):
     bar: BarShape
 
 
-class StatusMessage(Wire):
+class StatusMessage(WireMessage):
     """Says how a topic's feed is."""
 
     type: Literal["status"]
@@ -95,7 +96,7 @@ class StatusMessage(Wire):
     text: str
 
 
-class ResyncMessage(Wire):
+class ResyncMessage(WireMessage):
     """Says that something was missed that cannot be known; a snapshot follows, sequence begins anew."""
 
     type: Literal["resync"]
@@ -104,36 +105,13 @@ class ResyncMessage(Wire):
     offset: str
 
 
-class HeartbeatMessage(Wire):
-    """Shows that the line is alive."""
-
-    type: Literal["heartbeat"]
-    server_time_ms: int
-
-
-class PongMessage(Wire):
-    """Answers a ping."""
-
-    type: Literal["pong"]
-    id: str | None
-    server_time_ms: int
-
-
-class ErrorMessage(Wire):
+class ErrorMessage(WireMessage):
     """Says that a command could not be done."""
 
     type: Literal["error"]
     id: str | None
     code: str
     detail: str
-
-
-class ServerShutdownMessage(Wire):
-    """Says that the server stops; the socket is then closed with 1012."""
-
-    type: Literal["server_shutdown"]
-    retry_ms: int
-    text: str
 
 
 OUTGOING: TypeAdapter[object] = TypeAdapter(
@@ -154,12 +132,7 @@ OUTGOING: TypeAdapter[object] = TypeAdapter(
 )
 
 
-class _Command(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=128)
-    id: str | None = None
-
-
-class SinceShape(_Command):
+class SinceShape(WireCommand):
     """A position to resume from."""
 
     epoch: str
@@ -170,7 +143,7 @@ class SinceShape(_Command):
         return Position(self.epoch, self.offset)
 
 
-class SubscribeCommand(_Command):
+class SubscribeCommand(WireCommand):
     """Subscribes to a symbol's bars; what is left out is as in the address of the connection."""
 
     type: Literal["subscribe", "resume"]
@@ -181,17 +154,11 @@ class SubscribeCommand(_Command):
     since: SinceShape | None = None
 
 
-class UnsubscribeCommand(_Command):
+class UnsubscribeCommand(WireCommand):
     """Ends a topic, named as ``subscribed`` named it."""
 
     type: Literal["unsubscribe"]
     topic: str
-
-
-class PingCommand(_Command):
-    """Asks for a pong."""
-
-    type: Literal["ping"]
 
 
 Command = SubscribeCommand | UnsubscribeCommand | PingCommand
@@ -200,15 +167,4 @@ _COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discrimin
 
 def parse_command(text: str) -> Command:
     """Read one command. Raises: MalformedRequest with a sentence."""
-    try:
-        return _COMMANDS.validate_python(decode_json(text.encode()))
-    except (JsonError, UnicodeEncodeError) as error:
-        raise MalformedRequest("A command must be a JSON object.", code="malformed_json") from error
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        if problem["type"].startswith("union_tag") or problem["type"] == "model_attributes_type":
-            detail = "The type of a command must be subscribe, resume, unsubscribe or ping."
-        else:
-            place = ".".join(str(part) for part in problem["loc"][1:]) or "the command"
-            detail = f"This command does not fit at {place}: {problem['msg']}."
-        raise MalformedRequest(detail, code="invalid_command") from error
+    return read_command(_COMMANDS, text, "subscribe, resume, unsubscribe or ping")

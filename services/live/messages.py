@@ -91,6 +91,14 @@ class Shutdown:
     retry_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Goodbye:
+    """Close the connection with a code once all before it has been said; no message of any dialect."""
+
+    code: int
+    reason: str
+
+
 # Everything but an update is an answer to one connection; an update is for all who listen.
 Answer = Hello | Subscribed | Unsubscribed | Snapshot | Resync | Failure | Pong | Heartbeat | Shutdown
 Message = Answer | Update

@@ -9,7 +9,7 @@ from services.live.feed_keeper import FeedKeeper
 from services.live.hub import Hub, Listener
 from services.live.log import EMPTY_OFFSET, LiveLog, LogEntry, Position, order_of
 from services.live.mailbox import Mailbox
-from services.live.messages import Message, Resync, Snapshot, Subscribed, Unsubscribed, Update
+from services.live.messages import Goodbye, Message, Resync, Snapshot, Subscribed, Unsubscribed, Update
 from utils.domain import Bar, Topic
 from utils.errors import Conflict, NotFound, shorten
 
@@ -43,7 +43,7 @@ class LiveSession:
 
     def __init__(self, parts: LiveParts) -> None:
         self.connection_id = secrets.token_hex(8)
-        self.mailbox: Mailbox[Message] = Mailbox()
+        self.mailbox: Mailbox[Message | Goodbye] = Mailbox()
         # Set with the first topic, for those who wait for it.
         self.subscribed = asyncio.Event()
         self._parts = parts

@@ -8,6 +8,7 @@ import pytest
 from app_extensions.worker import WEBSOCKET_MESSAGE_BYTES_MAX
 from blueprints import websocket
 from blueprints.formats import ws_native_models
+from blueprints.formats.ws_frame import WireMessage
 from blueprints.formats.ws_native_models import OUTGOING, parse_command
 from middleware import live_connection
 from services.live import feed, log, mailbox, session
@@ -41,11 +42,11 @@ LIMITS = {
 }
 
 
-def models() -> dict[str, type[ws_native_models.Wire]]:
+def models() -> dict[str, type[WireMessage]]:
     """Return every model of an outgoing message by its type."""
     found = {}
-    for model in ws_native_models.Wire.__subclasses__():
-        if "type" in model.model_fields:
+    for model in vars(ws_native_models).values():
+        if isinstance(model, type) and issubclass(model, WireMessage) and "type" in model.model_fields:
             (name,) = typing.get_args(model.model_fields["type"].annotation)
             found[name] = model
     return found
