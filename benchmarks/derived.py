@@ -171,8 +171,7 @@ async def run(dsn: str, repeats: int) -> str:
     return "\n\n".join(
         (
             table(["a year of minutes as 8,760 hours", "ms, median (range)"], rows),
-            f"The derived series is {factors[0]:.0f} times as fast as text, and {factors[1]:.0f} times as "
-            "objects, which is how the service reads it.",
+            f"Factors: {factors[0]:.0f} as text, {factors[1]:.0f} as objects, as the service reads.",
             "An answer of minutes, from the database to the encoded body; no object is made for a bar:",
             table(["bars", "blocks that stay", "bytes at the peak", "bytes of the body"], memory_rows),
         )
