@@ -93,17 +93,20 @@ def read_csv_rows(lines: Iterable[str], *, base: str, zone: tzinfo, bad: BadRows
 
 
 def _numbered(lines: Iterable[str], delimiter: str, *, lines_above: int) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(lines, delimiter=delimiter)
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     while True:
+        line = reader.line_num + lines_above + 1
         try:
             fields = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            line = reader.line_num + lines_above
             raise InvalidRequest(f"Line {line} is no line of a CSV file: {error}. Correct it.") from error
+        if reader.line_num + lines_above > line:
+            # Everything up to the next mark, perhaps the rest of the file, would be one field.
+            raise InvalidRequest(f"Line {line} opens a quotation mark and does not close it. Correct it.")
         if any(field.strip() for field in fields):
-            yield reader.line_num + lines_above, fields
+            yield line, fields
 
 
 def _read(fields: list[str], columns: CsvColumns, zone: tzinfo) -> tuple[int, list[float]]:

@@ -14,7 +14,8 @@ NAMED_MAX = 20
 
 # Better names first: a file with both `unix` and `date` means the same, and says it more exactly in `unix`.
 TIMES = (
-    *("unix", "unix timestamp", "timestamp ms", "timestamp", "open time", "opentime", "time open", "ts"),
+    *("open time ms", "unix", "unix timestamp", "timestamp ms", "timestamp"),
+    *("open time", "opentime", "time open", "ts"),
     *("datetime", "date time", "date utc", "time utc", "date", "day", "time", "t"),
 )
 PRICES = {
@@ -40,6 +41,12 @@ class CsvColumns:
     delimiter: str
 
 
+class _Unclear(Exception):
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
 def find_header(first_lines: Sequence[str], base: str) -> tuple[int, CsvColumns]:
     """Return the index of the line that names the columns, and what they are.
 
@@ -49,20 +56,25 @@ def find_header(first_lines: Sequence[str], base: str) -> tuple[int, CsvColumns]
     best: InvalidRequest | None = None
     most = -1
     for index, line in enumerate(first_lines[: LINES_ABOVE_MAX + 1]):
-        names, delimiter = _split(line)
+        given, delimiter = _split(line)
+        names = [_plain(name) for name in given]
         known = sum(bool(_kinds(name, base)) for name in names)
         try:
             return index, _map(names, delimiter, base)
-        except InvalidRequest as error:
+        except _Unclear as unclear:
+            error = InvalidRequest(unclear.sentence.format(columns=_spoken_names(given)))
             if known > most:
                 best, most = error, known
     raise best or InvalidRequest("The file is empty. It needs a first line that names its columns.")
 
 
 def _split(line: str) -> tuple[list[str], str]:
-    split = [(next(csv.reader([line.strip()], delimiter=mark), []), mark) for mark in DELIMITERS]
-    names, delimiter = max(split, key=lambda each: len(each[0]))
-    return [_plain(name) for name in names], delimiter
+    split = [(_fields(line, mark), mark) for mark in DELIMITERS]
+    return max(split, key=lambda each: len(each[0]))
+
+
+def _fields(line: str, delimiter: str) -> list[str]:
+    return next(csv.reader([line.strip()], delimiter=delimiter, skipinitialspace=True), [])
 
 
 def _plain(name: str) -> str:
@@ -85,8 +97,8 @@ def _map(names: list[str], delimiter: str, base: str) -> CsvColumns:
     found = {kind: _find(kind, ranked, names) for kind, ranked in _ranks(base).items()}
     missing = [kind for kind, index in found.items() if index is None]
     if missing:
-        raise InvalidRequest(
-            f"The file has no column for {_spoken(missing)}. {_spoken_names(names)} "
+        raise _Unclear(
+            f"The file has no column for {_spoken(missing)}. {{columns}} "
             "Name them time, open, high, low, close and volume in the first line."
         )
     index = {kind: place for kind, place in found.items() if place is not None}
@@ -105,9 +117,9 @@ def _map(names: list[str], delimiter: str, base: str) -> CsvColumns:
 def _find(kind: str, ranked: Sequence[str], names: list[str]) -> int | None:
     for name in ranked:
         if names.count(name) > 1:
-            raise InvalidRequest(
+            raise _Unclear(
                 f"The file has several columns named {name}, and any of them could be the {kind}. "
-                f"{_spoken_names(names)} Keep one of them."
+                "{columns} Keep one of them."
             )
         if name in names:
             return names.index(name)
@@ -126,6 +138,8 @@ def _spoken(words: list[str]) -> str:
 
 
 def _spoken_names(names: list[str]) -> str:
-    shown = [shorten(name) if name else "one without a name" for name in names[:NAMED_MAX]]
+    if not any(name.strip() for name in names):
+        return "It names no columns."
+    shown = [shorten(name.strip()) or "one without a name" for name in names[:NAMED_MAX]]
     more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
-    return f"Its columns are: {', '.join(shown)}{more}." if any(names) else "It names no columns."
+    return f"Its columns are: {', '.join(shown)}{more}."
