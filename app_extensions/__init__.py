@@ -8,7 +8,7 @@ from quart import Quart
 
 from app_extensions.db_pool import close_pool, open_pool
 from app_extensions.jobs import running_jobs
-from app_extensions.redis_manager import open_blocking_redis, open_redis
+from app_extensions.redis_manager import open_blocking_redis, open_live_redis, open_redis
 from config import Config
 from middleware.context import EXTENSION
 from plugins import load_plugins
@@ -48,12 +48,14 @@ async def open_services(
         stack.push_async_callback(close_pool, pool)
         redis = open_redis(config.redis_url)
         stack.push_async_callback(redis.aclose)
+        live = open_live_redis(config.redis_url)
+        stack.push_async_callback(live.aclose)
         blocking = open_blocking_redis(config.redis_url, longest_wait_s=WAIT_MS / 1_000)
         stack.push_async_callback(blocking.aclose)
         for market, plugin in plugins.by_market.items():
             if only_market in (None, market):
                 await _open_plugin(plugin, stack)
-        services = build_services(config, Backends(clock, pool, redis, blocking, plugins))
+        services = build_services(config, Backends(clock, pool, redis, live, blocking, plugins))
         stack.push_async_callback(services.close)
         yield services
 

@@ -4,6 +4,8 @@ from redis.asyncio import Redis
 
 CONNECT_TIMEOUT_S = 0.25
 COMMAND_TIMEOUT_S = 0.25
+# The live log is no short cut that a request can do without: what is cut off there has to be begun again.
+LIVE_COMMAND_TIMEOUT_S = 2.0
 CONNECTIONS_MAX = 50
 
 
@@ -16,6 +18,17 @@ def open_redis(url: str) -> Redis:
         url,
         socket_timeout=COMMAND_TIMEOUT_S,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
+        retry=None,
+        max_connections=CONNECTIONS_MAX,
+    )
+
+
+def open_live_redis(url: str) -> Redis:
+    """Return a client for the live log; it waits longer, since a busy moment must not end feeds."""
+    return Redis.from_url(
+        url,
+        socket_timeout=LIVE_COMMAND_TIMEOUT_S,
+        socket_connect_timeout=LIVE_COMMAND_TIMEOUT_S,
         retry=None,
         max_connections=CONNECTIONS_MAX,
     )

@@ -22,6 +22,7 @@ from services.live.lease import Leases
 from services.live.limits import LiveLimits
 from services.live.log import LiveLog
 from services.live.projector import Projector
+from services.live.recent_bars import RecentBars
 from services.live.session import LiveParts
 from services.market_service import HistoryQuery, MarketService
 from services.quarantine import Quarantine
@@ -38,12 +39,14 @@ from utils.errors import AppError
 class Backends:
     """Hold what the services stand on, opened by the app extensions.
 
-    ``redis`` answers quick commands; ``redis_blocking`` is for reads that wait.
+    ``redis`` answers quick commands; ``redis_live`` is the live log's own and waits longer;
+    ``redis_blocking`` is for reads that wait.
     """
 
     clock: Clock
     pool: asyncpg.Pool
     redis: Redis
+    redis_live: Redis
     redis_blocking: Redis
     plugins: PluginRegistry
 
@@ -127,8 +130,8 @@ def _build_live(
     market: MarketService,
     announce: Announce,
 ) -> WebSocketService:
-    log = LiveLog(backends.redis)
-    leases = Leases(backends.redis)
+    log = LiveLog(backends.redis_live)
+    leases = Leases(backends.redis_live)
 
     async def open_session(topic: Topic) -> FeedSession:
         series = await upsert_series(backends.pool, topic.instrument, topic.timeframe)
@@ -153,15 +156,15 @@ def _build_live(
         )
         return FeedSession(feed, projector)
 
-    async def recent_bars(topic: Topic, limit: int) -> tuple[Bar, ...]:
+    async def read_bars(topic: Topic, limit: int) -> tuple[Bar, ...]:
         try:
             return (await market.bars(HistoryQuery(topic.instrument, topic.timeframe, limit=limit))).bars
-        except AppError:
-            # A client may listen before the exchange can be reached; the feed's status says so.
+        except (AppError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            # A client may listen before the exchange or the database answers; the feed's status says so.
             return ()
 
-    hub = Hub(log, backends.redis, backends.redis_blocking)
+    hub = Hub(log, backends.redis_live, backends.redis_blocking)
     keeper = FeedKeeper(leases=leases, clock=backends.clock, open_session=open_session)
     limits = LiveLimits(per_address_max=config.ws_max_per_address)
-    parts = LiveParts(hub, log, keeper, recent_bars, limits.topics_max)
+    parts = LiveParts(hub, log, keeper, RecentBars(read_bars, backends.clock), limits.topics_max)
     return WebSocketService(catalog=catalog, parts=parts, hub=hub, keeper=keeper, limits=limits)

@@ -41,6 +41,7 @@ class WebSocketService:
         """End the feeds and the reading of logs."""
         await self._keeper.close()
         await self._hub.close()
+        await self._parts.recent_bars.close()
 
     @property
     def connections(self) -> int:

@@ -61,13 +61,15 @@ class Hub:
         The position is read after the listener was registered: nothing can fall between the two.
         """
         channel = self._channels.get(listener.topic)
+        known = channel is not None
         if channel is None:
             position = await self._log.position(listener.topic)
             # Another join may have made the channel while this one waited.
             channel = self._channels.setdefault(listener.topic, _Channel(position))
         channel.listeners.add(listener)
         try:
-            await self._wake()
+            if not known or self._reader is None or self._reader.done():
+                await self._wake()
             return await self._log.position(listener.topic)
         except BaseException:
             self.leave(listener)

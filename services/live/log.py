@@ -4,6 +4,7 @@ Every worker reads the log from a position it holds itself, so a broken connecti
 goes on from where it was. Only the holder of a topic's lease can append (the script checks its token).
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ from utils.tasks import heed_cancellation
 ENTRIES_KEPT = 4_096
 KEPT_MS = 24 * 60 * 60 * 1_000
 EMPTY_OFFSET = "0-0"
+# Clients come back by the hundred after a restart, and the connections to Redis are fewer.
+READS_AT_ONCE = 16
 
 _APPEND = """
 if redis.call('GET', KEYS[3]) ~= ARGV[1] then return {'', ''} end
@@ -133,6 +136,7 @@ class LiveLog:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._reading = asyncio.Semaphore(READS_AT_ONCE)
         self._append = redis.register_script(_APPEND)
         self._position = redis.register_script(_POSITION)
 
@@ -150,14 +154,15 @@ class LiveLog:
 
     async def position(self, topic: Topic) -> Position:
         """Return the place of the newest entry; a topic without a log gets an empty one."""
-        epoch, offset = await heed_cancellation(
-            self._position(keys=[stream_key(topic), epoch_key(topic)], args=[KEPT_MS])
-        )
+        keys = [stream_key(topic), epoch_key(topic)]
+        async with self._reading:
+            epoch, offset = await heed_cancellation(self._position(keys=keys, args=[KEPT_MS]))
         return Position(epoch.decode(), offset.decode())
 
     async def read_newest(self, topic: Topic, count: int) -> tuple[LogEntry, ...]:
         """Return the newest entries, oldest first."""
-        raw: Any = await heed_cancellation(self._redis.xrevrange(stream_key(topic), count=count))
+        async with self._reading:
+            raw: Any = await heed_cancellation(self._redis.xrevrange(stream_key(topic), count=count))
         return tuple(decode_entry(topic, raw_id, fields) for raw_id, fields in reversed(raw))
 
     async def read_between(
@@ -172,13 +177,18 @@ class LiveLog:
         if since.offset == until.offset:
             return ()
         key = stream_key(topic)
+        # One read for the proof and for what it proves: between two, the proof may be trimmed away.
+        async with self._reading:
+            raw: Any = await heed_cancellation(self._redis.xrange(key, since.offset, until.offset))
         if since.offset == EMPTY_OFFSET:
-            about: Any = await heed_cancellation(self._redis.xinfo_stream(key))
+            async with self._reading:
+                about: Any = await heed_cancellation(self._redis.xinfo_stream(key))
             if about["entries-added"] != about["length"]:
                 return None
-        elif not await heed_cancellation(self._redis.xrange(key, since.offset, since.offset, count=1)):
+        elif not raw or raw[0][0].decode() != since.offset:
             return None
-        raw: Any = await heed_cancellation(self._redis.xrange(key, f"({since.offset}", until.offset))
+        else:
+            raw = raw[1:]
         return tuple(decode_entry(topic, raw_id, fields) for raw_id, fields in raw)
 
 

@@ -2,21 +2,24 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+from redis.exceptions import RedisError
 
 from services.live.feed_keeper import FeedKeeper
 from services.live.hub import Hub, Listener
-from services.live.log import EMPTY_OFFSET, LiveLog, LogEntry, Position, order_of
+from services.live.log import LiveLog, LogEntry, Position, order_of
 from services.live.mailbox import Mailbox
 from services.live.messages import Goodbye, Message, Resync, Snapshot, Subscribed, Unsubscribed, Update
+from services.live.recent_bars import RecentBars
 from utils.domain import Bar, Topic
-from utils.errors import Conflict, NotFound, shorten
+from utils.errors import Conflict, NotFound, Unavailable, shorten
 
 SNAPSHOT_BARS = 2
 OVERLAY_ENTRIES = 64
-
-RecentBars = Callable[[Topic, int], Awaitable[tuple[Bar, ...]]]
+# How soon a subscription is worth another try while the log is away.
+LOG_AWAY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,8 @@ class LiveSession:
         """Put the topic's position, what was missed or a snapshot, and then everything new into the mailbox.
 
         ``name`` is what the client calls the topic, if not by its text.
-        Raises: Conflict when the topic is subscribed or the connection holds too many.
+        Raises: Conflict when the topic is subscribed or the connection holds too many; Unavailable while the
+        log is away.
         """
         if topic in self._subscriptions:
             raise Conflict(
@@ -91,6 +95,13 @@ class LiveSession:
                 bars = await self._newest_bars(topic, position)
                 self.mailbox.put(Subscribed(topic, position, recovered=False, name=subscription.name))
                 self.mailbox.put(Snapshot(topic, position, bars))
+        except (RedisError, OSError) as error:
+            self._end(topic)
+            raise Unavailable(
+                f"{topic.text} cannot be followed at the moment. Subscribe again in a few seconds.",
+                code="live_unavailable",
+                retry_after_s=LOG_AWAY_S,
+            ) from error
         except BaseException:
             self._end(topic)
             raise
@@ -133,14 +144,20 @@ class LiveSession:
         after = subscription.after
         if after is None:
             subscription.waiting.append(entry)
-        elif after.epoch == entry.position.epoch and order_of(entry.position.offset) > order_of(after.offset):
+        elif after.epoch != entry.position.epoch:
+            # The log began anew while this subscription was being made.
+            self._on_broken(topic, entry.position)
+        elif order_of(entry.position.offset) > order_of(after.offset):
             subscription.after = entry.position
             self._post_all([entry])
 
     def _on_broken(self, topic: Topic, position: Position) -> None:
         subscription = self._subscriptions.get(topic)
-        if subscription is not None and subscription.after is not None:
-            subscription.after = Position(position.epoch, EMPTY_OFFSET)
+        if subscription is None or subscription.after is None:
+            return
+        if int(position.epoch) > int(subscription.after.epoch):
+            # The snapshot that follows holds everything up to here.
+            subscription.after = position
             self.mailbox.put(Resync(topic, position))
 
     def _post_all(self, entries: Iterable[LogEntry], *, missed: bool = False) -> None:
@@ -157,8 +174,13 @@ class LiveSession:
                 self.mailbox.put(Update(entry), replaces=(entry.topic, event.open_time_ms))
 
     async def _newest_bars(self, topic: Topic, position: Position) -> tuple[Bar, ...]:
-        bars = {bar.open_time_ms: bar for bar in await self._parts.recent_bars(topic, SNAPSHOT_BARS)}
-        for entry in await self._parts.log.read_newest(topic, OVERLAY_ENTRIES):
+        bars = {bar.open_time_ms: bar for bar in await self._parts.recent_bars.newest(topic, SNAPSHOT_BARS)}
+        try:
+            entries = await self._parts.log.read_newest(topic, OVERLAY_ENTRIES)
+        except (RedisError, OSError):
+            # Every final bar is in the store before it is in the log; only the forming one may be older.
+            entries = ()
+        for entry in entries:
             event = entry.event
             if not isinstance(event, Bar) or order_of(entry.position.offset) > order_of(position.offset):
                 continue

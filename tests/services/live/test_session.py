@@ -11,6 +11,7 @@ from services.live.lease import Leases
 from services.live.log import LiveLog
 from services.live.mailbox import MESSAGES_MAX
 from services.live.messages import Snapshot, Subscribed, Update
+from services.live.recent_bars import RecentBars
 from services.live.session import LiveParts, LiveSession
 from utils.clock import Clock
 from utils.domain import Bar, BarState, Instrument, Timeframe, Topic
@@ -43,7 +44,7 @@ async def session(redis, redis_url, log):
     blocking = open_blocking_redis(redis_url, longest_wait_s=2)
     hub = Hub(log, redis, blocking)
     keeper = FeedKeeper(leases=Leases(redis), clock=Clock(), open_session=open_session)
-    session = LiveSession(LiveParts(hub, log, keeper, no_bars, topics_max=1))
+    session = LiveSession(LiveParts(hub, log, keeper, RecentBars(no_bars, Clock()), topics_max=1))
     yield session
     session.close()
     await keeper.close()
