@@ -86,6 +86,14 @@ def _backfill(text: str) -> tuple[str, ...]:
     return items
 
 
+def _resolutions(text: str) -> tuple[str, ...]:
+    items = _items(text)
+    for item in items:
+        if not re.fullmatch(r"\*|[1-9]\d{0,2}[smhdwDW]|[1-9]\d{0,3}|1M", item, re.ASCII):
+            raise ValueError(f"timeframes like 1m or 1h, separated by commas, or *; {item} is not one")
+    return items
+
+
 def _url(*schemes: str) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text and urlsplit(text).scheme not in schemes:
@@ -155,6 +163,9 @@ class Config:
     ws_max_per_address: int = setting(
         "WS_MAX_PER_ADDRESS", 20, _whole(1, 100_000), "How many WebSockets one address may hold on a worker."
     )
+    ws_max_per_user: int = setting(
+        "WS_MAX_PER_USER", 10, _whole(1, 100_000), "How many WebSockets one user may hold on a worker."
+    )
     access_token_minutes: int = setting(
         "ACCESS_TOKEN_MINUTES", 15, _whole(1, 60), "How many minutes an access token lives."
     )
@@ -194,6 +205,27 @@ class Config:
         "",
         str,
         "Faults of the simulated market: late, duplicate, dropped, reordered, stalled, error.",
+    )
+    bar_broadcaster_enabled: bool = setting(
+        "BAR_BROADCASTER_ENABLED", True, _flag, "Whether bars of the simulated market are broadcast live."
+    )
+    bar_broadcaster_interval: int = setting(
+        "BAR_BROADCASTER_INTERVAL",
+        1,
+        _whole(1, 3600),
+        "How many seconds lie at least between two versions of a running simulated bar; it closes at once.",
+    )
+    bar_broadcaster_symbols: tuple[str, ...] = setting(
+        "BAR_BROADCASTER_SYMBOLS",
+        ("*",),
+        _items,
+        "The simulated symbols that are broadcast live, separated by commas, or * for all.",
+    )
+    bar_broadcaster_resolutions: tuple[str, ...] = setting(
+        "BAR_BROADCASTER_RESOLUTIONS",
+        ("*",),
+        _resolutions,
+        "The timeframes of simulated bars that are broadcast live, separated by commas, or * for all.",
     )
     outside: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 

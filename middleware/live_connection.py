@@ -33,7 +33,7 @@ from services.live.messages import (
 from services.live.session import LiveSession
 from utils.clock import Clock
 from utils.domain import Bar, Topic
-from utils.errors import AppError, MalformedRequest
+from utils.errors import AppError, MalformedRequest, TooManyRequests
 from utils.tasks import heed_cancellation
 
 CLOSE_UNSUPPORTED, CLOSE_POLICY, CLOSE_BUG, CLOSE_RESTART = 1003, 1008, 1011, 1012
@@ -132,7 +132,8 @@ class LiveConnection:
     def _refuse(self) -> None:
         most = f"{self.limits.commands_per_s:g} commands a second"
         detail = f"Too many commands: this one was not done. Send at most {most}."
-        self.session.mailbox.put(Failure("too_many_commands", detail))
+        error = TooManyRequests(detail, code="too_many_commands")
+        self.session.mailbox.put(Failure(error.error_code, error.detail))
 
     async def _obey(self, command: Command) -> None:
         match command:

@@ -15,6 +15,7 @@ from services.bar_import import BarImport
 from services.bar_writer import Announce
 from services.catalog import Catalog
 from services.history_filler import HistoryFiller
+from services.live.broadcaster import BarBroadcaster
 from services.live.feed import Feed, FeedParts
 from services.live.feed_keeper import FeedKeeper, FeedSession
 from services.live.hub import Hub
@@ -114,7 +115,7 @@ def build_services(config: Config, backends: Backends) -> Services:
         auth=AuthService(pool=backends.pool, clock=backends.clock, settings=auth_settings(config)),
         catalog=catalog,
         market=market,
-        live=_build_live(config, backends, catalog, filler, market, answers.announce),
+        live=_build_live(config, backends, catalog, filler, market, announce=answers.announce),
         quarantine=quarantine,
         answers=answers,
         backfill=Backfill(pool=backends.pool, catalog=catalog, filler=filler, clock=clock),
@@ -128,13 +129,16 @@ def _build_live(
     catalog: Catalog,
     filler: HistoryFiller,
     market: MarketService,
+    *,
     announce: Announce,
 ) -> WebSocketService:
+    broadcaster = _broadcaster(config)
     log = LiveLog(backends.redis_live)
     leases = Leases(backends.redis_live)
 
     async def open_session(topic: Topic) -> FeedSession:
         series = await upsert_series(backends.pool, topic.instrument, topic.timeframe)
+        pace = broadcaster.pace_of(topic)
         projector = Projector(
             pool=backends.pool,
             log=log,
@@ -142,6 +146,7 @@ def _build_live(
             series=series,
             token=leases.token,
             announce=announce,
+            counters=pace.counters,
         )
         feed = Feed(
             FeedParts(
@@ -152,6 +157,7 @@ def _build_live(
                 filler=filler,
                 projector=projector,
                 clock=backends.clock,
+                pace=pace,
             )
         )
         return FeedSession(feed, projector)
@@ -165,6 +171,17 @@ def _build_live(
 
     hub = Hub(log, backends.redis_live, backends.redis_blocking)
     keeper = FeedKeeper(leases=leases, clock=backends.clock, open_session=open_session)
-    limits = LiveLimits(per_address_max=config.ws_max_per_address)
+    limits = LiveLimits(per_address_max=config.ws_max_per_address, per_user_max=config.ws_max_per_user)
     parts = LiveParts(hub, log, keeper, RecentBars(read_bars, backends.clock), limits.topics_max)
-    return WebSocketService(catalog=catalog, parts=parts, hub=hub, keeper=keeper, limits=limits)
+    return WebSocketService(
+        catalog=catalog, parts=parts, hub=hub, keeper=keeper, limits=limits, broadcaster=broadcaster
+    )
+
+
+def _broadcaster(config: Config) -> BarBroadcaster:
+    return BarBroadcaster.parse(
+        enabled=config.bar_broadcaster_enabled,
+        interval_s=config.bar_broadcaster_interval,
+        symbols=config.bar_broadcaster_symbols,
+        resolutions=config.bar_broadcaster_resolutions,
+    )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from services.catalog import Catalog, check_timeframe
+from services.live.broadcaster import BarBroadcaster
 from services.live.feed_keeper import FeedKeeper
 from services.live.hub import Hub
 from services.live.limits import LiveLimits
@@ -24,13 +25,21 @@ class WebSocketService:
     """Give connections their sessions; know how many there are and from where."""
 
     def __init__(
-        self, *, catalog: Catalog, parts: LiveParts, hub: Hub, keeper: FeedKeeper, limits: LiveLimits
+        self,
+        *,
+        catalog: Catalog,
+        parts: LiveParts,
+        hub: Hub,
+        keeper: FeedKeeper,
+        limits: LiveLimits,
+        broadcaster: BarBroadcaster,
     ) -> None:
         self._catalog = catalog
         self._parts = parts
         self._hub = hub
         self._keeper = keeper
         self.limits = limits
+        self.broadcaster = broadcaster
         # Connections by address, and by user where somebody signed in.
         self._held: Counter[str] = Counter()
         self._sessions: set[LiveSession] = set()
@@ -62,7 +71,9 @@ class WebSocketService:
         topics = []
         for symbol in dict.fromkeys(symbols):
             spec = await self._catalog.find(Instrument(market, exchange, symbol))
-            topics.append(Topic(spec.instrument, timeframe))
+            topic = Topic(spec.instrument, timeframe)
+            self.broadcaster.check(topic)
+            topics.append(topic)
         return tuple(topics)
 
     @contextmanager

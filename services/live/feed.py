@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from plugins.base import LiveMode, MarketPlugin, VenueProfile
 from services.bar_checks import CLOSE_GRACE_MS, check_bar_values
 from services.history_filler import HistoryFiller
+from services.live.broadcaster import Pace
 from services.live.projector import Projector
 from services.live.streamed_bars import StreamedBars
 from services.stores.series import Series
@@ -16,8 +17,6 @@ from utils.clock import Clock
 from utils.domain import Bar, Span, Topic, Trade
 from utils.errors import UpstreamError
 
-# Forming bars are logged at most this often; closes and corrections at once.
-FORMING_EVERY_MS = 250
 # Silence longer than this is looked into: the stream is opened anew and the bars are read by REST.
 SILENCE_MS = 60_000
 POLL_MIN_S, POLL_MAX_S = 2.0, 30.0
@@ -55,6 +54,7 @@ class FeedParts:
     filler: HistoryFiller
     projector: Projector
     clock: Clock
+    pace: Pace
 
 
 class Feed:
@@ -169,6 +169,8 @@ class Feed:
             return
         before = self._newest
         if before is None or bar.open_time_ms >= before.open_time_ms:
+            # A version that nobody was told of is overtaken by this one.
+            self._parts.pace.counters.skipped += self._pending
             self._newest = bar
             self._pending = not bar.final
         if before is not None and bar.open_time_ms > before.open_time_ms:
@@ -191,7 +193,11 @@ class Feed:
 
     async def _log_forming(self) -> None:
         now_ms = self._now_ms()
-        if self._newest is not None and self._pending and now_ms - self._logged_ms >= FORMING_EVERY_MS:
+        if (
+            self._newest is not None
+            and self._pending
+            and now_ms - self._logged_ms >= self._parts.pace.forming_every_ms
+        ):
             self._logged_ms = now_ms
             self._pending = False
             await self._parts.projector.write_forming(self._newest)
@@ -202,7 +208,7 @@ class Feed:
         if newest is not None and not self._parts.projector.has_final(newest.open_time_ms):
             due.append(self._timeframe.next(newest.open_time_ms) + CLOSE_GRACE_MS)
             if self._pending:
-                due.append(self._logged_ms + FORMING_EVERY_MS)
+                due.append(self._logged_ms + self._parts.pace.forming_every_ms)
         return min(max(WAIT_MIN_S, (min(due) - self._now_ms()) / 1_000), WAIT_MAX_S)
 
     async def _owe_quiet_close(self) -> None:

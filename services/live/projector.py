@@ -3,9 +3,11 @@
 from collections import OrderedDict
 
 import asyncpg
+from redis.exceptions import RedisError
 
 from services.bar_writer import Announce, announce_nothing, topics_touched, write_bars
-from services.live.log import FeedStatus, LiveLog, Position
+from services.live.broadcaster import BroadcastCounters
+from services.live.log import FeedStatus, LeaseLost, LiveLog, Position
 from services.stores.bars import select_bars
 from services.stores.series import Series, select_series
 from utils.domain import Bar, Span, Topic
@@ -30,6 +32,7 @@ class Projector:
         series: Series,
         token: str,
         announce: Announce = announce_nothing,
+        counters: BroadcastCounters,
     ) -> None:
         self._pool = pool
         self._announce = announce
@@ -37,6 +40,7 @@ class Projector:
         self._topic = topic
         self._series = series
         self._token = token
+        self._counters = counters
         self._logged: OrderedDict[int, Bar] = OrderedDict()
 
     async def recall(self) -> None:
@@ -109,7 +113,12 @@ class Projector:
         await self._log.append(self._topic, status, token=self._token)
 
     async def _write(self, bar: Bar) -> Position:
-        position = await self._log.append(self._topic, bar, token=self._token)
+        try:
+            position = await self._log.append(self._topic, bar, token=self._token)
+        except (LeaseLost, RedisError, OSError):
+            self._counters.failed += 1
+            raise
+        self._counters.sent += 1
         self._remember(bar)
         return position
 

@@ -14,6 +14,7 @@ README = (ROOT / "README.md").read_text()
 
 # What some settings take, where others take any text.
 READABLE = {
+    "BAR_BROADCASTER_RESOLUTIONS": "60,1D",
     "BACKFILL": "crypto:bitstamp:BTC/USD:1h:2018-01-01",
     "DB_CONNECTION_STRING": "postgresql://x",
     "REDIS_URL": "redis://x",

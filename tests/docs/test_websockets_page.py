@@ -11,7 +11,7 @@ from blueprints.formats import ws_native_models
 from blueprints.formats.ws_frame import WireMessage
 from blueprints.formats.ws_native_models import OUTGOING, parse_command
 from middleware import live_connection
-from services.live import feed, log, mailbox, session
+from services.live import broadcaster, log, mailbox, session
 from services.live.limits import LiveLimits
 from tests.docs.reading import ROOT, Block, blocks, code_words, headings, section, table
 
@@ -25,6 +25,7 @@ LIMITS = {
     "Symbols in the address": websocket.SYMBOLS_MAX,
     "Topics of a connection": ALLOWED.topics_max,
     "Connections of an address, on each worker": "`WS_MAX_PER_ADDRESS`",
+    "Connections of a user, on each worker": "`WS_MAX_PER_USER`",
     "Length of a command, in kilobytes": WEBSOCKET_MESSAGE_BYTES_MAX // 1024,
     "Commands that cannot be read before the socket is closed": ALLOWED.mistakes_max,
     "Commands at once": ALLOWED.commands_burst,
@@ -37,7 +38,7 @@ LIMITS = {
     "Entries of a log": log.ENTRIES_KEPT,
     "Hours that a log is kept after its last entry": log.KEPT_MS // 3_600_000,
     "Milliseconds between two frames with `batch=true`": ALLOWED.batch_s * 1_000,
-    "Milliseconds between two versions of a forming bar": feed.FORMING_EVERY_MS,
+    "Milliseconds between two versions of a forming bar": broadcaster.FORMING_EVERY_MS,
     "Bars of a snapshot": session.SNAPSHOT_BARS,
 }
 
