@@ -92,7 +92,7 @@ class HistoryFiller:
             self._quarantine.refuse_answer(series.instrument.exchange)
             raise
         try:
-            return read_page(answer, series, profile, span)
+            return read_page(answer, series, profile, span, limit=limit)
         except RowsRefused as error:
             self._quarantine.refuse_rows(series.instrument.exchange, error.rows)
             raise
@@ -109,8 +109,10 @@ class HistoryFiller:
         return changed
 
 
-def read_page(answer: BarPage, series: Series, profile: VenueProfile, span: Span) -> CheckedPage:
-    """Check one answer to the question for bars from ``span.start_ms`` on; pure.
+def read_page(
+    answer: BarPage, series: Series, profile: VenueProfile, span: Span, *, limit: int | None = None
+) -> CheckedPage:
+    """Check one answer to the question for ``limit`` bars from ``span.start_ms`` on; pure.
 
     Raises: RowsRefused when any row is wrong; the whole answer is then refused.
     """
@@ -151,5 +153,8 @@ def read_page(answer: BarPage, series: Series, profile: VenueProfile, span: Span
     known = Span(span.start_ms, known_end_ms) if known_end_ms > span.start_ms else None
     # A bar whose time is over may lack the proof that it has closed: the newest one is another.
     newest_ms = timeframe.shift(answer.exchange_time_ms, 0 if profile.forming_included else -1)
-    next_ms = timeframe.next(last.open_time_ms) if last.open_time_ms < newest_ms else None
+    # It would have come with a page that is not full, had anybody traded in it yet.
+    full = limit is None or len(bars) >= limit
+    end_ms = newest_ms if full else timeframe.shift(newest_ms, -1)
+    next_ms = timeframe.next(last.open_time_ms) if last.open_time_ms < end_ms else None
     return CheckedPage(bars, known, next_ms, answer.exchange_time_ms)

@@ -21,12 +21,14 @@ from services.history_query import (
     Venue,
     missing_spans,
 )
+from services.patience import Patience
 from services.single_flight import SingleFlight
-from services.spans import subtract_spans
+from services.spans import clip_spans, subtract_spans
 from services.stores.bars import select_bars, upsert_bars
 from services.stores.derived_bars import select_buckets
 from services.stores.history import BarText, select_history
 from services.stores.series import Series, select_series, update_known, upsert_series
+from services.upstream.shared_flight import SharedFlight
 from utils.domain import Bar, Gap, InstrumentSpec, Span, Timeframe
 from utils.errors import UpstreamError, UpstreamTimeout
 
@@ -34,6 +36,8 @@ __all__ = ["LIMIT_DEFAULT", "LIMIT_MAX", "History", "HistoryQuery", "HistoryText
 
 # All the pages of one request together; the request itself has six seconds.
 FILL_TIMEOUT_S = 5.0
+# How long a worker waits for another that fills the same series; afterwards it asks by itself.
+TURN_TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,21 @@ class _Filled:
 
 
 class MarketService:
-    """Answer for history out of the store, asking the exchange only for what is missing."""
+    """Answer for history out of the store, asking the exchange only for what is missing.
 
-    def __init__(self, *, pool: asyncpg.Pool, catalog: Catalog, filler: HistoryFiller) -> None:
+    With ``shared`` turns, several workers ask for the same bars once; without, each worker does.
+    """
+
+    def __init__(
+        self,
+        *,
+        pool: asyncpg.Pool,
+        catalog: Catalog,
+        filler: HistoryFiller,
+        shared: SharedFlight | None = None,
+    ) -> None:
+        self._shared = shared
+        self._patience = Patience(FILL_TIMEOUT_S)
         self._pool = pool
         self._catalog = catalog
         self._filler = filler
@@ -85,10 +101,12 @@ class MarketService:
         When nothing is missing this is one question to the database, and no object is made for a bar.
         """
         venue = await self._venue(query)
-        if query.timeframe not in venue.profile.timeframes:
-            return await self.bars(query)
         whole = query.span(venue.now_ms)
         found = await self._select_text(query, whole)
+        if query.timeframe not in venue.profile.timeframes:
+            if found is None or subtract_spans(whole, found[0].known):
+                return await self.bars(query)
+            return self._text_answer(query, venue, _Filled(found[0], None), found[1])
         failure = None
         if found is None or missing_spans(whole, found[0], venue.knowledge(found[0]), venue.now_ms):
             series = await upsert_series(self._pool, query.instrument, query.timeframe)
@@ -171,14 +189,17 @@ class MarketService:
         return bars
 
     async def _fill(self, venue: Venue, series: Series, whole: Span) -> _Filled:
+        exchange = series.instrument.exchange
+        # Stored bars need not wait for an exchange that hangs; the fetching goes on behind them.
+        shown = bool(clip_spans(series.known, whole))
+        patience_s = self._patience.wait_s(exchange) if shown else FILL_TIMEOUT_S
         try:
-            async with asyncio.timeout(FILL_TIMEOUT_S):
+            async with asyncio.timeout(patience_s):
                 while missing := missing_spans(whole, series, venue.knowledge(series), venue.now_ms):
                     # One at a time for a series: whoever waits finds most of its own range filled after.
                     waited = self._flight.busy(series.series_id)
                     await self._flight.run(
-                        series.series_id,
-                        functools.partial(self._filler.fill, venue.plugin, venue.profile, series, missing),
+                        series.series_id, functools.partial(self._fill_in_turn, venue, series, missing, whole)
                     )
                     series = await upsert_series(self._pool, series.instrument, series.timeframe)
                     if not waited:
@@ -186,10 +207,27 @@ class MarketService:
         except UpstreamError as error:
             return await self._failed(series, error)
         except TimeoutError:
-            name = series.instrument.exchange
-            detail = f"{name} did not answer in time. Try again in a moment."
+            detail = f"{exchange} did not answer in time. Try again in a moment."
             return await self._failed(series, UpstreamTimeout(detail, retry_after_s=5))
         return _Filled(series, None)
+
+    async def _fill_in_turn(
+        self, venue: Venue, series: Series, missing: list[Span], whole: Span
+    ) -> tuple[Bar, ...]:
+        if self._shared is None:
+            return await self._fetch(venue, series, missing)
+        async with self._shared.turn(f"fill:{series.series_id}", TURN_TIMEOUT_S):
+            # Another worker may have filled the same while this one waited for its turn.
+            series = await upsert_series(self._pool, series.instrument, series.timeframe)
+            missing = missing_spans(whole, series, venue.knowledge(series), venue.now_ms)
+            return await self._fetch(venue, series, missing)
+
+    async def _fetch(self, venue: Venue, series: Series, missing: list[Span]) -> tuple[Bar, ...]:
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        changed = await self._filler.fill(venue.plugin, venue.profile, series, missing)
+        self._patience.note(series.instrument.exchange, loop.time() - began_s)
+        return changed
 
     async def _failed(self, series: Series, failure: UpstreamError) -> _Filled:
         # Pages before the failure were stored, and are known now.

@@ -1,5 +1,6 @@
 """Every way an exchange goes wrong, through the whole service: nothing wrong is stored, nobody gets a 500."""
 
+import asyncio
 import json
 from dataclasses import replace
 
@@ -121,3 +122,15 @@ async def test_what_is_stored_is_shown_and_called_stale(app, exchange, trades, f
     assert answer["ohlcv"][: len(first["ohlcv"])] == first["ohlcv"]
     assert {gap["reason"] for gap in answer["gaps"]} <= {"outage", "no_trades"}
     assert answer["gaps"]
+
+
+async def test_stored_bars_do_not_wait_for_an_exchange_that_hangs(app, exchange):
+    client = app.test_client()
+    path = f"/market/fetch_ohlcv?market=crypto&{PATHS['bitstamp']}"
+    await client.get(f"{path}&until={NOW_MS - 10 * MINUTE_MS}")
+    exchange.bitstamp.fault = Fault.HANG
+    # Well below the five seconds that the exchange would be waited for without anything to show.
+    async with asyncio.timeout(3):
+        answer = json.loads(await (await client.get(path)).get_data())
+    assert answer["stale"] is True
+    assert answer["ohlcv"]

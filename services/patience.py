@@ -1,0 +1,28 @@
+"""How long to wait for an exchange when there is something stored to show instead."""
+
+# Within this much nobody notices that an answer was waited for.
+WAIT_MIN_S = 0.25
+# A call that takes so many times as long as usual is not about to end.
+USUAL_FACTOR = 4.0
+# How much of the newest figure goes into what is usual.
+NEWEST_SHARE = 0.3
+
+
+class Patience:
+    """Know how long each exchange usually takes, in seconds."""
+
+    def __init__(self, longest_s: float) -> None:
+        self._longest_s = longest_s
+        self._usual_s: dict[str, float] = {}
+
+    def note(self, exchange: str, took_s: float) -> None:
+        """Learn from a call that ended well."""
+        usual_s = self._usual_s.get(exchange, took_s)
+        self._usual_s[exchange] = usual_s + NEWEST_SHARE * (took_s - usual_s)
+
+    def wait_s(self, exchange: str) -> float:
+        """Return how long to wait while stored bars could be shown; the longest for a stranger."""
+        usual_s = self._usual_s.get(exchange)
+        if usual_s is None:
+            return self._longest_s
+        return min(self._longest_s, max(WAIT_MIN_S, USUAL_FACTOR * usual_s))

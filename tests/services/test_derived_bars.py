@@ -1,0 +1,101 @@
+"""Timeframes the exchange lacks: the fold of its bars, closed on the same evidence, corrected with them."""
+
+from dataclasses import replace
+
+import pytest
+
+from services.market_service import History, HistoryQuery, HistoryText, MarketService
+from tests.services.recorded_market import BTC, QUIET, HandClock, RecordedMarket, true_bars
+from utils.domain import DAY_MS, Bar, BarSource, BarState, Timeframe
+from utils.errors import UpstreamDown
+
+DAY = Timeframe.parse("1d")
+
+
+async def folded(hand: HandClock, instrument, timeframe: Timeframe, start_ms: int, end_ms: int):
+    """The oracle: days of the exchange folded by calendar, in the plainest way."""
+    groups: dict[int, list[Bar]] = {}
+    for bar in await true_bars(hand.now_ms, instrument, DAY, start_ms, end_ms):
+        groups.setdefault(timeframe.floor(bar.open_time_ms), []).append(bar)
+    return {
+        open_ms: (
+            days[0].open,
+            max(day.high for day in days),
+            min(day.low for day in days),
+            days[-1].close,
+            pytest.approx(sum(day.volume for day in days), rel=1e-12),
+        )
+        for open_ms, days in groups.items()
+    }
+
+
+@pytest.mark.parametrize("name", ["1w", "1M", "3d", "3M"])
+@pytest.mark.parametrize("instrument", [BTC, QUIET], ids=lambda each: each.symbol)
+async def test_derived_bars_are_the_fold_of_the_exchanges_days(
+    market: MarketService, hand: HandClock, name: str, instrument
+) -> None:
+    timeframe = Timeframe.parse(name)
+    history = await market.bars(HistoryQuery(instrument, timeframe, limit=6))
+    expected = await folded(hand, instrument, timeframe, history.bars[0].open_time_ms, hand.now_ms + DAY_MS)
+    assert {bar.open_time_ms: bar.values for bar in history.bars} == expected
+    *closed, running = history.bars
+    assert {bar.state for bar in closed} == {BarState.CLOSED}
+    assert running.state is BarState.FORMING
+    assert {bar.source for bar in history.bars} == {BarSource.DERIVED}
+
+
+async def test_weeks_begin_on_mondays_and_months_on_their_first_day(market: MarketService) -> None:
+    weeks = await market.bars(HistoryQuery(BTC, Timeframe.parse("1w"), limit=4))
+    assert {(bar.open_time_ms // DAY_MS + 3) % 7 for bar in weeks.bars} == {0}
+
+
+async def test_what_was_built_is_kept_and_asks_nothing_again(
+    market: MarketService, upstream: RecordedMarket, hand: HandClock
+) -> None:
+    query = HistoryQuery(BTC, Timeframe.parse("1w"), end_ms=hand.now_ms - 14 * DAY_MS, limit=5)
+    first = await market.bars(query)
+    asked = len(upstream.asked)
+    again = await market.text(query)
+    assert isinstance(again, HistoryText)
+    assert len(upstream.asked) == asked
+    assert again.text.count == len(first.bars)
+    assert again.settled
+
+
+async def test_a_corrected_day_corrects_its_week(
+    market: MarketService, upstream: RecordedMarket, hand: HandClock
+) -> None:
+    week = Timeframe.parse("1w")
+    hand.now_ms = week.floor(hand.now_ms) + DAY_MS // 2
+    before = await market.bars(HistoryQuery(BTC, week, limit=3))
+    sunday_ms = week.floor(hand.now_ms) - DAY_MS
+    upstream.spoil = lambda rows: tuple((*row[:5], 12_345.0) if row[0] == sunday_ms else row for row in rows)
+    hand.now_ms += DAY_MS
+    await market.bars(HistoryQuery(BTC, DAY, limit=5))
+    after = await market.bars(HistoryQuery(BTC, week, limit=3))
+    assert before.bars[1].state is BarState.CLOSED
+    corrected = after.bars[1]
+    assert corrected.open_time_ms == before.bars[1].open_time_ms
+    assert corrected.state is BarState.CORRECTED
+    assert corrected.revision == 1
+    assert corrected.volume != before.bars[1].volume
+
+
+async def test_a_week_with_an_unknown_day_is_not_called_closed(
+    market: MarketService, upstream: RecordedMarket, hand: HandClock
+) -> None:
+    week = Timeframe.parse("1w")
+    monday_ms = week.shift(hand.now_ms, -4)
+    # Two days of that week are known, and then the exchange goes away.
+    await market.bars(HistoryQuery(BTC, DAY, monday_ms, monday_ms + 2 * DAY_MS))
+    upstream.error = UpstreamDown("simex is away. Try again in a moment.")
+    history = await market.bars(HistoryQuery(BTC, week, monday_ms, week.next(monday_ms)))
+    assert isinstance(history, History)
+    (bar,) = history.bars
+    assert bar.state is BarState.FORMING
+    assert history.stale
+    assert [gap.reason.value for gap in history.gaps] == ["outage"]
+    upstream.error = None
+    healed = await market.bars(replace(history.query))
+    assert healed.bars[0].state is BarState.CLOSED
+    assert healed.gaps == ()
