@@ -59,7 +59,6 @@ class Ban:
             raise  # the exchange was not asked
         except UpstreamLimited as error:
             await self.impose(error)
-            trial = False
             raise
         finally:
             if trial:

@@ -123,6 +123,13 @@ async def test_an_exchange_that_names_no_time_is_left_alone_twice_as_long_each_t
     assert await record.impose(None) == UNNAMED_MIN_S
 
 
+async def test_a_wait_made_longer_is_one_offence(record: Record) -> None:
+    await record.impose(7.0)
+    await record.impose(30.0)
+    await record.end_wait()
+    assert await record.impose(None) == 2 * UNNAMED_MIN_S
+
+
 async def test_a_refused_trial_is_followed_by_another_wait_and_another_trial(record: Record) -> None:
     await record.impose(7.0)
     await record.end_wait()

@@ -1,6 +1,7 @@
 """Everything at once: what reaches an exchange, and what its callers are told."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
@@ -128,20 +129,40 @@ async def test_the_trial_after_a_ban_is_not_retried(
     assert await outcome(guard, exchange) == "bars"
 
 
-async def test_those_who_stand_in_line_do_not_ask_an_exchange_that_wants_to_be_left_alone(
-    guard: ExchangeGuard,
+@pytest.mark.parametrize(
+    ("trouble", "asked_max"),
+    [
+        (UpstreamLimited("Wait.", retry_after_s=7), 4),
+        (UpstreamDown("Closed.", retry_after_s=60), FAILURES_MAX + 3),
+    ],
+    ids=["limited", "down"],
+)
+async def test_those_who_stand_in_line_neither_ask_an_exchange_in_trouble_nor_wait_their_turn(
+    make_parts: MakeParts, trouble: UpstreamError, asked_max: int
 ) -> None:
-    exchange = Exchange([UpstreamLimited("Wait.", retry_after_s=7)])
-    answers = await asyncio.gather(*(outcome(guard, exchange) for _ in range(60)))
-    assert exchange.asked <= 4
-    assert all(isinstance(answer, UpstreamLimited) for answer in answers)
+    guard = ExchangeGuard("crypto", "bitstamp", 8.0, make_parts())
+    exchange = Exchange([trouble])
+    async with asyncio.timeout(DEADLINE_S):
+        answers = await asyncio.gather(*(outcome(guard, exchange) for _ in range(60)))
+    assert exchange.asked <= asked_max
+    assert all(type(answer) is type(trouble) for answer in answers)
 
 
-async def test_those_who_stand_in_line_do_not_ask_an_exchange_that_fell_silent(guard: ExchangeGuard) -> None:
+async def test_whoever_is_refused_is_not_kept_waiting_for_a_second_refusal(make_parts: MakeParts) -> None:
+    waits = []
+
+    def draw(low: float, high: float) -> float:
+        waits.append(high)
+        return low
+
+    guard = ExchangeGuard("crypto", "bitstamp", None, replace(make_parts(), uniform=draw))
     exchange = Exchange([UpstreamDown("Closed.", retry_after_s=60)])
-    answers = await asyncio.gather(*(outcome(guard, exchange) for _ in range(60)))
-    assert exchange.asked <= FAILURES_MAX + 3
-    assert all(isinstance(answer, UpstreamDown) for answer in answers)
+    for _ in range(5):
+        await earn_retry(guard)
+    for _ in range(20):
+        assert isinstance(await outcome(guard, exchange), UpstreamDown)
+    assert exchange.asked == FAILURES_MAX
+    assert not waits
 
 
 async def test_a_silent_exchange_is_left_at_the_deadline(make_parts: MakeParts) -> None:

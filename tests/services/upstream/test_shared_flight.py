@@ -160,6 +160,23 @@ async def test_whoever_is_cancelled_while_waiting_leaves_nothing_behind(
     assert not await redis.exists(KEY)
 
 
+async def test_whoever_is_cancelled_in_the_moment_of_taking_keeps_nobody_waiting(
+    workers: list[SharedFlight], redis: Redis
+) -> None:
+    async def hold() -> None:
+        async with workers[0].turn("fill:1", 0):
+            await asyncio.Event().wait()
+
+    for steps in range(40):
+        holding = asyncio.create_task(hold())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        holding.cancel()
+        async with asyncio.timeout(DEADLINE_S):
+            await asyncio.wait([holding])
+        assert not await redis.exists(KEY), steps
+
+
 async def test_without_redis_nobody_waits(away: OptionalRedis) -> None:
     flight = SharedFlight(away, time.monotonic)
     began_s = time.monotonic()
