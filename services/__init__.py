@@ -30,6 +30,7 @@ from services.quarantine import Quarantine
 from services.stores.series import upsert_series
 from services.upstream.guarded_plugin import guard_plugins
 from services.upstream.optional_redis import OptionalRedis
+from services.upstream.shared_flight import SharedFlight
 from services.websocket_service import WebSocketService
 from utils.clock import Clock
 from utils.domain import Bar, Topic
@@ -106,7 +107,8 @@ def build_services(config: Config, backends: Backends) -> Services:
         bytes_max=config.answer_cache_mb * 1_000_000,
     )
     filler = HistoryFiller(backends.pool, quarantine, answers.announce)
-    market = MarketService(pool=backends.pool, catalog=catalog, filler=filler)
+    turns = SharedFlight(optional_redis, clock.steady_s)
+    market = MarketService(pool=backends.pool, catalog=catalog, filler=filler, shared=turns)
     return Services(
         clock=backends.clock,
         pool=backends.pool,
