@@ -3,8 +3,6 @@
 import asyncio
 import os
 import pty
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
@@ -13,56 +11,15 @@ import pytest
 from app_extensions.embedded import embedded_servers, running_addresses
 from app_extensions.migrations import SQL_DIR
 from services.auth_service import AuthService, AuthSettings
+from tests.cli.quart import DEADLINE_S, QUART, Outcome, run_quart
 from utils.accounts import Role
 from utils.clock import Clock
 
 PASSWORD = "a horse in a field of corn"
-QUART = Path(sys.executable).with_name("quart")
-DEADLINE_S = 60
 USERNAME_RULE = (
     "The username the root does not fit. Use 3 to 64 letters from a to z, digits, dots, hyphens, "
     "underscores, at or plus signs, and begin with a letter or digit."
 )
-
-
-@dataclass(frozen=True)
-class Outcome:
-    exit_code: int | None
-    out: str
-    err: str
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    # Named even when empty, so that a developer's own .env is not read instead.
-    return {
-        "PATH": os.environ["PATH"],
-        "ENV": "test",
-        "SECRET_KEY": "a-key-that-only-the-tests-know-0123456789",
-        "DB_CONNECTION_STRING": "",
-        "REDIS_URL": "",
-        "VAR_DIR": str(tmp_path / "var"),
-    }
-
-
-async def run_quart(environment: dict[str, str], *arguments: str, typed: str = "") -> Outcome:
-    process = await asyncio.create_subprocess_exec(
-        QUART,
-        *arguments,
-        cwd=SQL_DIR.parent,
-        env=environment,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(DEADLINE_S):
-            out, err = await process.communicate(typed.encode())
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return Outcome(process.returncode, out.decode(), err.decode())
 
 
 def is_empty(directory: Path) -> bool:

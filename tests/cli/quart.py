@@ -1,0 +1,56 @@
+"""The command ``quart``, run as people run it: in a process of its own."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from app_extensions.migrations import SQL_DIR
+
+QUART = Path(sys.executable).with_name("quart")
+DEADLINE_S = 60
+
+
+@dataclass(frozen=True)
+class Outcome:
+    exit_code: int | None
+    out: str
+    err: str
+
+
+@asynccontextmanager
+async def started_quart(
+    environment: dict[str, str], *arguments: str | Path
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Start the command, and kill what is left of it at the end of the block."""
+    process = await asyncio.create_subprocess_exec(
+        QUART,
+        *arguments,
+        cwd=SQL_DIR.parent,
+        env=environment,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        # Reads to the end as well: a pipe that is left open is a lost one.
+        async with asyncio.timeout(DEADLINE_S):
+            await process.communicate()
+
+
+async def outcome_of(process: asyncio.subprocess.Process, typed: str = "") -> Outcome:
+    """Wait for the end of the command and return what it said."""
+    async with asyncio.timeout(DEADLINE_S):
+        out, err = await process.communicate(typed.encode())
+    return Outcome(process.returncode, out.decode(), err.decode())
+
+
+async def run_quart(environment: dict[str, str], *arguments: str | Path, typed: str = "") -> Outcome:
+    async with started_quart(environment, *arguments) as process:
+        return await outcome_of(process, typed)
