@@ -273,7 +273,7 @@ async def test_an_exchange_that_comes_back_is_found_by_exactly_one_question(stag
     assert (await worker.stored_bars(20)).body["stale"] is False
 
 
-async def test_a_crowd_is_served_a_few_at_a_time_and_the_rest_is_told_to_wait(stage: Stage) -> None:
+async def test_a_crowd_is_served_a_few_at_a_time(stage: Stage) -> None:
     stage.exchange.bitstamp.fault = Fault.HANG
     before = stage.calls()
     asking = [

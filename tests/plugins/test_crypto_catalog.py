@@ -55,6 +55,29 @@ def test_every_profile_can_be_asked_for(catalog: CcxtCatalog) -> None:
         assert venue.name, exchange
 
 
+@pytest.mark.parametrize(
+    ("exchange", "requests_per_s"),
+    [
+        # One unit each 75 ms; one each second, of which bars cost 1.2; one each 34 ms, of which bars cost 3.
+        ("bitstamp", 13.33),
+        ("kraken", 0.83),
+        ("coinbase", 9.8),
+        # Sparklines cost more than bars do, and are not asked for.
+        ("foxbit", 2.5),
+    ],
+)
+def test_the_budget_is_what_ccxt_allows_for_bars(
+    catalog: CcxtCatalog, exchange: str, requests_per_s: float
+) -> None:
+    assert catalog.venues[exchange].profile.requests_per_s == pytest.approx(requests_per_s, abs=0.005)
+
+
+def test_every_exchange_has_a_budget(catalog: CcxtCatalog) -> None:
+    for exchange, venue in catalog.venues.items():
+        assert venue.profile.requests_per_s is not None, exchange
+        assert 0.1 <= venue.profile.requests_per_s <= 1_000, exchange
+
+
 def test_the_live_mode_is_the_best_one_there_is(catalog: CcxtCatalog) -> None:
     modes = {exchange: venue.profile.live_mode for exchange, venue in catalog.venues.items()}
     assert modes["binance"] is LiveMode.BARS
