@@ -28,6 +28,11 @@ class Listener(Talk):
         self._outgoing.validate_python(message, strict=True)
         return message
 
+    async def until(self, kind, **facts):
+        # The other messages never stop, so the whole wait needs a deadline too.
+        async with asyncio.timeout(DEADLINE_S):
+            return await super().until(kind, **facts)
+
 
 @pytest.fixture
 async def charts(client):
