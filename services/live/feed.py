@@ -10,6 +10,7 @@ from plugins.base import LiveMode, MarketPlugin, VenueProfile
 from services.bar_checks import CLOSE_GRACE_MS, check_bar_values
 from services.history_filler import HistoryFiller
 from services.live.broadcaster import Pace
+from services.live.folding import BARS_KEPT
 from services.live.projector import Projector
 from services.live.streamed_bars import StreamedBars
 from services.stores.series import Series
@@ -27,6 +28,8 @@ REREAD_TRIES = 10
 # A hole longer than this stays a gap, which history fills when somebody asks for it.
 CATCH_UP_BARS = 500
 CATCH_UP_ROUNDS = 3
+# As many as the fold of trades keeps: no older bar can still be waiting for its close.
+OVERLAP_BARS = BARS_KEPT
 
 log = logging.getLogger(__name__)
 
@@ -121,9 +124,13 @@ class Feed:
 
     def _hole(self) -> Span:
         now_ms = self._now_ms()
-        newest_ms = self._parts.projector.newest_final_ms
+        start_ms = self._timeframe.shift(now_ms, -1)
+        newest_ms, first_ms = self._parts.projector.newest_final_ms, self._parts.projector.oldest_logged_ms
+        if newest_ms is not None and first_ms is not None:
+            # A little further back than the newest close: a session may have died before an older bar's close
+            # was confirmed. What the log says already is not said again.
+            start_ms = max(self._timeframe.shift(newest_ms, -OVERLAP_BARS), first_ms)
         oldest_ms = self._timeframe.shift(now_ms, -CATCH_UP_BARS)
-        start_ms = self._timeframe.shift(now_ms, -1) if newest_ms is None else self._timeframe.next(newest_ms)
         return Span(max(start_ms, oldest_ms), self._timeframe.next(now_ms))
 
     async def _fill(self, span: Span) -> None:
@@ -185,6 +192,9 @@ class Feed:
         # own bar is not: its last update may be late or lost, and only the exchange knows how the bar ended.
         whole = self._streamed.whole(bar.open_time_ms)
         if bar.final or whole:
+            if any(open_ms < bar.open_time_ms for open_ms in self._owed):
+                # Closes are told in order, wherever the exchange answers at once.
+                await self._pay_owed()
             await self._parts.projector.write_final(bar, known=True)
         if not bar.final:
             # The exchange's own answer has the last word, also on bars that were seen whole.

@@ -55,6 +55,11 @@ class Projector:
         finals = [open_ms for open_ms, bar in self._logged.items() if bar.final]
         return max(finals, default=None)
 
+    @property
+    def oldest_logged_ms(self) -> int | None:
+        """Return the open of the oldest bar that is remembered of the log, None when it holds none."""
+        return min(self._logged, default=None)
+
     async def write_forming(self, bar: Bar) -> None:
         """Log a bar that still moves, unless it has closed already."""
         known = self._logged.get(bar.open_time_ms)
