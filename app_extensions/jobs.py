@@ -62,7 +62,7 @@ async def _keep_doing(job: Job, services: Services) -> None:
         try:
             async with services.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
                 # Held from one round to the next: other workers take over only when this one is gone.
-                while not connection.is_closed() and await try_lock(connection, job.name):
+                while await try_lock(connection, job.name):
                     await job.work()
                     await services.clock.sleep_s(job.every_s)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:

@@ -77,13 +77,13 @@ async def test_a_longer_interval_skips_what_is_overtaken(serving):
         asyncio.timeout(DEADLINE_S),
     ):
         states = []
-        while states.count("closed") < 2:
+        # The first closes may come from before; what counts are versions of a bar that ran meanwhile.
+        while states.count("closed") < 2 or counters.skipped < 3:
             message = json.loads(await connection.receive())
             if message["type"] == "bar":
                 states.append(message["bar"]["state"])
     # One version of a running bar at the beginning, and none for an hour; closes are told at once.
     assert states.count("forming") <= 1
-    assert counters.skipped >= 3
 
 
 async def test_a_log_that_cannot_be_written_is_counted(serving, redis):
