@@ -171,7 +171,8 @@ async def run(dsn: str, repeats: int) -> str:
     return "\n\n".join(
         (
             table(["a year of minutes as 8,760 hours", "ms, median (range)"], rows),
-            f"Factors: {factors[0]:.0f} as text, {factors[1]:.0f} as objects, as the service reads.",
+            f"Factors: {factors[0]:.0f} as text, {factors[1]:.0f} as objects. Settled ranges are read as text, "
+            "ranges with the running bucket as objects.",
             "An answer of minutes, from the database to the encoded body; no object is made for a bar:",
             table(["bars", "blocks that stay", "bytes at the peak", "bytes of the body"], memory_rows),
         )

@@ -1,7 +1,7 @@
 """How long to wait for an exchange when there is something stored to show instead."""
 
-# Within this much nobody notices that an answer was waited for.
-WAIT_MIN_S = 0.25
+# With the rest of an answer this stays below 300 ms, which nobody takes for waiting.
+WAIT_MIN_S = 0.2
 # A call that takes so many times as long as usual is not about to end.
 USUAL_FACTOR = 4.0
 # How much of the newest figure goes into what is usual.
