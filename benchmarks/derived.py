@@ -39,6 +39,7 @@ START_MS = 1_735_689_600_000
 YEAR = Span(START_MS, START_MS + 365 * DAY_MS)
 MINUTE, HOUR = Timeframe.parse("1m"), Timeframe.parse("1h")
 PAGE_HOURS = 4_000
+READ_AS = "Settled ranges are read as text, ranges with the running bucket as objects."
 KINDS = ("from the derived series, as text", "from the derived series, as objects", "aggregated on the fly")
 # A sine and a ramp: every bar differs, and none breaks a check of the table.
 FILL = """
@@ -171,8 +172,7 @@ async def run(dsn: str, repeats: int) -> str:
     return "\n\n".join(
         (
             table(["a year of minutes as 8,760 hours", "ms, median (range)"], rows),
-            f"Factors: {factors[0]:.0f} as text, {factors[1]:.0f} as objects. Settled ranges are read as text, "
-            "ranges with the running bucket as objects.",
+            f"Factors: {factors[0]:.0f} as text, {factors[1]:.0f} as objects. {READ_AS}",
             "An answer of minutes, from the database to the encoded body; no object is made for a bar:",
             table(["bars", "blocks that stay", "bytes at the peak", "bytes of the body"], memory_rows),
         )
