@@ -10,7 +10,7 @@ from services.stores.series import Series
 from utils.domain import Bar
 
 # More bars than this are faster copied than sent as arrays.
-ARRAYS_MAX = 500
+ARRAYS_MAX = 1_000
 
 _UPSERT = f"""
     INSERT INTO bar AS stored

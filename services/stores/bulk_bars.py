@@ -8,9 +8,9 @@ from operator import attrgetter
 
 import asyncpg
 
-from services.stores.bar_merge import BAR_COLUMNS, MERGE, read_bar
+from services.stores.bar_merge import MERGE
 from services.stores.series import Series
-from utils.domain import Bar
+from utils.domain import Bar, BarState
 
 # A batch should hold its locks for a fraction of a second.
 BATCH_BARS = 10_000
@@ -50,7 +50,9 @@ _MERGE_STAGED = f"""
     ORDER BY open_time_ms
     {MERGE}
 """  # noqa: S608 - the rule is a constant
-_MERGE_RETURNING_BARS = f"{_MERGE_STAGED} RETURNING {BAR_COLUMNS}"
+_MERGE_RETURNING_STATES = f"""
+    {_MERGE_STAGED} RETURNING (date_part('epoch', open_time) * 1000)::bigint, state::text, revision
+"""
 _MERGE_RETURNING_OPENS = f"""
     WITH changed AS ({_MERGE_STAGED} RETURNING open_time)
     SELECT array_agg((date_part('epoch', open_time) * 1000)::bigint ORDER BY open_time) FROM changed
@@ -89,8 +91,17 @@ async def copy_bars_back(
         changed: list[asyncpg.Record] = []
         for first in range(0, len(bars), BATCH_BARS):
             await _stage(connection, bars[first : first + BATCH_BARS])
-            changed += await connection.fetch(_MERGE_RETURNING_BARS, *_keys(series))
-    return tuple(sorted((read_bar(row) for row in changed), key=attrgetter("open_time_ms")))
+            changed += await connection.fetch(_MERGE_RETURNING_STATES, *_keys(series))
+    given = {bar.open_time_ms: bar for bar in bars}
+    stored = [_as_stored(given[open_ms], state, revision) for open_ms, state, revision in changed]
+    return tuple(sorted(stored, key=attrgetter("open_time_ms")))
+
+
+def _as_stored(given: Bar, state: str, revision: int) -> Bar:
+    # The rule changes nothing else; a new bar is stored as it was given, and most are new.
+    if given.state == state and given.revision == revision:
+        return given
+    return Bar(given.open_time_ms, *given.values, BarState(state), revision, given.source)
 
 
 async def _stage(connection: asyncpg.Connection, bars: Sequence[Bar]) -> None:

@@ -121,7 +121,7 @@ async def test_what_the_caller_takes_back_was_never_written(pool: asyncpg.Pool, 
 
 
 async def test_writers_of_the_same_bars_at_once_leave_one_truth(pool: asyncpg.Pool, series: Series) -> None:
-    numbers = range(600)
+    numbers = range(1_200)
     # Each in an order of its own: locks are taken in one.
     given_batches = [
         [bar(number, 9.5 + writer / 10) for number in numbers[:: 1 if writer % 2 else -1]]
@@ -129,5 +129,5 @@ async def test_writers_of_the_same_bars_at_once_leave_one_truth(pool: asyncpg.Po
     ]
     await asyncio.gather(*(copy_bars(pool, series, batch) for batch in given_batches))
     kept = await stored(pool, series)
-    assert [each.revision for each in kept] == [5] * 600
+    assert [each.revision for each in kept] == [5] * 1_200
     assert len({each.close for each in kept}) == 1
