@@ -37,6 +37,10 @@ class Job:
     work: Callable[[], Awaitable[None]]
 
 
+# A connection cut in the middle of an answer leaves asyncpg itself confused: that is the third of them.
+LOST_DATABASE = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+
+
 @asynccontextmanager
 async def running_jobs(services: Services, config: Config) -> AsyncIterator[None]:
     """Do the jobs that the settings ask for while the block runs."""
@@ -65,7 +69,7 @@ async def _keep_doing(job: Job, services: Services) -> None:
                 while await try_lock(connection, job.name):
                     await job.work()
                     await services.clock.sleep_s(job.every_s)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except LOST_DATABASE as error:
             log.warning("job interrupted", extra={"job": job.name, "reason": str(error)})
         await services.clock.sleep_s(LOOK_EVERY_S)
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
-CANCEL_EVERY_S = 0.25
+CANCEL_EVERY_S = 1.0
 END_TIMEOUT_S = 5.0
 
 
@@ -28,8 +28,12 @@ async def end_tasks(tasks: Iterable["asyncio.Task[Any]"], timeout_s: float = END
     Raises: TimeoutError when a task outlives the deadline.
     """
     pending = {task for task in tasks if not task.done()}
+    for task in pending:
+        if not task.cancelling():
+            task.cancel()
     async with asyncio.timeout(timeout_s):
         while pending:
+            # Long enough for a transaction to be rolled back: a second cancellation would interrupt that.
+            _, pending = await asyncio.wait(pending, timeout=CANCEL_EVERY_S)
             for task in pending:
                 task.cancel()
-            _, pending = await asyncio.wait(pending, timeout=CANCEL_EVERY_S)

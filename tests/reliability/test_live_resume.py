@@ -97,5 +97,6 @@ async def test_five_hundred_snapshots_share_one_reading_a_topic(app, client, que
         seconds = asyncio.get_running_loop().time() - began_s
     assert all(snapshot["bars"] for _, snapshot in told)
     assert alone > 0
-    # A shared reading is kept for a second: however many come, there is one a second and topic.
-    assert len(questions) <= alone * (2 + math.ceil(seconds)), (len(questions), seconds)
+    # A shared reading is kept for a second and takes four questions at most: however many come, there is one
+    # a second and topic.
+    assert len(questions) <= len(SYMBOLS) * 4 * (1 + math.ceil(seconds)), (len(questions), seconds)
