@@ -22,6 +22,7 @@ FLOORS = (
 FOREIGN = {
     "aiohttp": ("plugins",),
     "asyncpg": ("app_extensions", "services", "middleware.failures"),
+    "babel": ("services.narration",),
     "bcrypt": ("services",),
     "ccxt": ("plugins",),
     "certifi": ("plugins",),
