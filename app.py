@@ -7,7 +7,7 @@ from quart import Quart
 from app_extensions import init_app_extensions
 from app_extensions.cli import register_cli
 from app_extensions.server import main
-from blueprints import admin, auth, market, system, websocket
+from blueprints import admin, auth, market, pages, system, websocket
 from config import Config, ConfigError, load_config
 from middleware import MiddlewareSettings, init_middleware
 from utils.clock import Clock
@@ -29,6 +29,7 @@ def create_app(config: Config | None = None, clock: Clock | None = None) -> Quar
             production=config.env == "production",
         ),
     )
+    pages.init_pages(app, config.highcharts_url)
     _register_blueprints(app)
     init_app_extensions(app, config, clock)
     register_cli(app)
@@ -44,6 +45,7 @@ def _load_config_or_exit() -> Config:
 
 
 def _register_blueprints(app: Quart) -> None:
+    app.register_blueprint(pages.blueprint)
     app.register_blueprint(system.blueprint)
     app.register_blueprint(websocket.blueprint)
     app.register_blueprint(market.blueprint)

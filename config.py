@@ -227,6 +227,12 @@ class Config:
         _resolutions,
         "The timeframes of simulated bars that are broadcast live, separated by commas, or * for all.",
     )
+    highcharts_url: str = setting(
+        "HIGHCHARTS_URL",
+        "",
+        _url("http", "https"),
+        "Where the page finds Highcharts Stock, if you have a licence. Empty: the page draws by itself.",
+    )
     outside: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:

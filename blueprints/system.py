@@ -1,10 +1,10 @@
-"""What the service is and how it is doing: for newcomers, load balancers and operators."""
+"""How the service is doing: for load balancers and operators."""
 
 from quart import Blueprint, Response, current_app
 
 from middleware.auth_middleware import public_without_token
 from middleware.context import services
-from middleware.rate_limit import limit, limit_exempt
+from middleware.rate_limit import limit_exempt
 from services.health import Health, HealthStatus, PartHealth, check_health
 from utils.json_codec import encode_json
 from utils.version import VERSION
@@ -14,38 +14,6 @@ blueprint = Blueprint("system", __name__)
 # Set to true by the launcher when the service begins to stop.
 DRAINING = "accessibletrader_draining"
 WATCHED = "load balancers and monitors ask this often, and must not be sent away"
-
-FRONT_PAGE = {
-    "name": "AccessibleTrader",
-    "version": VERSION,
-    "description": "Live and historical market prices, for people who cannot see a chart and for everybody.",
-    "documentation": "README.md and the folder docs, beside the program.",
-    "links": [
-        {"title": "Exchanges of the simulated market", "href": "/market/get_exchanges?market=simulated"},
-        {
-            "title": "Symbols of the simulated exchange",
-            "href": "/market/get_symbols?market=simulated&exchange=simex",
-        },
-        {
-            "title": "Hourly bars of the simulated Bitcoin",
-            "href": "/market/fetch_ohlcv?market=simulated&exchange=simex&symbol=BTC/USD&timeframe=1h",
-        },
-        {"title": "Exchanges for cryptocurrencies", "href": "/market/get_exchanges?market=crypto"},
-        {
-            "title": "Hourly bars of Bitcoin in US dollars on Bitstamp",
-            "href": "/market/fetch_ohlcv?market=crypto&exchange=bitstamp&symbol=BTC/USD&timeframe=1h",
-        },
-        {"title": "State of this service", "href": "/health"},
-    ],
-}
-
-
-@blueprint.get("/")
-@public_without_token
-@limit("default")
-async def get_front_page() -> Response:
-    """Say what this is and what to try."""
-    return _answer(FRONT_PAGE, 200)
 
 
 @blueprint.get("/health")
