@@ -11,6 +11,7 @@ from services.bar_checks import CLOSE_GRACE_MS, check_bar_values
 from services.history_filler import HistoryFiller
 from services.live.broadcaster import Pace
 from services.live.folding import BARS_KEPT
+from services.live.owed_closes import OwedCloses
 from services.live.projector import Projector
 from services.live.streamed_bars import StreamedBars
 from services.stores.series import Series
@@ -23,8 +24,6 @@ SILENCE_MS = 60_000
 POLL_MIN_S, POLL_MAX_S = 2.0, 30.0
 UPDATES_WAITING_MAX = 1_000
 WAIT_MIN_S, WAIT_MAX_S = 0.02, 5.0
-REREAD_EVERY_MS = 3_000
-REREAD_TRIES = 10
 # A hole longer than this stays a gap, which history fills when somebody asks for it.
 CATCH_UP_BARS = 500
 CATCH_UP_ROUNDS = 3
@@ -34,12 +33,6 @@ OVERLAP_BARS = BARS_KEPT
 log = logging.getLogger(__name__)
 
 Update = tuple[Bar, ...] | tuple[Trade, ...] | tuple[()]
-
-
-@dataclass(frozen=True, slots=True)
-class _Owed:
-    due_ms: int
-    tries: int = 0
 
 
 class FeedSilent(Exception):
@@ -76,8 +69,7 @@ class Feed:
         self._pending = False
         self._logged_ms = 0
         self._newest_trade_ms = 0
-        # Closes that the exchange has yet to confirm, by open.
-        self._owed: dict[int, _Owed] = {}
+        self._owed = OwedCloses(parts.topic.text, self._reread)
 
     async def run(self) -> None:
         """Follow the exchange. Raises: an UpstreamError, FeedSilent, or what the store and the log raise."""
@@ -114,8 +106,7 @@ class Feed:
             read_ms, forming = await self._parts.projector.write_stored_at(span, forming=polling)
             for bar in forming:
                 # Still forming when it was read: if no trade follows, nobody else would close it.
-                due_ms = self._timeframe.next(bar.open_time_ms) + CLOSE_GRACE_MS
-                self._owed.setdefault(bar.open_time_ms, _Owed(due_ms))
+                self._owed.owe_unless_owed(bar.open_time_ms, self._due_ms(bar.open_time_ms))
                 self._streamed.begin(bar, read_ms)
                 self._newest, self._pending = bar, True
             # Reading took its time, or showed that the exchange's clock is ahead of what we thought.
@@ -130,6 +121,9 @@ class Feed:
             # A little further back than the newest close: a session may have died before an older bar's close
             # was confirmed. What the log says already is not said again.
             start_ms = max(self._timeframe.shift(newest_ms, -OVERLAP_BARS), first_ms)
+        elif first_ms is not None:
+            # The session that told of this bar died before it could close one.
+            start_ms = min(start_ms, first_ms)
         oldest_ms = self._timeframe.shift(now_ms, -CATCH_UP_BARS)
         return Span(max(start_ms, oldest_ms), self._timeframe.next(now_ms))
 
@@ -152,7 +146,7 @@ class Feed:
                 raise FeedSilent
             await self._log_forming()
             await self._owe_quiet_close()
-            await self._pay_owed()
+            await self._owed.pay(self._now_ms())
 
     async def _on_update(self, update: Update) -> None:
         bars = [item for item in update if isinstance(item, Bar)]
@@ -164,8 +158,7 @@ class Feed:
                 bars.append(bar)
             else:
                 # Too little of it was seen; the exchange itself tells how it ended.
-                close_ms = self._timeframe.next(open_ms) + CLOSE_GRACE_MS
-                self._owed.setdefault(open_ms, _Owed(close_ms))
+                self._owed.owe_unless_owed(open_ms, self._due_ms(open_ms))
         for bar in sorted(bars, key=lambda each: each.open_time_ms):
             await self._on_bar(bar)
 
@@ -192,14 +185,14 @@ class Feed:
         # own bar is not: its last update may be late or lost, and only the exchange knows how the bar ended.
         whole = self._streamed.whole(bar.open_time_ms)
         if bar.final or whole:
-            if any(open_ms < bar.open_time_ms for open_ms in self._owed):
+            if self._owed.owes_before(bar.open_time_ms):
                 # Closes are told in order, wherever the exchange answers at once.
-                await self._pay_owed()
+                await self._owed.pay(self._now_ms())
             await self._parts.projector.write_final(bar, known=True)
         if not bar.final:
             # The exchange's own answer has the last word, also on bars that were seen whole.
-            due_ms = self._timeframe.next(bar.open_time_ms) + CLOSE_GRACE_MS if whole else self._now_ms()
-            self._owed[bar.open_time_ms] = _Owed(due_ms)
+            due_ms = self._due_ms(bar.open_time_ms) if whole else self._now_ms()
+            self._owed.owe(bar.open_time_ms, due_ms)
 
     async def _log_forming(self) -> None:
         now_ms = self._now_ms()
@@ -213,10 +206,10 @@ class Feed:
             await self._parts.projector.write_forming(self._newest)
 
     def _wait_s(self, heard_ms: int) -> float:
-        due = [heard_ms + SILENCE_MS, *(owed.due_ms for owed in self._owed.values())]
+        due = [heard_ms + SILENCE_MS, *self._owed.due_ms]
         newest = self._newest
         if newest is not None and not self._parts.projector.has_final(newest.open_time_ms):
-            due.append(self._timeframe.next(newest.open_time_ms) + CLOSE_GRACE_MS)
+            due.append(self._due_ms(newest.open_time_ms))
             if self._pending:
                 due.append(self._logged_ms + self._parts.pace.forming_every_ms)
         return min(max(WAIT_MIN_S, (min(due) - self._now_ms()) / 1_000), WAIT_MAX_S)
@@ -225,25 +218,10 @@ class Feed:
         newest = self._newest
         if newest is None or newest.final or newest.open_time_ms in self._owed:
             return
-        due_ms = self._timeframe.next(newest.open_time_ms) + CLOSE_GRACE_MS
+        due_ms = self._due_ms(newest.open_time_ms)
         if self._now_ms() >= due_ms and not self._parts.projector.has_final(newest.open_time_ms):
             # Nobody traded after the close, so no successor proves it: ask the exchange.
-            self._owed[newest.open_time_ms] = _Owed(due_ms)
-
-    async def _pay_owed(self) -> None:
-        now_ms = self._now_ms()
-        for open_ms, owed in list(self._owed.items()):
-            if owed.due_ms > now_ms:
-                continue
-            if await self._reread(open_ms):
-                del self._owed[open_ms]
-            elif owed.tries >= REREAD_TRIES:
-                log.warning(
-                    "close not confirmed", extra={"topic": self._parts.topic.text, "open_ms": open_ms}
-                )
-                del self._owed[open_ms]
-            else:
-                self._owed[open_ms] = _Owed(now_ms + REREAD_EVERY_MS, owed.tries + 1)
+            self._owed.owe(newest.open_time_ms, due_ms)
 
     async def _reread(self, open_ms: int) -> bool:
         """Ask the exchange for one bar; return whether its answer was final."""
@@ -260,8 +238,11 @@ class Feed:
         while True:
             await self._catch_up()
             # The next poll reads whatever still forms.
-            self._owed.clear()
+            self._owed.forgive()
             await self._parts.clock.sleep_s(interval_s)
+
+    def _due_ms(self, open_ms: int) -> int:
+        return self._timeframe.next(open_ms) + CLOSE_GRACE_MS
 
     def _now_ms(self) -> int:
         # The exchange's clock cannot be behind its own newest trade.

@@ -12,41 +12,18 @@ from typing import Any
 import orjson
 from redis.asyncio import Redis
 
+from services.live.log_scripts import APPEND, POSITION
 from utils.domain import Bar, BarSource, BarState, Topic
 from utils.tasks import heed_cancellation
 
 # The horizon of resume: this many entries, or this long after the last one, whichever ends first.
 ENTRIES_KEPT = 4_096
 KEPT_MS = 24 * 60 * 60 * 1_000
+# Forming versions push closes out of the log within minutes; the next holder must know them nevertheless.
+FINALS_KEPT = 500
 EMPTY_OFFSET = "0-0"
 # Clients come back by the hundred after a restart, and the connections to Redis are fewer.
 READS_AT_ONCE = 16
-
-_APPEND = """
-if redis.call('GET', KEYS[3]) ~= ARGV[1] then return {'', ''} end
-local epoch = redis.call('GET', KEYS[2])
-if not epoch then
-    local now = redis.call('TIME')
-    epoch = now[1] .. string.format('%06d', now[2])
-    redis.call('DEL', KEYS[1])
-end
-redis.call('SET', KEYS[2], epoch, 'PX', ARGV[4])
-local id = redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[3], '*', 'e', epoch, 'd', ARGV[2])
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
-return {epoch, id}
-"""
-
-_POSITION = """
-local epoch = redis.call('GET', KEYS[2])
-if not epoch then
-    local now = redis.call('TIME')
-    epoch = now[1] .. string.format('%06d', now[2])
-    redis.call('DEL', KEYS[1])
-    redis.call('SET', KEYS[2], epoch, 'PX', ARGV[1])
-end
-local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
-return {epoch, last[1] and last[1][1] or '0-0'}
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +83,16 @@ def epoch_key(topic: Topic) -> str:
     return f"live:{{{topic.text}}}:epoch"
 
 
+def finals_key(topic: Topic) -> str:
+    """Return the key of the topic's newest final bars."""
+    return f"live:{{{topic.text}}}:finals"
+
+
+def status_key(topic: Topic) -> str:
+    """Return the key of what the topic's feed said of itself last."""
+    return f"live:{{{topic.text}}}:status"
+
+
 def lease_key(topic: Topic) -> str:
     """Return the key of the topic's lease."""
     return f"live:{{{topic.text}}}:lease"
@@ -131,21 +118,31 @@ def decode_entry(topic: Topic, raw_id: bytes, fields: Mapping[bytes, bytes]) -> 
     return LogEntry(topic, Position(fields[b"e"].decode(), raw_id.decode()), event)
 
 
+def _log_keys(topic: Topic) -> list[str]:
+    return [stream_key(topic), epoch_key(topic), finals_key(topic), status_key(topic)]
+
+
+def _kind(event: Bar | FeedStatus) -> str:
+    if isinstance(event, FeedStatus):
+        return "status"
+    return "final" if event.final else "forming"
+
+
 class LiveLog:
     """Append to and read from the logs; every call fails within the client's own deadline."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._reading = asyncio.Semaphore(READS_AT_ONCE)
-        self._append = redis.register_script(_APPEND)
-        self._position = redis.register_script(_POSITION)
+        self._append = redis.register_script(APPEND)
+        self._position = redis.register_script(POSITION)
 
     async def append(self, topic: Topic, event: Bar | FeedStatus, *, token: str) -> Position:
         """Write an event behind all others. Raises: LeaseLost when the token no longer holds the topic."""
         epoch, offset = await heed_cancellation(
             self._append(
-                keys=[stream_key(topic), epoch_key(topic), lease_key(topic)],
-                args=[token, encode_event(event), ENTRIES_KEPT, KEPT_MS],
+                keys=[*_log_keys(topic), lease_key(topic)],
+                args=[token, encode_event(event), ENTRIES_KEPT, KEPT_MS, _kind(event), FINALS_KEPT],
             )
         )
         if not epoch:
@@ -154,15 +151,21 @@ class LiveLog:
 
     async def position(self, topic: Topic) -> Position:
         """Return the place of the newest entry; a topic without a log gets an empty one."""
-        keys = [stream_key(topic), epoch_key(topic)]
         async with self._reading:
-            epoch, offset = await heed_cancellation(self._position(keys=keys, args=[KEPT_MS]))
+            epoch, offset = await heed_cancellation(self._position(keys=_log_keys(topic), args=[KEPT_MS]))
         return Position(epoch.decode(), offset.decode())
 
     async def read_newest(self, topic: Topic, count: int) -> tuple[LogEntry, ...]:
         """Return the newest entries, oldest first."""
+        return await self._read_back(topic, stream_key(topic), count)
+
+    async def read_finals(self, topic: Topic) -> tuple[LogEntry, ...]:
+        """Return the newest final bars, oldest first, also those that the log itself holds no longer."""
+        return await self._read_back(topic, finals_key(topic), FINALS_KEPT)
+
+    async def _read_back(self, topic: Topic, key: str, count: int) -> tuple[LogEntry, ...]:
         async with self._reading:
-            raw: Any = await heed_cancellation(self._redis.xrevrange(stream_key(topic), count=count))
+            raw: Any = await heed_cancellation(self._redis.xrevrange(key, count=count))
         return tuple(decode_entry(topic, raw_id, fields) for raw_id, fields in reversed(raw))
 
     async def read_between(

@@ -7,13 +7,15 @@ from redis.exceptions import RedisError
 
 from services.bar_writer import Announce, announce_nothing, topics_touched, write_bars
 from services.live.broadcaster import BroadcastCounters
-from services.live.log import FeedStatus, LeaseLost, LiveLog, Position
+from services.live.log import FINALS_KEPT, FeedStatus, LeaseLost, LiveLog, Position
 from services.stores.bars import select_bars
 from services.stores.series import Series, select_series
 from utils.domain import Bar, Span, Topic
 
 # Corrections reach back this many bars; older ones are history's alone.
-BARS_REMEMBERED = 500
+BARS_REMEMBERED = FINALS_KEPT
+# Which versions of the bars that still move were said already.
+FORMING_RECALLED = 64
 
 
 class Projector:
@@ -45,7 +47,9 @@ class Projector:
 
     async def recall(self) -> None:
         """Learn from the log what an earlier holder of the topic has already written."""
-        for entry in await self._log.read_newest(self._topic, BARS_REMEMBERED * 2):
+        newest = await self._log.read_newest(self._topic, FORMING_RECALLED)
+        # Final bars last: what had closed is final, whatever the log says of it besides.
+        for entry in (*newest, *await self._log.read_finals(self._topic)):
             if isinstance(entry.event, Bar):
                 self._remember(entry.event)
 

@@ -1,0 +1,40 @@
+"""What Redis does with a topic's log in one step: these are the only writers of its keys.
+
+KEYS of both scripts: the log, its epoch, its final bars, the newest status of its feed; ``APPEND`` also the
+lease.
+"""
+
+# A log without an epoch begins a new life, and nothing of the earlier one may be taken for part of it.
+_EPOCH = """
+local epoch = redis.call('GET', KEYS[2])
+if not epoch then
+    local now = redis.call('TIME')
+    epoch = now[1] .. string.format('%06d', now[2])
+    redis.call('DEL', KEYS[1], KEYS[3], KEYS[4])
+end
+"""
+
+# ARGV: token, event, entries kept, how long in ms, what it is (final, forming or status), final bars kept.
+APPEND = f"""
+if redis.call('GET', KEYS[5]) ~= ARGV[1] then return {{'', ''}} end
+{_EPOCH}
+redis.call('SET', KEYS[2], epoch, 'PX', ARGV[4])
+local id = redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[3], '*', 'e', epoch, 'd', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+if ARGV[5] == 'final' then
+    redis.call('XADD', KEYS[3], 'MAXLEN', ARGV[6], id, 'e', epoch, 'd', ARGV[2])
+elseif ARGV[5] == 'status' then
+    redis.call('SET', KEYS[4], ARGV[2])
+end
+redis.call('PEXPIRE', KEYS[3], ARGV[4])
+redis.call('PEXPIRE', KEYS[4], ARGV[4])
+return {{epoch, id}}
+"""
+
+# ARGV: how long an empty log is kept, in ms.
+POSITION = f"""
+{_EPOCH}
+redis.call('SET', KEYS[2], epoch, 'NX', 'PX', ARGV[1])
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+return {{epoch, last[1] and last[1][1] or '0-0'}}
+"""
