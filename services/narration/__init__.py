@@ -1,0 +1,1 @@
+"""What is heard: sentences, numbers and names, made from facts alone. Nothing here waits or reads a clock."""
