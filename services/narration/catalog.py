@@ -62,10 +62,12 @@ def read_catalog(code: str) -> Catalog:
     single = {}
     counted = {}
     for entry in entries:
+        forms = (entry.string,) if isinstance(entry.string, str) else tuple(entry.string or ())
+        if not all(forms):
+            continue
         if isinstance(entry.id, str):
-            assert isinstance(entry.string, str)
             context = f"{entry.context}{CONTEXT_MARK}" if entry.context else ""
-            single[context + entry.id] = entry.string or entry.id
-        elif all(entry.string):
-            counted[entry.id[0]] = tuple(entry.string)
+            single[context + entry.id] = forms[0]
+        else:
+            counted[entry.id[0]] = forms
     return Catalog(single, counted)

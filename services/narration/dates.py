@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from babel.core import Locale
-from babel.dates import DateTimePattern
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,13 +53,14 @@ class DatePatterns:
 
 def read_date_patterns(cldr: Locale) -> DatePatterns:
     """Read the patterns of one language from the CLDR."""
-    skeletons: Mapping[str, DateTimePattern] = cldr.datetime_skeletons
+    # Babel calls the type of a pattern's format another than it is.
+    skeletons = {name: str(cldr.datetime_skeletons[name].format) for name in ("MMMMd", "yMMMM", "Hm", "Hms")}
     return DatePatterns(
-        day=skeletons["MMMMd"].format,
-        full_day=cldr.date_formats["long"].format,
-        month=skeletons["yMMMM"].format,
-        clock=skeletons["Hm"].format,
-        clock_with_seconds=skeletons["Hms"].format,
+        day=skeletons["MMMMd"],
+        full_day=str(cldr.date_formats["long"].format),
+        month=skeletons["yMMMM"],
+        clock=skeletons["Hm"],
+        clock_with_seconds=skeletons["Hms"],
         months=_names(cldr.months["format"]["wide"]),
         months_alone=_names(cldr.months["stand-alone"]["wide"]),
     )

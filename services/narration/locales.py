@@ -84,7 +84,7 @@ def _load(language: _Language) -> SpokenLocale:
 
 
 # Read when the program starts: a quarter of a second that nobody who listens should wait for.
-LOCALES = {language.code: _load(language) for language in LANGUAGES[:1]}
+LOCALES = {language.code: _load(language) for language in LANGUAGES}
 
 
 def choose_locale(locale: str | None, accept_language: str | None) -> SpokenLocale:

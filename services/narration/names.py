@@ -62,7 +62,9 @@ def spell(code: str) -> str:
 
 def _quote_name(locale: SpokenLocale, code: str) -> str:
     asset = ASSETS.get(code.upper())
-    return locale.catalog.find_in(phrases.QUOTE, asset.quote) if asset else spell(code)
+    if asset is None or asset.quote is None:
+        return asset_name(locale, code)
+    return locale.catalog.find_in(phrases.QUOTE, asset.quote)
 
 
 def _contract(locale: SpokenLocale, pair: str, match: re.Match[str]) -> str:
