@@ -1,0 +1,218 @@
+"""What one listener is told, and when; pure: time is passed in, nothing is awaited, no word is made here.
+
+``hear`` takes what is new of a topic and returns what must be said at once. What may wait is kept as facts
+and not as a message: ``take`` makes the message of the moment in which there is room for it, so that no old
+price is ever said, and everything since the message before is inside its ``cover``.
+"""
+
+from collections.abc import Callable
+
+from services.announcing.air_time import AirTime
+from services.announcing.announcement import (
+    Absence,
+    AlertNews,
+    Announcement,
+    FeedNews,
+    Kind,
+    Moved,
+    Priority,
+)
+from services.announcing.ear import Ear
+from services.announcing.news import FeedChange, News
+from services.announcing.preferences import Mode, Preferences
+from utils.domain import Topic
+
+# A move this many thresholds long must be heard at once.
+JUMP_THRESHOLDS = 4
+# For this long after a jump, the way back is no second one.
+JUMP_REARM_MS = 60_000
+IMPORTANT_GAP_MS = 3_000
+# A feed that is back at once was never missed; one that comes and goes is told more slowly.
+FEED_HOLD_MS, FEED_HOLD_AGAIN_MS, FEED_AGAIN_MS = 3_000, 15_000, 60_000
+
+# How long an announcement takes to be spoken, in seconds.
+Estimate = Callable[[Announcement], float]
+
+
+class Announcer:
+    """Decide for one listener of any number of topics."""
+
+    def __init__(self, preferences: Preferences, estimate: Estimate) -> None:
+        self.preferences = preferences
+        self._estimate = estimate
+        self._air = AirTime()
+        self._ears: dict[Topic, Ear] = {}
+        self._waiting: dict[Topic, Ear] = {}
+        self._said_ms: int | None = None
+        self._newest_firing = 0
+
+    @property
+    def topics(self) -> tuple[Topic, ...]:
+        """Return what is listened to."""
+        return tuple(self._ears)
+
+    def begin(self, topic: Topic, *, price: float | None, step: float | None, now_ms: int) -> None:
+        """Listen to a topic from now on, at this price if it is known."""
+        ear = self._ears[topic] = Ear(topic, step, now_ms)
+        if price is not None:
+            ear.anchor_at(price, now_ms, self.preferences.move)
+
+    def end(self, topic: Topic) -> None:
+        """Listen to a topic no more."""
+        self._ears.pop(topic, None)
+        self._waiting.pop(topic, None)
+
+    def prefer(self, preferences: Preferences) -> None:
+        """Change what the listener wants; what waits is judged anew."""
+        silent = Mode.OFF in (self.preferences.mode, preferences.mode)
+        self.preferences = preferences
+        for topic, ear in self._ears.items():
+            if silent:
+                # Who heard nothing for a while begins anew with the next price.
+                self._ears[topic] = Ear(topic, ear.step, ear.from_ms)
+                continue
+            ear.measure(preferences.move)
+            ear.forget(preferences.mode)
+        self._waiting = {topic: ear for topic, ear in self._ears.items() if ear.waits}
+
+    def hear(self, news: News, now_ms: int) -> Announcement | None:
+        """Take in what is new of a topic; return what must be said at once."""
+        ear = self._ears.get(news.topic)
+        if ear is None or self.preferences.mode is Mode.OFF:
+            return None
+        if news.feed is not None:
+            ear.hear_feed(news.feed, now_ms + self._feed_hold_ms(ear, news.feed, now_ms))
+            self._keep_waiting(ear)
+        if news.last is None:
+            return None
+        if ear.anchor is None:
+            ear.anchor_at(news.last, news.time_ms, self.preferences.move)
+        ear.widen(news)
+        moved = news.high >= ear.above or news.low <= ear.below
+        if moved and self._is_jump(ear, news, now_ms):
+            return self._jump(ear, news, now_ms)
+        if moved or news.closed is not None or news.extremes or news.spike is not None:
+            ear.note(news, self.preferences.mode, moved=moved)
+            self._keep_waiting(ear)
+        return None
+
+    def fire(self, topic: Topic, alert: AlertNews, now_ms: int) -> Announcement | None:
+        """Return the announcement of a user's own alert; None when it was told before."""
+        if alert.sequence <= self._newest_firing or self.preferences.mode is Mode.OFF:
+            return None
+        self._newest_firing = alert.sequence
+        return self._say(
+            Announcement(Kind.ALERT, Priority.CRITICAL, topic, alert.event_time_ms, (alert,)), now_ms
+        )
+
+    def catch_up(self, topic: Topic, absence: Absence, now_ms: int) -> Announcement | None:
+        """Return what a listener who was away is told, once, before anything new of the topic."""
+        if self.preferences.mode is Mode.OFF:
+            return None
+        ear = self._ears.get(topic)
+        if ear is not None and absence.last is not None:
+            ear.anchor_at(absence.last, absence.to_ms, self.preferences.move)
+        return self._say(Announcement(Kind.CATCH_UP, Priority.IMPORTANT, topic, now_ms, (absence,)), now_ms)
+
+    def due_ms(self, now_ms: int) -> int | None:
+        """Return when ``take`` may have something to say; None while nothing waits."""
+        return min((self._due_of(ear, now_ms) for ear in self._waiting.values()), default=None)
+
+    def take(self, now_ms: int) -> Announcement | None:
+        """Return the most important of what waits, as it is now; None when there is nothing or no room."""
+        feed = self._take_feed(now_ms)
+        if feed is not None:
+            return feed
+        for ear in sorted(self._waiting.values(), key=lambda each: each.rank):
+            if ear.priority is None or self._due_of(ear, now_ms) > now_ms:
+                continue
+            announcement = ear.announce(now_ms)
+            speech_s = self._estimate(announcement)
+            free_ms = self._air.free_ms(announcement.priority, speech_s, now_ms)
+            if free_ms > now_ms:
+                # It turned out longer than there is room for.
+                ear.not_before_ms = free_ms
+                continue
+            self._settle(ear, now_ms)
+            return self._say(announcement, now_ms)
+        return None
+
+    def _due_of(self, ear: Ear, now_ms: int) -> int:
+        feed_ms = ear.feed_due_ms
+        if ear.priority is None:
+            return now_ms if feed_ms is None else feed_ms
+        gap_ms = round(self.preferences.min_gap_s * 1_000)
+        if ear.priority is Priority.IMPORTANT:
+            gap_ms = min(gap_ms, IMPORTANT_GAP_MS)
+        after_ms = now_ms if self._said_ms is None else self._said_ms + gap_ms
+        due_ms = max(after_ms, ear.not_before_ms, self._air.free_ms(ear.priority, 0, now_ms))
+        return due_ms if feed_ms is None else min(due_ms, feed_ms)
+
+    def _is_jump(self, ear: Ear, news: News, now_ms: int) -> bool:
+        assert ear.anchor is not None
+        jump = ear.distance * JUMP_THRESHOLDS
+        if self.preferences.mode not in (Mode.IMPORTANT, Mode.ALL):
+            return False
+        far = max(news.high - ear.anchor, ear.anchor - news.low) >= jump
+        if far and ear.jumped_from is not None and now_ms - ear.jumped_ms < JUMP_REARM_MS:
+            far = max(news.high - ear.jumped_from, ear.jumped_from - news.low) >= jump
+        return far and not self._air.full(now_ms)
+
+    def _jump(self, ear: Ear, news: News, now_ms: int) -> Announcement:
+        assert ear.anchor is not None
+        reached = news.high if news.high - ear.anchor >= ear.anchor - news.low else news.low
+        moved = Moved(ear.anchor, reached, news.last or reached, ear.anchored_ms)
+        ear.jumped_from, ear.jumped_ms = ear.anchor, now_ms
+        if news.closed is not None or news.extremes or news.spike is not None:
+            ear.note(news, self.preferences.mode, moved=False)
+        announcement = Announcement(
+            Kind.MOVE, Priority.CRITICAL, news.topic, news.time_ms, (moved,), ear.cover(), ear.conflated
+        )
+        ear.begin_cover(now_ms, self.preferences.move)
+        self._keep_waiting(ear)
+        return self._say(announcement, now_ms)
+
+    @staticmethod
+    def _feed_hold_ms(ear: Ear, change: FeedChange, now_ms: int) -> int:
+        told_ms = ear.loss_told_ms
+        again = change.lost and told_ms is not None and now_ms - told_ms < FEED_AGAIN_MS
+        return FEED_HOLD_AGAIN_MS if again else FEED_HOLD_MS
+
+    def _take_feed(self, now_ms: int) -> Announcement | None:
+        due = [
+            ear for ear in self._waiting.values() if ear.feed_due_ms is not None and ear.feed_due_ms <= now_ms
+        ]
+        if not due:
+            return None
+        first = due[0]
+        instrument = first.topic.instrument
+        # One exchange that goes away takes all its symbols with it: that is one message.
+        same = [
+            ear
+            for ear in due
+            if ear.feed_lost == first.feed_lost
+            and (ear.topic.instrument.market, ear.topic.instrument.exchange)
+            == (instrument.market, instrument.exchange)
+        ]
+        news = FeedNews(first.feed_lost, first.feed_since_ms, first.feed_lost_ms, len(same))
+        for ear in same:
+            ear.feed_told(now_ms)
+            self._keep_waiting(ear)
+        announcement = Announcement(Kind.FEED, Priority.CRITICAL, first.topic, first.feed_since_ms, (news,))
+        return self._say(announcement, now_ms)
+
+    def _settle(self, ear: Ear, now_ms: int) -> None:
+        ear.begin_cover(now_ms, self.preferences.move)
+        ear.clear()
+        self._keep_waiting(ear)
+
+    def _keep_waiting(self, ear: Ear) -> None:
+        if ear.waits:
+            self._waiting[ear.topic] = ear
+        else:
+            self._waiting.pop(ear.topic, None)
+
+    def _say(self, announcement: Announcement, now_ms: int) -> Announcement:
+        self._air.say(announcement.priority, self._estimate(announcement), now_ms)
+        self._said_ms = now_ms
+        return announcement

@@ -1,0 +1,59 @@
+"""What one entry of a topic's log says that nobody knew before; pure values, made once for all listeners."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from utils.domain import Bar, Topic
+
+
+class Side(StrEnum):
+    """Which end of the prices."""
+
+    HIGH = "high"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True)
+class Extreme:
+    """A price beyond all others: of the day where ``bars_count`` is 0, else of that many bars."""
+
+    side: Side
+    price: float
+    bars_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Spike:
+    """A bar with many times the usual volume: ``mean`` is that of the bars before it."""
+
+    open_time_ms: int
+    volume: float
+    mean: float
+
+
+@dataclass(frozen=True, slots=True)
+class FeedChange:
+    """A feed that was lost, or is back."""
+
+    lost: bool
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Hold what is new: prices reached since the entry before, and what follows from them.
+
+    ``last`` is the newest price, None when the entry says nothing of prices. ``high`` and ``low`` are what
+    was reached since the entry before, so that nothing falls between two entries.
+    """
+
+    topic: Topic
+    time_ms: int
+    last: float | None = None
+    high: float = 0.0
+    low: float = 0.0
+    closed: Bar | None = None
+    extremes: tuple[Extreme, ...] = ()
+    spike: Spike | None = None
+    feed: FeedChange | None = None
+    atr: float | None = None

@@ -1,0 +1,42 @@
+"""What announcements say: every English template; the numbers and names in them are spoken already."""
+
+from services.narration.catalog import N_, NN_
+
+NAMED = N_("{name}: {news}")
+ALERT = N_("Alert. {name}: {news}")
+CATCH_UP = N_("You were away for {duration}. {name}: {news}")
+
+MOVED = N_("{change}, now {price}.")
+MOVED_TO = N_("{change} to {reached}, now {price}.")
+MOVED_WITHIN = N_("{change} within {duration}, now {price}.")
+ABOVE = N_("above {level}, now {price}.")
+BELOW = N_("below {level}, now {price}.")
+RANGE = N_("Since the last message between {low} and {high}.")
+
+DAY_HIGH = N_("New high of the day, {price}.")
+DAY_LOW = N_("New low of the day, {price}.")
+BARS_HIGH = NN_("Highest in {count} bar, {price}.", "Highest in {count} bars, {price}.")
+BARS_LOW = NN_("Lowest in {count} bar, {price}.", "Lowest in {count} bars, {price}.")
+SPIKE = N_("Volume {times} times the usual.")
+
+CLOSED_BRIEF = N_("closed at {price}, {change}.")
+CLOSED = N_("The bar of {time}, {timeframe}, closed at {price}, {change}.")
+CLOSED_DETAILS = N_("High {high}, low {low}, volume {volume}.")
+CLOSED_MORE = NN_("{count} bar closed since the last message.", "{count} bars closed since the last message.")
+
+FEED_LOST = N_("live prices were lost.")
+FEED_BACK = N_("live prices are back after {duration}.")
+FEEDS_LOST = NN_(
+    "Live prices of {count} symbol from {exchange} were lost.",
+    "Live prices of {count} symbols from {exchange} were lost.",
+)
+FEEDS_BACK = NN_(
+    "Live prices of {count} symbol from {exchange} are back.",
+    "Live prices of {count} symbols from {exchange} are back.",
+)
+
+AWAY = N_("{change}, now {price}. High {high}, low {low}.")
+AWAY_CLOSED = NN_("{count} bar closed.", "{count} bars closed.")
+AWAY_LOST = N_("Live prices were lost for {duration} of that time.")
+AWAY_BY_BARS = N_("This is what the bars of history say.")
+AWAY_UNKNOWN = N_("what happened meanwhile is not known.")

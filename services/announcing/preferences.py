@@ -1,0 +1,66 @@
+"""What a listener wants to hear: how much, how often, from which size of a move on; pure values."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+MIN_GAP_S_MIN, MIN_GAP_S_MAX = 1.0, 3_600.0
+WORDS_PER_MINUTE_MIN, WORDS_PER_MINUTE_MAX = 60, 800
+MOVE_MAX = 1_000_000.0
+
+
+class Mode(StrEnum):
+    """How much is said: nothing, what must be heard, what matters as well, or everything."""
+
+    OFF = "off"
+    ALERTS = "alerts"
+    IMPORTANT = "important"
+    ALL = "all"
+
+
+class Verbosity(StrEnum):
+    """How much each message says."""
+
+    BRIEF = "brief"
+    NORMAL = "normal"
+    FULL = "full"
+
+
+class MoveUnit(StrEnum):
+    """What the size of a move is counted in; ``atr`` is the mean range of the newest 14 bars."""
+
+    PERCENT = "percent"
+    TICKS = "ticks"
+    ATR = "atr"
+
+
+@dataclass(frozen=True, slots=True)
+class MoveThreshold:
+    """Say from which size on a move is worth saying."""
+
+    unit: MoveUnit = MoveUnit.PERCENT
+    amount: float = 0.5
+
+    def distance(self, price: float, step: float | None, atr: float | None) -> float:
+        """Return the threshold as a distance from this price.
+
+        Where the step or the range is not known, a percent of the price stands in for it.
+        """
+        if self.unit is MoveUnit.TICKS and step:
+            return self.amount * step
+        if self.unit is MoveUnit.ATR and atr:
+            return self.amount * atr
+        percent = self.amount if self.unit is MoveUnit.PERCENT else MoveThreshold().amount
+        return price * percent / 100
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """Hold what one listener wants; ``locale`` None is that of the request, ``time_zone`` None is UTC."""
+
+    mode: Mode = Mode.IMPORTANT
+    verbosity: Verbosity = Verbosity.NORMAL
+    min_gap_s: float = 10.0
+    move: MoveThreshold = MoveThreshold()
+    words_per_minute: int = 175
+    locale: str | None = None
+    time_zone: str | None = None
