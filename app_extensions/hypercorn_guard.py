@@ -22,11 +22,15 @@ from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, WebsocketScope
 from quart import Quart, Websocket
 from quart.asgi import ASGIWebsocketConnection
+from wsproto.connection import ConnectionState
+
+from middleware.live_frames import EXTENSION as FRAMES
 
 HYPERCORN_VERSION = "0.18."
 INBOUND_MESSAGES_MAX = 16
 
 _unguarded_ws_handle = WSStream.handle
+_unguarded_app_send = WSStream.app_send
 _unguarded_protocol_handle = ProtocolWrapper.handle
 
 
@@ -71,18 +75,21 @@ def guard_hypercorn() -> OpenConnections:
         (hypercorn_run, "TCPServer", partial(_GuardedServer, connections)),
         (ws_stream, "server_extensions_handshake", _no_extensions),
         (WSStream, "handle", _handle_stream_event),
+        (WSStream, "app_send", _send_from_app),
         (ProtocolWrapper, "handle", _handle_connection_event),
     ):
         setattr(owner, name, guarded)
     return connections
 
 
-def guard_websockets(app: Quart) -> None:
+def guard_websockets(app: Quart, *, frames: bool = False) -> None:
     """Keep at most 16 unread messages of a WebSocket, and make a client that has left no error.
 
-    Quart's own queue has no bound: one client made a process grow by 500 MB in 8 seconds.
+    Quart's own queue has no bound: one client made a process grow by 500 MB in 8 seconds. ``frames`` says
+    that the server takes whole frames (``middleware/live_frames.py``).
     """
     app.asgi_websocket_class = _GuardedWebsocket
+    app.extensions[FRAMES] = frames
 
 
 class _GuardedWebsocket(ASGIWebsocketConnection):
@@ -106,6 +113,12 @@ class _GuardedWebsocket(ASGIWebsocketConnection):
             except OSError:
                 await asyncio.sleep(0)
 
+        async def send_frames(frames: bytes) -> None:
+            await send_if_there({"type": FRAMES, "frames": frames})  # type: ignore[arg-type]
+
+        if self.app.extensions[FRAMES]:
+            extensions: dict[str, Any] = self.scope.setdefault("extensions", {})
+            extensions[FRAMES] = send_frames
         await super().__call__(receive, send_if_there)
 
 
@@ -142,6 +155,19 @@ async def _handle_stream_event(stream: WSStream, event: StreamEvent) -> None:
     await stream._send_error_response(400)  # noqa: SLF001 - there is no public way
     await _unguarded_ws_handle(stream, StreamClosed(stream_id=stream.stream_id))
     await stream.send(StreamClosed(stream_id=stream.stream_id))
+
+
+async def _send_from_app(stream: WSStream, message: Any) -> None:
+    # Whole frames go the way of all data, with its order and its waiting for a slow reader, but not one by
+    # one through the parser: that costs several times as much as all the rest.
+    if message is None or message["type"] != FRAMES:
+        await _unguarded_app_send(stream, message)
+    elif (
+        not stream.closed
+        and stream.state is ASGIWebsocketState.CONNECTED
+        and stream.connection.state is ConnectionState.OPEN
+    ):
+        await stream.send(Data(stream_id=stream.stream_id, data=message["frames"]))
 
 
 async def _handle_connection_event(wrapper: ProtocolWrapper, event: ConnectionEvent) -> None:

@@ -1,8 +1,36 @@
-"""What uvicorn's fast parser leaves open: how long the head of a request may grow before it is complete."""
+"""What uvicorn leaves open: how long the head of a request may grow, and frames that go out together."""
+
+from importlib.metadata import version
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
+from wsproto.connection import ConnectionState
+
+from middleware.live_frames import EXTENSION as FRAMES
 
 REQUEST_HEAD_BYTES_MAX = 16 * 1024
+# The uvicorn whose WebSocket protocol this was written for; with another, each message is sent by itself.
+UVICORN_VERSION = "0.54."
+
+
+def takes_frames() -> bool:
+    """Tell whether this uvicorn is the one that ``FramesProtocol`` knows."""
+    return version("uvicorn").startswith(UVICORN_VERSION)
+
+
+class FramesProtocol(WSProtocol):
+    """Take whole frames beside single messages, and keep writing in order and no faster than is read."""
+
+    async def send(self, message: Any) -> None:
+        """Send what the app gives; frames for a connection that is ending are dropped."""
+        if message["type"] != FRAMES:
+            await super().send(message)
+            return
+        await self.writable.wait()
+        open_ = self.handshake_complete and not self.close_sent and self.conn.state is ConnectionState.OPEN
+        if open_ and not self.transport.is_closing():
+            self.transport.write(message["frames"])
 
 
 class BoundedHttpToolsProtocol(HttpToolsProtocol):

@@ -24,7 +24,12 @@ from app_extensions import DRAIN
 from app_extensions.hypercorn_guard import guard_hypercorn, guard_websockets
 from app_extensions.logging_setup import setup_logging
 from app_extensions.server_socket import BACKLOG
-from app_extensions.uvicorn_guard import REQUEST_HEAD_BYTES_MAX, BoundedHttpToolsProtocol
+from app_extensions.uvicorn_guard import (
+    REQUEST_HEAD_BYTES_MAX,
+    BoundedHttpToolsProtocol,
+    FramesProtocol,
+    takes_frames,
+)
 from config import Config
 
 try:
@@ -105,8 +110,9 @@ async def _serve(create_app: Callable[[Config], Quart], config: Config, inherite
         os.close(inherited.ready)
 
     app = create_app(config)
-    guard_websockets(app)
-    serve = _serve_with_uvicorn if config.server == "uvicorn" else _serve_with_hypercorn
+    on_uvicorn = config.server == "uvicorn"
+    guard_websockets(app, frames=takes_frames() or not on_uvicorn)
+    serve = _serve_with_uvicorn if on_uvicorn else _serve_with_hypercorn
     await serve(app, inherited.listener, Stop(requested, announce_ready))
 
 
@@ -143,7 +149,7 @@ async def _serve_with_uvicorn(app: Quart, listener: int, stop: Stop) -> None:
         lifespan="on",
         # Several times as fast as h11.
         http=BoundedHttpToolsProtocol,
-        ws="wsproto",
+        ws=FramesProtocol if takes_frames() else "wsproto",
         ws_max_size=WEBSOCKET_MESSAGE_BYTES_MAX,
         ws_per_message_deflate=False,
         backlog=BACKLOG,

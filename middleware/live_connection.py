@@ -5,11 +5,12 @@ Every way to end is a close code with a sentence. A client that breaks off is a 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from quart import websocket
 
+from middleware.live_frames import frame_sender, text_frames
 from services.live.credits import Credits, Verdict
 from services.live.dialect import Command, Dialect, Ping, Subscribe, Told, Unsubscribe, Wanted
 from services.live.limits import LiveLimits
@@ -17,6 +18,7 @@ from services.live.log import Position
 from services.live.mailbox import MailboxOverflow
 from services.live.messages import (
     SHUTDOWN_TEXT,
+    Answer,
     Failure,
     Goodbye,
     Heartbeat,
@@ -38,6 +40,8 @@ from utils.tasks import heed_cancellation
 
 CLOSE_UNSUPPORTED, CLOSE_POLICY, CLOSE_BUG, CLOSE_RESTART = 1003, 1008, 1011, 1012
 CLOSE_IDLE, CLOSE_SLOW, CLOSE_RATE = 3008, 4008, 4009
+# As many messages as one write carries at most, so that its deadline is not one for a whole replay.
+FRAMES_AT_ONCE = 128
 TOO_SLOW = "You read too slowly. Connect again and resume."
 
 log = logging.getLogger(__name__)
@@ -93,9 +97,9 @@ class LiveConnection:
     async def _greet(self) -> None:
         heartbeat_ms = int(self.limits.heartbeat_s * 1_000)
         hello = Hello(self.session.connection_id, heartbeat_ms, self.session.topics_max)
-        frame = self.dialect.encode(hello, Told(self.clock.now_ms()))
-        if frame is not None:
-            await self._send(frame)
+        text = self.dialect.encode(hello, Told(self.clock.now_ms()))
+        if text is not None:
+            await self._send_all([text])
 
     async def _await_topic(self) -> None:
         try:
@@ -162,12 +166,7 @@ class LiveConnection:
     async def _write(self) -> None:
         while True:
             messages = await self._due()
-            frames = [frame for message in messages for frame in await self._frames(message)]
-            if not self.batch:
-                for frame in frames:
-                    await self._send(frame)
-            elif frames:
-                await self._send(b"[" + b",".join(frames) + b"]")
+            await self._send_all(await self._texts(messages))
             for message in messages:
                 if isinstance(message, Goodbye):
                     raise _Close(message.code, message.reason)
@@ -185,24 +184,30 @@ class LiveConnection:
         except MailboxOverflow as error:
             raise _Close(CLOSE_SLOW, TOO_SLOW) from error
 
-    async def _frames(self, message: Message | Goodbye) -> list[bytes]:
-        if isinstance(message, Goodbye):
-            return []
-        following = [await self.session.resynced(message)] if isinstance(message, Resync) else []
-        frames = [self._encode(each) for each in (message, *following)]
-        return [frame for frame in frames if frame is not None]
-
-    def _encode(self, message: Message) -> bytes | None:
+    async def _texts(self, messages: Iterable[Message | Goodbye]) -> list[bytes]:
         now_ms = self.clock.now_ms()
+        texts: list[bytes | None] = []
+        for message in messages:
+            if isinstance(message, Update):
+                texts.append(self._encode_update(message, now_ms))
+            elif isinstance(message, Resync):
+                texts.append(self._encode_answer(message, now_ms))
+                texts.append(self._encode_answer(await self.session.resynced(message), now_ms))
+            elif not isinstance(message, Goodbye):
+                texts.append(self._encode_answer(message, now_ms))
+        return [text for text in texts if text is not None]
+
+    def _encode_update(self, message: Update, now_ms: int) -> bytes | None:
+        heard = self._heard[message.entry.topic]
+        heard.sequence += 1
+        told = Told(now_ms, heard.name, heard.sequence, heard.newest_open_ms)
+        event = message.entry.event
+        if isinstance(event, Bar) and event.open_time_ms > heard.newest_open_ms:
+            heard.newest_open_ms = event.open_time_ms
+        return self.dialect.encode(message, told)
+
+    def _encode_answer(self, message: Answer, now_ms: int) -> bytes | None:
         match message:
-            case Update():
-                heard = self._heard[message.entry.topic]
-                heard.sequence += 1
-                event = message.entry.event
-                frame = self.dialect.encode(message, self._told(heard, now_ms))
-                if isinstance(event, Bar):
-                    heard.newest_open_ms = max(heard.newest_open_ms, event.open_time_ms)
-                return frame
             case Subscribed():
                 heard = self._heard[message.topic] = _Heard(message.name)
             case Snapshot():
@@ -215,15 +220,23 @@ class LiveConnection:
                 heard = self._heard.pop(message.topic)
             case _:
                 return self.dialect.encode(message, Told(now_ms))
-        return self.dialect.encode(message, self._told(heard, now_ms))
+        told = Told(now_ms, heard.name, heard.sequence, heard.newest_open_ms)
+        return self.dialect.encode(message, told)
 
-    @staticmethod
-    def _told(heard: _Heard, now_ms: int) -> Told:
-        return Told(now_ms, heard.name, heard.sequence, heard.newest_open_ms)
+    async def _send_all(self, texts: Sequence[bytes]) -> None:
+        if self.batch and texts:
+            texts = [b"[" + b",".join(texts) + b"]"]
+        send_frames = frame_sender(websocket.scope)
+        if send_frames is None:
+            for text in texts:
+                await self._in_time(websocket.send(text.decode()))
+            return
+        for start in range(0, len(texts), FRAMES_AT_ONCE):
+            await self._in_time(send_frames(text_frames(texts[start : start + FRAMES_AT_ONCE])))
 
-    async def _send(self, frame: bytes) -> None:
+    async def _in_time(self, sending: Awaitable[None]) -> None:
         try:
             async with asyncio.timeout(self.limits.write_timeout_s):
-                await websocket.send(frame.decode())
+                await sending
         except TimeoutError as error:
             raise _Close(CLOSE_SLOW, TOO_SLOW) from error

@@ -6,6 +6,7 @@ so that a message may be encoded once and sent to every connection that knows it
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.live.log import Position
 from services.live.messages import Message
@@ -52,11 +53,11 @@ class Ping:
 Command = Subscribe | Unsubscribe | Ping
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """Say what is known of the connection when a message goes out, and of the message's topic there.
 
-    ``newest_open_ms`` is the open of the newest bar of the topic that the connection was told.
+    ``newest_open_ms`` is the open of the newest bar of the topic that the connection was told. A tuple,
+    because one is made for each message to each connection.
     """
 
     now_ms: int

@@ -1,9 +1,7 @@
 """What waits to be sent to one connection: bounded, forming bars conflated, closes never dropped."""
 
 import asyncio
-from collections import OrderedDict
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Generic, TypeVar
 
 Message = TypeVar("Message")
@@ -26,8 +24,7 @@ class Mailbox(Generic[Message]):
 
     limit: int = MESSAGES_MAX
     overflowed: bool = False
-    _slots: "OrderedDict[object, Message]" = field(default_factory=OrderedDict)
-    _serial: "count[int]" = field(default_factory=count)
+    _slots: dict[object, Message] = field(default_factory=dict)
     _kept: int = 0
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -37,18 +34,20 @@ class Mailbox(Generic[Message]):
         When too many messages wait, the mailbox is marked as overflowed and ``take`` raises.
         """
         if replaces is not None:
-            self._slots.pop(("keyed", replaces), None)
-            self._slots[("keyed", replaces)] = message
+            # Taken out first, so that it comes back as the last.
+            self._slots.pop(replaces, None)
+            self._slots[replaces] = message
         elif self._kept >= self.limit:
             self.overflowed = True
         else:
-            self._slots[("kept", next(self._serial))] = message
+            # A key that nobody else can have.
+            self._slots[object()] = message
             self._kept += 1
         self._news.set()
 
     def drop(self, key: object) -> None:
         """Forget the conflated message with this key: something final has overtaken it."""
-        self._slots.pop(("keyed", key), None)
+        self._slots.pop(key, None)
 
     async def take(self) -> list[Message]:
         """Wait for messages and return all that are due, oldest first. Raises: MailboxOverflow."""
