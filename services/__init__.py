@@ -15,9 +15,10 @@ from services.bar_import import BarImport
 from services.bar_writer import Announce
 from services.catalog import Catalog
 from services.history_filler import HistoryFiller
+from services.idempotency import IdempotentRequests
 from services.live.broadcaster import BarBroadcaster
 from services.live.feed import Feed, FeedParts
-from services.live.feed_keeper import FeedKeeper, FeedSession
+from services.live.feed_keeper import FeedKeeper
 from services.live.hub import Hub
 from services.live.lease import Leases
 from services.live.limits import LiveLimits
@@ -26,11 +27,13 @@ from services.live.projector import Projector
 from services.live.recent_bars import RecentBars
 from services.live.session import LiveParts
 from services.market_service import HistoryQuery, MarketService
+from services.principal_watch import PrincipalWatch
 from services.quarantine import Quarantine
 from services.stores.series import upsert_series
 from services.upstream.guarded_plugin import guard_plugins
 from services.upstream.optional_redis import OptionalRedis
 from services.upstream.shared_flight import SharedFlight
+from services.user_admin import UserAdmin
 from services.websocket_service import WebSocketService
 from utils.clock import Clock
 from utils.domain import Bar, Topic
@@ -62,6 +65,9 @@ class Services:
     redis: Redis
     plugins: PluginRegistry
     auth: AuthService
+    user_admin: UserAdmin
+    principals: PrincipalWatch
+    requests: IdempotentRequests
     catalog: Catalog
     market: MarketService
     live: WebSocketService
@@ -73,6 +79,7 @@ class Services:
     async def close(self) -> None:
         """End everything that runs by itself, feeds first."""
         await self.live.close()
+        await self.principals.close()
         await self.answers.close()
         await asyncio.gather(self.market.close(), self.catalog.close())
         self.auth.close()
@@ -81,9 +88,11 @@ class Services:
 def auth_settings(config: Config) -> AuthSettings:
     """Return what the accounts need of the settings."""
     return AuthSettings(
-        secret_keys=(config.secret_key,),
+        secret_keys=tuple(secret for secret in (config.secret_key, config.secret_key_previous) if secret),
         access_token_life_s=config.access_token_minutes * 60,
         session_life_s=config.refresh_token_days * 24 * 60 * 60,
+        session_idle_s=config.session_idle_days * 24 * 60 * 60,
+        registration_open=config.registration_open,
     )
 
 
@@ -108,13 +117,17 @@ def build_services(config: Config, backends: Backends) -> Services:
     )
     filler = HistoryFiller(backends.pool, quarantine, answers.announce)
     turns = SharedFlight(optional_redis, clock.steady_s)
+    auth = AuthService(pool=backends.pool, clock=clock, settings=auth_settings(config))
     market = MarketService(pool=backends.pool, catalog=catalog, filler=filler, shared=turns)
     return Services(
         clock=backends.clock,
         pool=backends.pool,
         redis=backends.redis,
         plugins=plugins,
-        auth=AuthService(pool=backends.pool, clock=backends.clock, settings=auth_settings(config)),
+        auth=auth,
+        user_admin=UserAdmin(pool=backends.pool, clock=clock, sessions=auth.sessions),
+        principals=PrincipalWatch(auth.sessions, clock),
+        requests=IdempotentRequests(backends.pool, clock),
         catalog=catalog,
         market=market,
         live=_build_live(config, backends, catalog, filler, market, announce=answers.announce),
@@ -138,7 +151,7 @@ def _build_live(
     log = LiveLog(backends.redis_live)
     leases = Leases(backends.redis_live)
 
-    async def open_session(topic: Topic) -> FeedSession:
+    async def open_feed(topic: Topic) -> Feed:
         series = await upsert_series(backends.pool, topic.instrument, topic.timeframe)
         pace = broadcaster.pace_of(topic)
         projector = Projector(
@@ -150,7 +163,7 @@ def _build_live(
             announce=announce,
             counters=pace.counters,
         )
-        feed = Feed(
+        return Feed(
             FeedParts(
                 topic=topic,
                 series=series,
@@ -162,7 +175,6 @@ def _build_live(
                 pace=pace,
             )
         )
-        return FeedSession(feed, projector)
 
     async def read_bars(topic: Topic, limit: int) -> tuple[Bar, ...]:
         try:
@@ -171,8 +183,8 @@ def _build_live(
             # A client may listen before the exchange or the database answers; the feed's status says so.
             return ()
 
-    hub = Hub(log, backends.redis_live, backends.redis_blocking)
-    keeper = FeedKeeper(leases=leases, clock=backends.clock, open_session=open_session)
+    hub = Hub(log, backends.redis_live, backends.redis_blocking, backends.clock)
+    keeper = FeedKeeper(leases=leases, log_=log, clock=backends.clock, open_feed=open_feed)
     limits = LiveLimits(per_address_max=config.ws_max_per_address, per_user_max=config.ws_max_per_user)
     parts = LiveParts(hub, log, keeper, RecentBars(read_bars, backends.clock), limits.topics_max)
     return WebSocketService(

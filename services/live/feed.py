@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 
 from plugins.base import LiveMode, MarketPlugin, VenueProfile
@@ -71,10 +71,15 @@ class Feed:
         self._newest_trade_ms = 0
         self._owed = OwedCloses(parts.topic.text, self._reread)
 
-    async def run(self) -> None:
-        """Follow the exchange. Raises: an UpstreamError, FeedSilent, or what the store and the log raise."""
+    async def run(self, caught_up: Callable[[], Awaitable[None]]) -> None:
+        """Follow the exchange; ``caught_up`` is called once the hole since the last bar is filled.
+
+        Raises: an UpstreamError, FeedSilent, or what the store and the log raise.
+        """
         await self._parts.projector.recall()
         if self._parts.profile.live_mode is LiveMode.POLL:
+            await self._catch_up()
+            await caught_up()
             await self._poll()
             return
         updates: asyncio.Queue[Update] = asyncio.Queue(UPDATES_WAITING_MAX)
@@ -82,6 +87,7 @@ class Feed:
             # The stream first, then the state: what happens in between waits in the queue.
             group.create_task(self._pump(updates))
             await self._catch_up()
+            await caught_up()
             await self._follow(updates)
 
     async def _pump(self, updates: "asyncio.Queue[Update]") -> None:
@@ -236,10 +242,10 @@ class Feed:
     async def _poll(self) -> None:
         interval_s = min(POLL_MAX_S, max(POLL_MIN_S, self._timeframe.approximate_ms / 20_000))
         while True:
-            await self._catch_up()
             # The next poll reads whatever still forms.
             self._owed.forgive()
             await self._parts.clock.sleep_s(interval_s)
+            await self._catch_up()
 
     def _due_ms(self, open_ms: int) -> int:
         return self._timeframe.next(open_ms) + CLOSE_GRACE_MS

@@ -11,8 +11,7 @@ from redis.exceptions import RedisError
 
 from services.live.feed import Feed, FeedSilent
 from services.live.lease import RENEW_S, RETRY_S, Leases
-from services.live.log import FeedStatus, LeaseLost
-from services.live.projector import Projector
+from services.live.log import FeedStatus, LeaseLost, LiveLog
 from utils.clock import Clock
 from utils.domain import Topic
 from utils.errors import AppError
@@ -27,23 +26,16 @@ log = logging.getLogger(__name__)
 # A session that lasted this long was a good one: the next failure starts with a short wait again.
 GOOD_SESSION_S = 60.0
 
-FAILURES = (
-    AppError,
-    FeedSilent,
-    RedisError,
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-)
+# The log is our own and comes back for all at once: nobody needs to be spared.
+LOG_AWAY_MAX_S = 2.0
 
+UPSTREAM_AWAY = (AppError, FeedSilent)
+# OSError is also what asyncpg raises where nobody listens or answers.
+DATABASE_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
-@dataclass(frozen=True, slots=True)
-class FeedSession:
-    """One try at feeding a topic: the feed, and the projector that can also log its status."""
-
-    feed: Feed
-    projector: Projector
+LIVE = "Live prices."
+STALE = "The live feed was lost. It is being opened again."
+DELAYED = "Live prices are held up, because the database is away. They go on by themselves."
 
 
 @dataclass(slots=True)
@@ -60,13 +52,15 @@ class FeedKeeper:
         self,
         *,
         leases: Leases,
+        log_: LiveLog,
         clock: Clock,
-        open_session: Callable[[Topic], Awaitable[FeedSession]],
+        open_feed: Callable[[Topic], Awaitable[Feed]],
         linger_s: float = LINGER_S,
     ) -> None:
         self._leases = leases
         self._clock = clock
-        self._open_session = open_session
+        self._log = log_
+        self._open_feed = open_feed
         self._linger_s = linger_s
         self._kept: dict[Topic, _Kept] = {}
         self._ended: set[asyncio.Task[None]] = set()
@@ -126,9 +120,11 @@ class FeedKeeper:
                     continue
             except* LeaseLost:
                 log.info("topic lost to another worker", extra={"topic": topic.text})
-            except* FAILURES as failures:
-                reason = _reason(failures)
-                log.warning("feed ended", extra={"topic": topic.text, "reason": reason})
+            except* RedisError as failures:
+                log.info("feed without a log", extra={"topic": topic.text, "reason": _reason(failures)})
+                backoff_s = min(backoff_s, LOG_AWAY_MAX_S)
+            except* (*UPSTREAM_AWAY, *DATABASE_AWAY) as failures:
+                log.warning("feed ended", extra={"topic": topic.text, "reason": _reason(failures)})
             except* Exception:
                 # The loop outlives a fault of its own making: one bad topic must not stay dark for ever.
                 log.exception("feed failed", extra={"topic": topic.text})
@@ -139,16 +135,16 @@ class FeedKeeper:
             backoff_s = min(BACKOFF_MAX_S, backoff_s * 2)
 
     async def _hold(self, topic: Topic) -> None:
-        session = None
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._renew_for_ever(topic))
-                session = await self._open_session(topic)
-                await self._say(session, "live", "Live prices.")
-                await session.feed.run()
-        except* (AppError, FeedSilent):
-            if session is not None:
-                await self._say(session, "stale", "The live feed was lost. It is being opened again.")
+                feed = await self._open_feed(topic)
+                await feed.run(lambda: self._say(topic, "live", LIVE))
+        except* UPSTREAM_AWAY:
+            await self._say(topic, "stale", STALE)
+            raise
+        except* DATABASE_AWAY:
+            await self._say(topic, "delayed", DELAYED)
             raise
         finally:
             # Also when this feed is cancelled: the next holder need not wait for the term to end.
@@ -157,8 +153,9 @@ class FeedKeeper:
             giving.add_done_callback(self._giving_back.discard)
             await asyncio.shield(giving)
 
-    async def _say(self, session: FeedSession, state: str, text: str) -> None:
-        await session.projector.write_status(FeedStatus(state, self._clock.now_ms(), text))
+    async def _say(self, topic: Topic, state: str, text: str) -> None:
+        status = FeedStatus(state, self._clock.now_ms(), text)
+        await self._log.append(topic, status, token=self._leases.token)
 
     async def _give_back(self, topic: Topic) -> None:
         try:

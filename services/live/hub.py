@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from services.live.log import EMPTY_OFFSET, LiveLog, LogEntry, Position, read_many
-from utils.domain import Topic
+from services.live.log import EMPTY_OFFSET, FeedStatus, LiveLog, LogEntry, Position, read_many
+from services.live.status_watch import StatusWatch
+from utils.clock import Clock
+from utils.domain import Bar, Topic
 from utils.tasks import end_tasks, heed_cancellation
 
 WAIT_MS = 2_000
@@ -24,12 +26,14 @@ log = logging.getLogger(__name__)
 class Listener:
     """Receive the entries of one topic; ``deliver`` must not wait.
 
-    ``broken`` is called when the log began a new life: what was missed cannot be known.
+    ``broken`` is called when the log began a new life: what was missed cannot be known. ``told`` is called
+    with every change of the topic's status.
     """
 
     topic: Topic
     deliver: Callable[[LogEntry], None]
     broken: Callable[[Position], None]
+    told: Callable[[FeedStatus], None]
 
 
 @dataclass(slots=True)
@@ -41,11 +45,12 @@ class _Channel:
 class Hub:
     """Read the logs of every topic that has listeners here, and hand each entry to each listener."""
 
-    def __init__(self, log_: LiveLog, redis: Redis, blocking: Redis) -> None:
+    def __init__(self, log_: LiveLog, redis: Redis, blocking: Redis, clock: Clock) -> None:
         self._log = log_
         self._redis = redis
         self._blocking = blocking
         self._channels: dict[Topic, _Channel] = {}
+        self._watch = StatusWatch(log_, clock, self._tell)
         self._wake_key = f"live:wake:{secrets.token_hex(8)}"
         self._wake_offset = EMPTY_OFFSET
         self._reader: asyncio.Task[None] | None = None
@@ -54,6 +59,7 @@ class Hub:
         """Stop reading."""
         if self._reader:
             await end_tasks([self._reader])
+        await self._watch.close()
 
     async def join(self, listener: Listener) -> Position:
         """Deliver every entry after the returned position to the listener, until it leaves.
@@ -68,6 +74,8 @@ class Hub:
             channel = self._channels.setdefault(listener.topic, _Channel(position))
         channel.listeners.add(listener)
         try:
+            if not known:
+                await self._watch.begin(listener.topic)
             if not known or self._reader is None or self._reader.done():
                 await self._wake()
             return await self._log.position(listener.topic)
@@ -83,6 +91,11 @@ class Hub:
         channel.listeners.discard(listener)
         if not channel.listeners:
             del self._channels[listener.topic]
+            self._watch.end(listener.topic)
+
+    def status(self, topic: Topic) -> FeedStatus | None:
+        """Return what was told of a topic last; None before the first word."""
+        return self._watch.said(topic)
 
     @property
     def topics(self) -> tuple[Topic, ...]:
@@ -104,6 +117,7 @@ class Hub:
             try:
                 await self._read_once()
             except (RedisError, OSError):
+                self._watch.lose()
                 log.warning("live log not readable; trying again")
                 await asyncio.sleep(RETRY_S)
                 await self._check_epochs()
@@ -113,6 +127,7 @@ class Hub:
         self._wake_offset, entries = await read_many(
             self._blocking, positions, self._wake_key, self._wake_offset, WAIT_MS
         )
+        self._watch.regain()
         for entry in entries:
             channel = self._channels.get(entry.topic)
             if channel is None:
@@ -120,8 +135,10 @@ class Hub:
             if entry.position.epoch != channel.position.epoch:
                 self._break(channel, entry.position)
             channel.position = entry.position
-            for listener in tuple(channel.listeners):
-                listener.deliver(entry)
+            self._watch.hear(entry.topic, entry.event)
+            if isinstance(entry.event, Bar):
+                for listener in tuple(channel.listeners):
+                    listener.deliver(entry)
 
     async def _check_epochs(self) -> None:
         # A Redis that came back empty counts its entries anew: the old offsets mean nothing there.
@@ -133,6 +150,11 @@ class Hub:
             if position.epoch != channel.position.epoch:
                 channel.position = Position(position.epoch, EMPTY_OFFSET)
                 self._break(channel, position)
+
+    def _tell(self, topic: Topic, status: FeedStatus) -> None:
+        channel = self._channels.get(topic)
+        for listener in tuple(channel.listeners) if channel is not None else ():
+            listener.told(status)
 
     def _break(self, channel: _Channel, position: Position) -> None:
         for listener in tuple(channel.listeners):

@@ -7,6 +7,7 @@ goes on from where it was. Only the holder of a topic's lease can append (the sc
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -51,16 +52,29 @@ class LogEntry:
     position: Position
     event: Bar | FeedStatus
 
+    def __hash__(self) -> int:
+        # An entry is looked up once for every connection: its many fields need not be hashed each time.
+        return hash(self.position.offset)
+
     @property
     def is_forming(self) -> bool:
         """Tell whether a newer entry may take this one's place."""
         return isinstance(self.event, Bar) and not self.event.final
 
 
+@dataclass(frozen=True, slots=True)
+class FeedSeen:
+    """Say whether somebody feeds a topic, and what its feed said of itself last."""
+
+    held: bool
+    status: FeedStatus | None
+
+
 class LeaseLost(Exception):
     """Say that another worker holds the topic now."""
 
 
+@lru_cache(maxsize=4_096)
 def order_of(offset: str) -> tuple[int, int]:
     """Return an offset as numbers that compare as the log is ordered."""
     milliseconds, _, sequence = offset.partition("-")
@@ -162,6 +176,16 @@ class LiveLog:
     async def read_finals(self, topic: Topic) -> tuple[LogEntry, ...]:
         """Return the newest final bars, oldest first, also those that the log itself holds no longer."""
         return await self._read_back(topic, finals_key(topic), FINALS_KEPT)
+
+    async def feeds_of(self, topics: Sequence[Topic]) -> tuple[FeedSeen, ...]:
+        """Return how the feed of each topic is."""
+        async with self._reading, self._redis.pipeline(transaction=False) as pipeline:
+            for topic in topics:
+                pipeline.exists(lease_key(topic))
+                pipeline.get(status_key(topic))
+            raw: list[Any] = await heed_cancellation(pipeline.execute())
+        said = (None if text is None else FeedStatus(*orjson.loads(text)["s"]) for text in raw[1::2])
+        return tuple(FeedSeen(bool(held), status) for held, status in zip(raw[::2], said, strict=True))
 
     async def _read_back(self, topic: Topic, key: str, count: int) -> tuple[LogEntry, ...]:
         async with self._reading:

@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 
 from services.bar_writer import Announce, announce_nothing, topics_touched, write_bars
 from services.live.broadcaster import BroadcastCounters
-from services.live.log import FINALS_KEPT, FeedStatus, LeaseLost, LiveLog, Position
+from services.live.log import FINALS_KEPT, LeaseLost, LiveLog, Position
 from services.stores.bars import select_bars
 from services.stores.series import Series, select_series
 from utils.domain import Bar, Span, Topic
@@ -116,10 +116,6 @@ class Projector:
         series = await select_series(self._pool, self._topic.instrument, self._topic.timeframe)
         assert series is not None
         return series.checked_ms or 0
-
-    async def write_status(self, status: FeedStatus) -> None:
-        """Log how the feed is."""
-        await self._log.append(self._topic, status, token=self._token)
 
     async def _write(self, bar: Bar) -> Position:
         try:

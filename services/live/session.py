@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 
 from services.live.feed_keeper import FeedKeeper
 from services.live.hub import Hub, Listener
-from services.live.log import LiveLog, LogEntry, Position, order_of
+from services.live.log import FeedStatus, LiveLog, LogEntry, Position, order_of
 from services.live.mailbox import Mailbox
 from services.live.messages import Goodbye, Message, Resync, Snapshot, Subscribed, Unsubscribed, Update
 from services.live.recent_bars import RecentBars
@@ -82,6 +82,7 @@ class LiveSession:
             topic,
             deliver=lambda entry: self._deliver(topic, entry),
             broken=lambda position: self._on_broken(topic, position),
+            told=lambda status: self._tell(topic, status),
         )
         subscription = self._subscriptions[topic] = _Subscription(listener, name or topic.text)
         self._parts.keeper.want(topic)
@@ -107,6 +108,9 @@ class LiveSession:
             raise
         self.subscribed.set()
         subscription.after = position
+        status = self._parts.hub.status(topic)
+        if status is not None:
+            self._tell(topic, status)
         waiting, subscription.waiting = subscription.waiting, []
         for entry in waiting:
             self._deliver(topic, entry)
@@ -151,6 +155,14 @@ class LiveSession:
             subscription.after = entry.position
             self._post_all([entry])
 
+    def _tell(self, topic: Topic, status: FeedStatus) -> None:
+        subscription = self._subscriptions.get(topic)
+        # Who is still subscribing is told at the end of that.
+        if subscription is not None and subscription.after is not None:
+            # No entry of the log: it is said at the place where the client is.
+            update = Update(LogEntry(topic, subscription.after, status))
+            self.mailbox.put(update, replaces=(topic, "status"))
+
     def _on_broken(self, topic: Topic, position: Position) -> None:
         subscription = self._subscriptions.get(topic)
         if subscription is None or subscription.after is None:
@@ -164,8 +176,9 @@ class LiveSession:
         for entry in entries:
             event = entry.event
             if not isinstance(event, Bar):
-                self.mailbox.put(Update(entry), replaces=(entry.topic, "status"))
-            elif event.final:
+                # How the feed was meanwhile is no news; how it is now is told by the hub.
+                continue
+            if event.final:
                 # What was still forming in the mailbox has been overtaken by its own close.
                 self.mailbox.drop((entry.topic, event.open_time_ms))
                 # What was missed is bounded by the log and may all wait at once: no reader is slow for that.

@@ -6,7 +6,8 @@ import pytest
 from app_extensions.redis_manager import open_blocking_redis
 from services.live.hub import Hub, Listener
 from services.live.lease import Leases
-from services.live.log import LiveLog, LogEntry, Position
+from services.live.log import FeedStatus, LiveLog, LogEntry, Position
+from utils.clock import Clock
 from utils.domain import Bar, BarState, Instrument, Timeframe, Topic
 
 TOPICS = [Topic(Instrument("crypto", "x", symbol), Timeframe.parse("1m")) for symbol in ("A/USD", "B/USD")]
@@ -20,7 +21,8 @@ class Ear:
     def __init__(self, topic: Topic) -> None:
         self.heard: asyncio.Queue[LogEntry] = asyncio.Queue()
         self.broken: asyncio.Queue[Position] = asyncio.Queue()
-        self.listener = Listener(topic, self.heard.put_nowait, self.broken.put_nowait)
+        self.told: asyncio.Queue[FeedStatus] = asyncio.Queue()
+        self.listener = Listener(topic, self.heard.put_nowait, self.broken.put_nowait, self.told.put_nowait)
 
     async def next(self) -> LogEntry:
         async with asyncio.timeout(DEADLINE_S):
@@ -38,7 +40,7 @@ async def log(redis):
 @pytest.fixture
 async def hub(redis, redis_url, log):
     blocking = open_blocking_redis(redis_url, longest_wait_s=2)
-    hub = Hub(log[0], redis, blocking)
+    hub = Hub(log[0], redis, blocking, Clock())
     yield hub
     await hub.close()
     await blocking.aclose()

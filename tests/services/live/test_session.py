@@ -35,15 +35,15 @@ async def token(redis):
 
 @pytest.fixture
 async def session(redis, redis_url, log):
-    async def open_session(topic):
+    async def open_feed(topic):
         raise AssertionError("somebody else holds the topic")
 
     async def no_bars(topic, limit):
         return ()
 
     blocking = open_blocking_redis(redis_url, longest_wait_s=2)
-    hub = Hub(log, redis, blocking)
-    keeper = FeedKeeper(leases=Leases(redis), clock=Clock(), open_session=open_session)
+    hub = Hub(log, redis, blocking, Clock())
+    keeper = FeedKeeper(leases=Leases(redis), log_=log, clock=Clock(), open_feed=open_feed)
     session = LiveSession(LiveParts(hub, log, keeper, RecentBars(no_bars, Clock()), topics_max=1))
     yield session
     session.close()

@@ -1,0 +1,111 @@
+"""How the feeds of a worker's topics are, as far as this worker can know: one watch, told to all who listen.
+
+The logs say what feeds say of themselves. That nobody feeds a topic, or that the logs cannot be read, nobody
+can say there: each worker finds it out for itself.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from redis.exceptions import RedisError
+
+from services.live.log import FeedStatus, LiveLog
+from services.live.topic_status import LogReading, TopicStatus
+from utils.clock import Clock
+from utils.domain import Bar, Topic
+from utils.tasks import end_tasks
+
+TICK_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class StatusWatch:
+    """Tell each change of a topic's status once, from the reading of its log and a look at its lease."""
+
+    def __init__(
+        self,
+        log_: LiveLog,
+        clock: Clock,
+        tell: Callable[[Topic, FeedStatus], None],
+        tick_s: float = TICK_S,
+    ) -> None:
+        self._log = log_
+        self._clock = clock
+        self._tell = tell
+        self._tick_s = tick_s
+        self._reading = LogReading()
+        self._topics: dict[Topic, TopicStatus] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def close(self) -> None:
+        """Stop watching."""
+        if self._task:
+            await end_tasks([self._task])
+
+    async def begin(self, topic: Topic) -> None:
+        """Watch a topic, beginning with what is known of it."""
+        (feed,) = await self._log.feeds_of([topic])
+        if not self._topics:
+            # Nobody listened, so nobody knew whether the logs could be read.
+            self._reading.forget()
+        status = self._topics.setdefault(topic, TopicStatus(self._reading, self._clock.steady_s()))
+        if feed.held and status.feed is None:
+            status.feed = feed.status
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._watch_for_ever(), name="live status watch")
+        self._say_due(topic, status)
+
+    def end(self, topic: Topic) -> None:
+        """Watch a topic no more."""
+        self._topics.pop(topic, None)
+
+    def said(self, topic: Topic) -> FeedStatus | None:
+        """Return what was told of a topic last, for those who come later; None before the first word."""
+        status = self._topics.get(topic)
+        return None if status is None else status.said
+
+    def hear(self, topic: Topic, event: Bar | FeedStatus) -> None:
+        """Note an entry of a topic's log."""
+        status = self._topics.get(topic)
+        if status is None:
+            return
+        feed = event if isinstance(event, FeedStatus) else None
+        status.hear(feed, self._clock.steady_s())
+        if feed is not None:
+            self._say_due(topic, status)
+
+    def lose(self) -> None:
+        """Note that the logs could not be read."""
+        self._reading.lose(self._clock.steady_s())
+
+    def regain(self) -> None:
+        """Note that the logs were read."""
+        self._reading.regain(self._clock.steady_s())
+
+    async def _watch_for_ever(self) -> None:
+        while self._topics:
+            for topic, status in tuple(self._topics.items()):
+                self._say_due(topic, status)
+            await asyncio.sleep(self._tick_s)
+            await self._see_leases()
+
+    async def _see_leases(self) -> None:
+        topics = tuple(self._topics)
+        asked_s = self._clock.steady_s()
+        try:
+            feeds = await self._log.feeds_of(topics)
+        except (RedisError, OSError):
+            # What waits for news notices a silent server later than who asks it.
+            self._reading.lose(asked_s)
+            return
+        for topic, feed in zip(topics, feeds, strict=True):
+            status = self._topics.get(topic)
+            if status is not None and feed.held:
+                status.see_lease(asked_s)
+
+    def _say_due(self, topic: Topic, status: TopicStatus) -> None:
+        due = status.due(self._clock.steady_s(), self._clock.now_ms())
+        if due is not None:
+            self._tell(topic, due)

@@ -1,0 +1,181 @@
+"""Valkey or PostgreSQL is away and comes back: what live clients are told meanwhile, and afterwards."""
+
+import asyncio
+import contextlib
+import json
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from quart import Quart
+
+from app import create_app
+from app_extensions.embedded_valkey import answers, valkey_address, valkey_server
+from config import Config
+from tests.relay import Relay
+
+DEADLINE_S = 40
+AWAY_S = 5
+NATIVE = "/ws/subscribe?market=simulated&symbols=BTC/USD&timeframe=1s"
+CHARTS, CHART = "/api/v1/ws?market=simulated", {"type": "bars.subscribe", "topic": "SIMEX:BTC/USD:1S"}
+TICKER, TICK = "/ws?market=simulated", {"type": "subscribe", "symbols": ["BTC/USD"]}
+
+
+class Valkey:
+    """A Valkey of the test's own, that it may kill."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._server = valkey_server(home, home, durable=True)
+        self._process: asyncio.subprocess.Process | None = None
+        self.url = valkey_address(home)
+
+    async def start(self) -> None:
+        command = self._server.program.command
+        self._process = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        )
+        async with asyncio.timeout(DEADLINE_S):
+            while not answers(self._home / "valkey.sock"):  # noqa: ASYNC110 - nothing tells of a server that is ready
+                await asyncio.sleep(0.05)
+
+    async def kill(self) -> None:
+        assert self._process is not None
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGKILL)
+        await self._process.wait()
+
+    def forget_everything(self) -> None:
+        for path in [*self._home.glob("*.rdb"), *self._home.glob("appendonlydir/*")]:
+            path.unlink()
+
+
+@dataclass
+class Ear:
+    """Hear everything that one connection is told."""
+
+    connection: Any
+    heard: list[dict[str, Any]] = field(default_factory=list)
+    _news: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def listen(self) -> None:
+        while True:
+            message = json.loads(await self.connection.receive())
+            async with self._news:
+                self.heard.append(message)
+                self._news.notify_all()
+
+    async def until(self, condition: Callable[["Ear"], bool]) -> None:
+        async with asyncio.timeout(DEADLINE_S), self._news:
+            await self._news.wait_for(lambda: condition(self))
+
+    @property
+    def states(self) -> list[str]:
+        return [message["state"] for message in self.heard if message["type"].endswith("status")]
+
+    def bars(self) -> list[dict[str, Any]]:
+        return [
+            message for message in self.heard if message["type"] in ("bar", "bars.update", "price_update")
+        ]
+
+    def closed_opens(self) -> list[int]:
+        bars = [message["bar"] for message in self.heard if message["type"] == "bar"]
+        return [bar["open_time_ms"] for bar in bars if bar["state"] != "forming"]
+
+
+@pytest.fixture
+async def valkey(tmp_path: Path) -> AsyncIterator[Valkey]:
+    home = tmp_path / "valkey"
+    home.mkdir()
+    valkey = Valkey(home)
+    await valkey.start()
+    yield valkey
+    await valkey.kill()
+
+
+@pytest.fixture
+async def ears(config: Config, valkey: Valkey) -> AsyncIterator[list[Ear]]:
+    """One client of each dialect, all of them on the same live prices."""
+    app = create_app(replace(config, redis_url=valkey.url))
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    async with app.test_app(), listening(app, [(NATIVE, None), (CHARTS, CHART), (TICKER, TICK)]) as ears:
+        for ear in ears:
+            await ear.until(lambda each: "live" in each.states and len(each.bars()) > 1)
+        yield ears
+
+
+@contextlib.asynccontextmanager
+async def listening(app: Quart, wishes: list[tuple[str, dict[str, str] | None]]) -> AsyncIterator[list[Ear]]:
+    async with AsyncExitStack() as stack:
+        ears = []
+        for path, command in wishes:
+            connection = await stack.enter_async_context(app.test_client().websocket(path))
+            if command is not None:
+                await connection.send(json.dumps(command))
+            ears.append(Ear(connection))
+        tasks = [asyncio.create_task(ear.listen()) for ear in ears]
+        try:
+            yield ears
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+
+async def test_a_valkey_that_was_away_is_said_once_and_its_hole_is_filled(
+    ears: list[Ear], valkey: Valkey
+) -> None:
+    await valkey.kill()
+    for ear in ears:
+        await ear.until(lambda each: each.states == ["live", "delayed"])
+    await asyncio.sleep(AWAY_S)  # the time without a log is what is tested
+    await valkey.start()
+    for ear in ears:
+        await ear.until(lambda each: each.states == ["live", "delayed", "live"])
+        assert "resync" not in [message["type"] for message in ear.heard]
+    native = ears[0]
+    told = len(native.closed_opens())
+    await native.until(lambda each: len(each.closed_opens()) > told + 1)
+    opens = native.closed_opens()
+    assert opens == list(range(opens[0], opens[0] + 1_000 * len(opens), 1_000))
+
+
+async def test_a_valkey_that_comes_back_empty_is_followed_by_a_resync(
+    ears: list[Ear], valkey: Valkey
+) -> None:
+    await valkey.kill()
+    native = ears[0]
+    await native.until(lambda each: each.states == ["live", "delayed"])
+    valkey.forget_everything()
+    await valkey.start()
+    await native.until(lambda each: each.states == ["live", "delayed", "live"])
+    kinds = [message["type"] for message in native.heard]
+    assert kinds.count("resync") == 1
+    assert kinds[kinds.index("resync") + 1] == "snapshot"
+    sequences = [message["sequence"] for message in native.heard if "sequence" in message]
+    assert sequences.count(1) == 2
+
+
+async def test_while_the_database_is_away_it_is_said_and_nothing_is_missing_afterwards(
+    config: Config, dsn: str
+) -> None:
+    directory = Path(parse_qs(urlsplit(dsn).query)["host"][0])
+    async with Relay(directory / ".s.PGSQL.5432") as wire:
+        name = urlsplit(config.db_connection_string).path
+        database = f"postgresql://postgres@127.0.0.1:{wire.port}{name}?sslmode=disable"
+        app = create_app(replace(config, db_connection_string=database))
+        async with app.test_app(), listening(app, [(NATIVE, None)]) as (ear,):
+            await ear.until(lambda each: "live" in each.states and len(each.closed_opens()) > 1)
+            wire.cut()
+            await ear.until(lambda each: each.states == ["live", "delayed"])
+            wire.heal()
+            await ear.until(lambda each: each.states == ["live", "delayed", "live"])
+            told = len(ear.closed_opens())
+            await ear.until(lambda each: len(each.closed_opens()) > told + 1)
+    opens = ear.closed_opens()
+    assert opens == list(range(opens[0], opens[0] + 1_000 * len(opens), 1_000))
