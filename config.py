@@ -22,6 +22,7 @@ SECRET_BYTES_MIN = 32
 EXAMPLE_SECRETS = ("change-me", "changeme", "secret", "example", "your-secret", "development", "password")
 ENVIRONMENTS = ("development", "test", "production")
 SERVERS = ("hypercorn", "uvicorn")
+REGISTRATIONS = ("auto", "open", "closed")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -127,6 +128,12 @@ class Config:
         str,
         "Signs access tokens; at least 32 bytes. Empty in development: one is made and kept in VAR_DIR.",
     )
+    secret_key_previous: str = setting(
+        "SECRET_KEY_PREVIOUS",
+        "",
+        str,
+        "The SECRET_KEY before this one, still good while access tokens and refresh tokens of it are around.",
+    )
     db_connection_string: str = setting(
         "DB_CONNECTION_STRING",
         "",
@@ -171,6 +178,15 @@ class Config:
     )
     refresh_token_days: int = setting(
         "REFRESH_TOKEN_DAYS", 30, _whole(1, 365), "How many days a sign-in lasts at most."
+    )
+    session_idle_days: int = setting(
+        "SESSION_IDLE_DAYS", 7, _whole(1, 365), "After how many days without a refresh a sign-in has ended."
+    )
+    registration: str = setting(
+        "REGISTRATION",
+        "auto",
+        _choice(*REGISTRATIONS),
+        "Whether people may make accounts themselves: open, closed, or auto, which is open in development.",
     )
     default_market: str = setting("DEFAULT_MARKET", "crypto", str, "The market meant when none is named.")
     default_exchange: str = setting(
@@ -239,6 +255,11 @@ class Config:
         # Secrets and connection strings must never reach a log by way of a repr.
         return f"Config(env={self.env!r}, host={self.host!r}, port={self.port}, workers={self.workers})"
 
+    @property
+    def registration_open(self) -> bool:
+        """Tell whether people may make accounts themselves."""
+        return self.registration == "open" or (self.registration == "auto" and self.env == "development")
+
     def plugin_settings(self, market: str) -> dict[str, str]:
         """Return the settings under a market's prefix: ``{"CRYPTO_EXCHANGES": "*", …}``."""
         prefix = f"{market.upper()}_"
@@ -294,6 +315,11 @@ def _unsafe_in_production(config: Config) -> list[str]:
         problems.append(f"SECRET_KEY is too short: it needs at least {SECRET_BYTES_MIN} bytes.")
     elif any(word in secret.casefold() for word in EXAMPLE_SECRETS) or len(set(secret)) < 8:
         problems.append("SECRET_KEY looks like an example: set a random text of at least 32 bytes.")
+    previous = config.secret_key_previous
+    if previous and len(previous.encode()) < SECRET_BYTES_MIN:
+        problems.append(f"SECRET_KEY_PREVIOUS is too short: it needs at least {SECRET_BYTES_MIN} bytes.")
+    if previous and previous == secret:
+        problems.append("SECRET_KEY_PREVIOUS is the same as SECRET_KEY: leave it empty.")
     if any("*" in origin for origin in config.trusted_origins):
         problems.append("TRUSTED_ORIGINS holds a wildcard: name each origin.")
     if config.debug:

@@ -1,28 +1,67 @@
-"""What only admins see: ``/api/v1/admin/users``."""
+"""What only admins see and change: users, sessions, and what was done (``/api/v1/admin``)."""
 
-from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
+from uuid import UUID
 
-from pydantic import Field
-from quart import Blueprint
+from pydantic import AfterValidator, Field
+from quart import Blueprint, g
 from quart.typing import ResponseReturnValue
 
+from blueprints.formats.accounts import format_event, format_job_run, format_session, format_user
 from middleware.auth_middleware import requires_role
+from middleware.caller import caller
 from middleware.context import services
+from middleware.idempotency import idempotent
 from middleware.rate_limit import limit
-from middleware.validation import RequestModel, query
-from utils.accounts import Role, User
+from middleware.validation import RequestModel, json_body, query
+from utils.accounts import Role
 
 BIGINT_MAX = 2**63 - 1
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
+Row = TypeVar("Row")
+PageLimit = Annotated[int, Field(ge=1, le=200)]
+RowId = Annotated[int, Field(ge=0, le=BIGINT_MAX)]
+
+
+def _session_cursor(text: str) -> str:
+    began_ms, _, session_id = text.partition(".")
+    if not (began_ms.isascii() and began_ms.isdigit() and len(began_ms) <= 15):
+        raise ValueError("must be the next of the page before.")
+    try:
+        UUID(session_id)
+    except ValueError:
+        raise ValueError("must be the next of the page before.") from None
+    return text
+
 
 class UsersQuery(RequestModel):
     """``?limit=50&cursor=120``; the cursor is the ``next`` of the page before."""
 
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
-    cursor: Annotated[int, Field(ge=0, le=BIGINT_MAX)] = 0
+    limit: PageLimit = 50
+    cursor: RowId = 0
+
+
+class NewestFirstQuery(RequestModel):
+    """``?limit=50&cursor=120``; the cursor is the ``next`` of the page before."""
+
+    limit: PageLimit = 50
+    cursor: RowId | None = None
+
+
+class SessionsQuery(RequestModel):
+    """``?user_id=7&limit=50&cursor=…``; the cursor is the ``next`` of the page before."""
+
+    user_id: RowId | None = None
+    limit: PageLimit = 50
+    cursor: Annotated[str, Field(max_length=64), AfterValidator(_session_cursor)] | None = None
+
+
+class RoleBody(RequestModel):
+    """``{"role": "admin"}``."""
+
+    role: Role
 
 
 @blueprint.get("/users")
@@ -31,19 +70,91 @@ class UsersQuery(RequestModel):
 @query(UsersQuery)
 async def get_users(query: UsersQuery) -> ResponseReturnValue:
     """Return users in order of their id, and the cursor of the next page, null at the end."""
+    found = await services().user_admin.list_users(after_user_id=query.cursor, limit=query.limit + 1)
+    users, more = _page(found, query.limit)
+    following = str(users[-1].user_id) if more else None
+    return {"users": [format_user(user) for user in users], "next": following}
+
+
+@blueprint.put("/users/<int:user_id>/role")
+@requires_role(Role.ADMIN)
+@limit("default")
+@json_body(RoleBody)
+async def put_role(user_id: int, body: RoleBody) -> ResponseReturnValue:
+    """Give a user a role; it counts at the next request, and the user's WebSockets end."""
+    return format_user(await services().user_admin.set_role(g.principal, user_id, body.role, caller()))
+
+
+@blueprint.post("/users/<int:user_id>/disable")
+@requires_role(Role.ADMIN)
+@limit("default")
+@idempotent
+async def post_disable(user_id: int) -> ResponseReturnValue:
+    """Shut a user out and end every session of theirs."""
+    admin = services().user_admin
+    return format_user(await admin.set_disabled(g.principal, user_id, caller(), disabled=True))
+
+
+@blueprint.post("/users/<int:user_id>/enable")
+@requires_role(Role.ADMIN)
+@limit("default")
+@idempotent
+async def post_enable(user_id: int) -> ResponseReturnValue:
+    """Let a disabled user sign in again."""
+    admin = services().user_admin
+    return format_user(await admin.set_disabled(g.principal, user_id, caller(), disabled=False))
+
+
+@blueprint.get("/sessions")
+@requires_role(Role.ADMIN)
+@limit("default")
+@query(SessionsQuery)
+async def get_all_sessions(query: SessionsQuery) -> ResponseReturnValue:
+    """Return the sessions of everybody or of one user, newest first."""
+    began_ms, _, session_id = (query.cursor or "").partition(".")
+    before = (int(began_ms), UUID(session_id)) if query.cursor else None
+    found = await services().user_admin.list_sessions(
+        before=before, user_id=query.user_id, limit=query.limit + 1
+    )
+    sessions, more = _page(found, query.limit)
+    following = f"{sessions[-1].created_ms}.{sessions[-1].session_id}" if more else None
+    shown = [format_session(each) | {"user_id": each.user_id} for each in sessions]
+    return {"sessions": shown, "next": following}
+
+
+@blueprint.delete("/sessions/<uuid:session_id>")
+@requires_role(Role.ADMIN)
+@limit("default")
+async def delete_any_session(session_id: UUID) -> ResponseReturnValue:
+    """End anybody's session."""
+    await services().user_admin.end_session(g.principal, session_id, caller())
+    return "", 204
+
+
+@blueprint.get("/audit")
+@requires_role(Role.ADMIN)
+@limit("default")
+@query(NewestFirstQuery)
+async def get_audit(query: NewestFirstQuery) -> ResponseReturnValue:
+    """Return who did what, newest first."""
+    found = await services().user_admin.list_events(before_event_id=query.cursor, limit=query.limit + 1)
+    events, more = _page(found, query.limit)
+    following = str(events[-1].event_id) if more else None
+    return {"events": [format_event(event) for event in events], "next": following}
+
+
+@blueprint.get("/jobs")
+@requires_role(Role.ADMIN)
+@limit("default")
+@query(NewestFirstQuery)
+async def get_jobs(query: NewestFirstQuery) -> ResponseReturnValue:
+    """Return what the service did by itself, newest first."""
+    found = await services().user_admin.list_job_runs(before_run_id=query.cursor, limit=query.limit + 1)
+    runs, more = _page(found, query.limit)
+    following = str(runs[-1].job_run_id) if more else None
+    return {"runs": [format_job_run(run) for run in runs], "next": following}
+
+
+def _page(found: list[Row], limit: int) -> tuple[list[Row], bool]:
     # One more than asked for shows whether there is a next page.
-    users = await services().auth.list_users(after_user_id=query.cursor, limit=query.limit + 1)
-    page = users[: query.limit]
-    following = str(page[-1].user_id) if len(users) > query.limit else None
-    return {"users": [_format_user(user) for user in page], "next": following}
-
-
-def _format_user(user: User) -> dict[str, int | str | bool]:
-    created = datetime.fromtimestamp(user.created_ms / 1000, UTC).isoformat(timespec="milliseconds")
-    return {
-        "id": user.user_id,
-        "username": user.username,
-        "role": user.role.value,
-        "disabled": user.disabled,
-        "created_at": created.replace("+00:00", "Z"),
-    }
+    return found[:limit], len(found) > limit

@@ -1,29 +1,38 @@
-"""Signing in and refreshing: ``/auth/login`` and ``/auth/refresh``."""
+"""Signing in, staying signed in and signing out: everything under ``/auth``."""
 
 from typing import Annotated
+from uuid import UUID
 
 from pydantic import AliasChoices, Field
-from quart import Blueprint
+from quart import Blueprint, g, request
 from quart.typing import ResponseReturnValue
 
-from middleware.auth_middleware import public_without_token
+from blueprints.formats.accounts import format_session, format_user
+from middleware.auth_middleware import public_without_token, requires_user
+from middleware.caller import caller
 from middleware.context import services
+from middleware.idempotency import idempotent
 from middleware.rate_limit import limit
-from middleware.validation import RequestModel, json_body
-from services.auth_service import TokenPair
+from middleware.validation import RequestModel, json_body, query
+from services.auth_service import TICKET_LIFE_S
+from services.sessions import TokenPair
 
 blueprint = Blueprint("auth", __name__, url_prefix="/auth")
 
 # No store between here and the client may keep a token. Source: RFC 6749, section 5.1.
 PRIVATE = {"Cache-Control": "no-store"}
+NO_CONTENT = ("", 204, PRIVATE)
+
+Username = Annotated[str, Field(max_length=256)]
+# Room for 128 characters in the form of Unicode that takes the most.
+Password = Annotated[str, Field(max_length=1024, repr=False)]
 
 
 class LoginBody(RequestModel):
     """``{"username": "ada", "password": "…"}``."""
 
-    username: Annotated[str, Field(max_length=256)]
-    # Room for 128 characters in the form of Unicode that takes the most.
-    password: Annotated[str, Field(max_length=1024, repr=False)]
+    username: Username
+    password: Password
 
 
 class RefreshBody(RequestModel):
@@ -34,13 +43,26 @@ class RefreshBody(RequestModel):
     ]
 
 
+class PasswordBody(RequestModel):
+    """``{"current_password": "…", "new_password": "…"}``."""
+
+    current_password: Password
+    new_password: Password
+
+
+class EndSessionsQuery(RequestModel):
+    """``?keep_current=true`` spares the session that asks."""
+
+    keep_current: bool = False
+
+
 @blueprint.post("/login")
 @public_without_token
 @limit("login")
 @json_body(LoginBody)
 async def post_login(body: LoginBody) -> ResponseReturnValue:
     """Trade a username and a password for a pair of tokens."""
-    return _format_pair(await services().auth.sign_in(body.username, body.password)), PRIVATE
+    return _format_pair(await services().auth.sign_in(body.username, body.password, caller())), PRIVATE
 
 
 @blueprint.post("/refresh")
@@ -49,7 +71,77 @@ async def post_login(body: LoginBody) -> ResponseReturnValue:
 @json_body(RefreshBody)
 async def post_refresh(body: RefreshBody) -> ResponseReturnValue:
     """Trade a refresh token, which can be used once, for a new pair."""
-    return _format_pair(await services().auth.refresh(body.refresh_token)), PRIVATE
+    return _format_pair(await services().auth.refresh(body.refresh_token, caller())), PRIVATE
+
+
+@blueprint.post("/register")
+@public_without_token
+@limit("login")
+@idempotent
+@json_body(LoginBody)
+async def post_register(body: LoginBody) -> ResponseReturnValue:
+    """Make an account, where the operator lets people do so by themselves."""
+    user = await services().auth.register(body.username, body.password, caller())
+    return format_user(user), 201, PRIVATE
+
+
+@blueprint.post("/logout")
+@requires_user
+@limit("default")
+async def post_logout() -> ResponseReturnValue:
+    """End the session that asks."""
+    await services().auth.end_session(g.principal, g.principal.session_id, caller())
+    return NO_CONTENT
+
+
+@blueprint.post("/password")
+@requires_user
+@limit("login")
+@json_body(PasswordBody)
+async def post_password(body: PasswordBody) -> ResponseReturnValue:
+    """Change the password and end every session of the user, this one too."""
+    await services().auth.change_password(g.principal, body.current_password, body.new_password, caller())
+    return NO_CONTENT
+
+
+@blueprint.get("/sessions")
+@requires_user
+@limit("default")
+async def get_sessions() -> ResponseReturnValue:
+    """Return the sessions of whoever asks, newest first."""
+    sessions = await services().auth.list_sessions(g.principal)
+    current_id = g.principal.session_id
+    shown = [format_session(each) | {"current": each.session_id == current_id} for each in sessions]
+    return {"sessions": shown}
+
+
+@blueprint.delete("/sessions")
+@requires_user
+@limit("default")
+@query(EndSessionsQuery)
+async def delete_sessions(query: EndSessionsQuery) -> ResponseReturnValue:
+    """End every session of whoever asks."""
+    spared_id = g.principal.session_id if query.keep_current else None
+    await services().auth.end_sessions(g.principal, caller(), spared_id=spared_id)
+    return NO_CONTENT
+
+
+@blueprint.delete("/sessions/<uuid:session_id>")
+@requires_user
+@limit("default")
+async def delete_session(session_id: UUID) -> ResponseReturnValue:
+    """End one session of whoever asks."""
+    await services().auth.end_session(g.principal, session_id, caller())
+    return NO_CONTENT
+
+
+@blueprint.post("/ws-ticket")
+@requires_user
+@limit("default")
+async def post_ws_ticket() -> ResponseReturnValue:
+    """Give a ticket that opens one WebSocket from a browser, which can send no header with it."""
+    ticket = await services().auth.issue_ticket(g.principal, request.headers.get("Origin"))
+    return {"ticket": ticket, "expires_in": TICKET_LIFE_S}
 
 
 def _format_pair(pair: TokenPair) -> dict[str, str | int]:

@@ -12,7 +12,7 @@ from quart import g, has_websocket_context, request, websocket
 
 from middleware.context import services
 from middleware.declarations import declare
-from services.auth_service import invalid_access_token
+from services.sessions import invalid_access_token
 from utils.accounts import Principal, Role
 from utils.errors import Forbidden, Unauthorized
 

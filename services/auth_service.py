@@ -1,33 +1,38 @@
-"""Who somebody is: signing in, staying signed in, and what an access token is worth at this moment.
+"""Who somebody is: making accounts, signing in and out, passwords, and tickets for WebSockets.
 
-PostgreSQL is the truth. Nothing is remembered here between requests, so that a revoked session, a disabled
-user and a changed role count at the next request of every worker.
+What a session is and how it goes on is in sessions.py; how often somebody may try, in sign_in_throttle.py.
 """
 
 import logging
 import re
 from dataclasses import dataclass, field
 from functools import partial
-from uuid import uuid4
+from uuid import UUID
 
 import asyncpg
 
 from services.hash_pool import HashPool
 from services.passwords import DEFAULT_COST, PasswordHasher, check_new_password
-from services.stores import sessions, users
-from services.tokens import (
-    AccessTokenCodec,
-    InvalidToken,
-    SigningKeys,
-    new_refresh_token,
-    refresh_token_hash,
-)
-from utils.accounts import Principal, Role, User
+from services.sessions import ACQUIRE_TIMEOUT_S, Sessions, SessionSettings, TokenPair, no_such_session
+from services.sign_in_throttle import Attempt, SignInThrottle
+from services.stores import audit, sessions, socket_tickets, users
+from services.stores.users import StoredUser
+from services.tokens import new_refresh_token, refresh_token_hash
+from utils.accounts import Caller, Principal, Role, Session, User
 from utils.clock import Clock
-from utils.errors import Conflict, FieldError, InvalidRequest, Unauthorized, shorten
+from utils.errors import (
+    Conflict,
+    FieldError,
+    Forbidden,
+    InvalidRequest,
+    Unauthorized,
+    Unavailable,
+    shorten,
+)
 
-ACQUIRE_TIMEOUT_S = 2.0
-REUSED = "refresh_token_reused"
+TICKET_LIFE_S = 30
+SESSION_IDLE_S = 7 * 86_400
+NOBODY = Caller()
 
 # The same shape as the CHECK of app_user: ASCII, so that no two names look alike.
 _USERNAME_SHAPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{2,63}", re.ASCII)
@@ -37,29 +42,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class AuthSettings:
-    """Say what signs the tokens and how long things live.
+    """Say what signs the tokens, how long things live, what a hash costs, and who may make an account.
 
-    The first secret signs; any others still verify, so that a secret can be changed without logging
-    anybody out. ``session_life_s`` is absolute: refreshing does not move it.
+    The first secret signs; any others still verify.
     """
 
     secret_keys: tuple[str, ...] = field(repr=False)
     access_token_life_s: int
     session_life_s: int
     bcrypt_cost: int = DEFAULT_COST
-
-
-@dataclass(frozen=True, slots=True)
-class TokenPair:
-    """What a client holds after signing in or refreshing."""
-
-    access_token: str = field(repr=False)
-    refresh_token: str = field(repr=False)
-    expires_in_s: int
+    session_idle_s: int = SESSION_IDLE_S
+    registration_open: bool = False
 
 
 class AuthService:
-    """Sign people in and tell who makes a request."""
+    """Make accounts, sign people in and out, and tell who makes a request."""
 
     def __init__(self, *, pool: asyncpg.Pool, clock: Clock, settings: AuthSettings) -> None:
         self._pool = pool
@@ -67,125 +64,227 @@ class AuthService:
         self._settings = settings
         self._hasher = PasswordHasher(settings.bcrypt_cost)
         self._hash_pool = HashPool()
-        self._codec = AccessTokenCodec(SigningKeys.derive(settings.secret_keys), settings.access_token_life_s)
+        self._throttle = SignInThrottle(pool, ACQUIRE_TIMEOUT_S)
+        self.sessions = Sessions(
+            pool=pool,
+            clock=clock,
+            settings=SessionSettings(
+                settings.secret_keys,
+                access_token_life_s=settings.access_token_life_s,
+                session_life_s=settings.session_life_s,
+                session_idle_s=settings.session_idle_s,
+            ),
+        )
 
     def close(self) -> None:
         """Let the hashing threads end."""
         self._hash_pool.close()
 
-    async def create_user(self, username: str, password: str, role: Role) -> User:
+    async def create_user(
+        self,
+        username: str,
+        password: str,
+        role: Role,
+        *,
+        caller: Caller = NOBODY,
+        only_first_admin: bool = False,
+    ) -> User:
         """Add an account and return it.
 
-        Raises: InvalidRequest for a name or password that does not fit; Conflict when the name is taken.
+        Raises: InvalidRequest for a name or password that does not fit; Conflict when the name is taken, or
+        with ``only_first_admin`` when there is an admin already.
         """
         check_username(username)
-        check_new_password(password)
+        check_new_password(password, username)
         password_hash = await self._hash_pool.run(partial(self._hasher.hash, password))
-        user = await users.insert_user(
-            self._pool, username, password_hash=password_hash, role=role, now_ms=self._clock.now_ms()
-        )
-        if user is None:
-            raise Conflict(
-                f"There is already a user named {username}. Choose another name.", code="username_taken"
+        now_ms = self._clock.now_ms()
+        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
+            if only_first_admin and await users.lock_admins(connection):
+                raise Conflict("There is an admin already. Sign in at /auth/login.", code="set_up_already")
+            user = await users.insert_user(
+                connection, username, password_hash=password_hash, role=role, now_ms=now_ms
+            )
+            if user is None:
+                raise Conflict(
+                    f"There is already a user named {username}. Choose another name.", code="username_taken"
+                )
+            await audit.insert_event(
+                connection,
+                "user_created",
+                caller,
+                actor_user_id=None,
+                subject_user_id=user.user_id,
+                detail=f"role {role}",
+                now_ms=now_ms,
             )
         return user
 
-    async def sign_in(self, username: str, password: str) -> TokenPair:
+    async def register(self, username: str, password: str, caller: Caller) -> User:
+        """Add an account for whoever asks. Raises: as ``create_user``; Forbidden when that is not wanted."""
+        if not self._settings.registration_open:
+            raise Forbidden(
+                "Nobody can register here by themselves. Ask the operator of this service for an account.",
+                code="registration_closed",
+            )
+        return await self.create_user(username, password, Role.USER, caller=caller)
+
+    async def sign_in(self, username: str, password: str, caller: Caller = NOBODY) -> TokenPair:
         """Begin a session.
 
         A wrong password, an unknown name and a disabled user cannot be told apart, nor by the time it takes.
-        Raises: Unauthorized; Unavailable when too many are signing in.
+        Raises: Unauthorized; TooManyRequests after too many attempts; Unavailable when too many sign in.
         """
         # A name that cannot exist goes the same way as one that does not.
         folded = username.lower() if _USERNAME_SHAPE.fullmatch(username) else ""
+        attempt = await self._throttle.take(folded, caller.address, self._clock.now_ms())
         found = await users.select_user_to_sign_in(self._pool, folded)
-        stored_hash = found.password_hash if found else None
-        matches = await self._hash_pool.run(partial(self._hasher.verify, password, stored_hash))
+        matches = await self._matches(password, found, attempt)
         if found is None or not matches or found.user.disabled:
-            log.info("sign-in refused", extra={"user_id": found.user.user_id if found else None})
-            raise Unauthorized(
-                "The username or the password is not right. Check both and try again.",
-                code="invalid_credentials",
-            )
-        return await self._open_session(found.user)
-
-    async def refresh(self, refresh_token: str) -> TokenPair:
-        """Trade a refresh token for a new pair; each can be used once.
-
-        A second use means that somebody else holds a copy: the session ends, with every token of it.
-        Raises: Unauthorized.
-        """
-        token_hash = refresh_token_hash(refresh_token)
-        pair = await self._rotate(token_hash) if token_hash else None
-        if pair is None:
-            raise Unauthorized(
-                "The refresh token is not valid, or no longer. Sign in again.", code="invalid_refresh_token"
-            )
+            raise _refused(found)
+        current_hash = await self._renewed_hash(found, password)
+        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
+            # A password changed, or a user disabled, while the hash was computed ends this too.
+            if not await users.lock_unchanged_user(connection, found.user.user_id, current_hash):
+                raise _refused(found)
+            await self._throttle.remember(connection, attempt, found.user.user_id, self._clock.now_ms())
+            pair = await self.sessions.open(connection, found.user, caller)
+        log.info("signed in", extra={"user_id": found.user.user_id})
         return pair
+
+    async def refresh(self, refresh_token: str, caller: Caller = NOBODY) -> TokenPair:
+        """Trade a refresh token for a new pair, as ``Sessions.refresh`` says. Raises: Unauthorized."""
+        return await self.sessions.refresh(refresh_token, caller)
 
     async def authenticate(self, access_token: str) -> Principal:
-        """Return who an access token stands for at this moment.
+        """Return who an access token stands for at this moment. Raises: Unauthorized."""
+        return await self.sessions.authenticate(access_token)
 
-        Raises: Unauthorized.
+    async def change_password(self, principal: Principal, current: str, new: str, caller: Caller) -> None:
+        """Give a user another password and end every session of theirs, this one too.
+
+        Raises: Forbidden when the current password is not right; InvalidRequest when the new one does not
+        fit; TooManyRequests after too many attempts.
         """
+        check_new_password(new, principal.username, field="new_password")
+        folded = principal.username.lower()
+        attempt = await self._throttle.take(folded, caller.address, self._clock.now_ms())
+        found = await users.select_user(self._pool, principal.user_id)
+        if not await self._matches(current, found, attempt) or found is None:
+            raise Forbidden(
+                "The current password is not right. Check it and try again.", code="wrong_password"
+            )
+        new_hash = await self._hash_pool.run(partial(self._hasher.hash, new))
         now_ms = self._clock.now_ms()
-        try:
-            claims = self._codec.decode(access_token, now_ms)
-        except InvalidToken as error:
-            raise invalid_access_token() from error
-        principal = await sessions.select_principal(self._pool, claims.session_id, claims.user_id, now_ms)
+        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
+            if not await users.update_password_hash(
+                connection, principal.user_id, old=found.password_hash, new=new_hash
+            ):
+                raise Conflict("The password was changed meanwhile. Sign in with the new one.")
+            await self._throttle.remember(connection, attempt, principal.user_id, now_ms)
+            await self._end(connection, principal, caller, "password_changed")
+
+    async def list_sessions(self, principal: Principal) -> list[Session]:
+        """Return the sessions of whoever asks, newest first."""
+        return await self.sessions.list_of(principal.user_id)
+
+    async def end_session(self, principal: Principal, session_id: UUID, caller: Caller) -> None:
+        """End one session of whoever asks.
+
+        Raises: NotFound when it is over already, was never there, or is another user's: which is not told.
+        """
+        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
+            if not await self._end(connection, principal, caller, "session_ended", session_id=session_id):
+                raise no_such_session()
+
+    async def end_sessions(
+        self, principal: Principal, caller: Caller, *, spared_id: UUID | None = None
+    ) -> None:
+        """End every session of whoever asks, or all but one."""
+        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
+            await self._end(connection, principal, caller, "sessions_ended", spared_id=spared_id)
+
+    async def issue_ticket(self, principal: Principal, origin: str | None) -> str:
+        """Return a ticket that opens one WebSocket within 30 seconds, for a page of the same origin."""
+        ticket = new_refresh_token()
+        ticket_hash = refresh_token_hash(ticket)
+        assert ticket_hash is not None
+        expires_ms = self._clock.now_ms() + TICKET_LIFE_S * 1000
+        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+            await socket_tickets.insert_ticket(
+                connection, ticket_hash, principal.session_id, origin=origin, expires_ms=expires_ms
+            )
+        return ticket
+
+    async def spend_ticket(self, ticket: str, origin: str | None) -> Principal:
+        """Return who a ticket stands for; it is worth nothing afterwards. Raises: Unauthorized."""
+        ticket_hash = refresh_token_hash(ticket)
+        now_ms = self._clock.now_ms()
+        principal = None
+        if ticket_hash is not None:
+            principal = await socket_tickets.spend_ticket(
+                self._pool, ticket_hash, origin=origin, now_ms=now_ms, idle_ms=self.sessions.idle_ms(now_ms)
+            )
         if principal is None:
-            raise invalid_access_token()
+            raise Unauthorized(
+                "The ticket is not valid, or no longer. Get another at /auth/ws-ticket and connect at once.",
+                code="invalid_token",
+            )
         return principal
 
-    async def list_users(self, *, after_user_id: int, limit: int) -> list[User]:
-        """Return at most ``limit`` users in order of their id, beginning after the given one."""
-        return await users.select_users(self._pool, after_user_id=after_user_id, limit=limit)
+    async def _matches(self, password: str, found: StoredUser | None, attempt: Attempt) -> bool:
+        stored_hash = found.password_hash if found else None
+        try:
+            return await self._hash_pool.run(partial(self._hasher.verify, password, stored_hash))
+        except Unavailable:
+            # The password was not looked at, so that it was no attempt.
+            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+                await self._throttle.give_back(connection, attempt)
+            raise
 
-    async def _open_session(self, user: User) -> TokenPair:
+    async def _renewed_hash(self, found: StoredUser, password: str) -> str:
+        if not self._hasher.is_outdated(found.password_hash):
+            return found.password_hash
+        new_hash = await self._hash_pool.run(partial(self._hasher.hash, password))
+        old_hash = found.password_hash
+        renewed = await users.update_password_hash(self._pool, found.user.user_id, old=old_hash, new=new_hash)
+        return new_hash if renewed else old_hash
+
+    async def _end(
+        self,
+        connection: asyncpg.Connection,
+        principal: Principal,
+        caller: Caller,
+        action: str,
+        *,
+        session_id: UUID | None = None,
+        spared_id: UUID | None = None,
+    ) -> int:
         now_ms = self._clock.now_ms()
-        expires_ms = now_ms + self._settings.session_life_s * 1000
-        principal = Principal(user.user_id, user.username, user.role, uuid4())
-        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
-            await sessions.delete_expired_sessions(connection, user.user_id, now_ms)
-            await sessions.insert_session(
-                connection, principal.session_id, user.user_id, now_ms=now_ms, expires_ms=expires_ms
-            )
-            pair = await self._issue(connection, principal, parent_hash=None, now_ms=now_ms)
-        log.info("signed in", extra={"user_id": user.user_id, "session_id": str(principal.session_id)})
-        return pair
-
-    async def _rotate(self, token_hash: bytes) -> TokenPair | None:
-        # Returns instead of raising, because an exception would roll the revocation back.
-        now_ms = self._clock.now_ms()
-        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
-            session_id = await sessions.spend_refresh_token(connection, token_hash, now_ms)
-            if session_id is None:
-                await self._revoke_if_reused(connection, token_hash, now_ms)
-                return None
-            principal = await sessions.touch_session(connection, session_id, now_ms)
-            if principal is None:
-                return None
-            return await self._issue(connection, principal, parent_hash=token_hash, now_ms=now_ms)
-
-    async def _revoke_if_reused(self, connection: asyncpg.Connection, token_hash: bytes, now_ms: int) -> None:
-        session_id = await sessions.select_session_of_token(connection, token_hash)
-        if session_id is None:
-            return
-        if await sessions.revoke_session(connection, session_id, reason=REUSED, now_ms=now_ms):
-            log.warning("refresh token used twice", extra={"session_id": str(session_id)})
-
-    async def _issue(
-        self, connection: asyncpg.Connection, principal: Principal, *, parent_hash: bytes | None, now_ms: int
-    ) -> TokenPair:
-        refresh_token = new_refresh_token()
-        token_hash = refresh_token_hash(refresh_token)
-        assert token_hash is not None
-        await sessions.insert_refresh_token(
-            connection, token_hash, principal.session_id, parent_hash=parent_hash, now_ms=now_ms
+        ended = await sessions.revoke_sessions_of_user(
+            connection,
+            principal.user_id,
+            session_id=session_id,
+            spared_id=spared_id,
+            reason=action,
+            now_ms=now_ms,
         )
-        access_token = self._codec.encode(principal, now_ms)
-        return TokenPair(access_token, refresh_token, self._settings.access_token_life_s)
+        await audit.insert_event(
+            connection,
+            action,
+            caller,
+            actor_user_id=principal.user_id,
+            subject_user_id=principal.user_id,
+            detail=f"{ended} of the sessions",
+            now_ms=now_ms,
+        )
+        return ended
+
+
+def _refused(found: StoredUser | None) -> Unauthorized:
+    log.info("sign-in refused", extra={"user_id": found.user.user_id if found else None})
+    return Unauthorized(
+        "The username or the password is not right. Check both and try again.", code="invalid_credentials"
+    )
 
 
 def check_username(username: str) -> None:
@@ -199,12 +298,3 @@ def check_username(username: str) -> None:
             "hyphens, underscores, at or plus signs, and begin with a letter or digit."
         )
         raise InvalidRequest(detail, errors=(FieldError("username", "bad_shape", detail),))
-
-
-def invalid_access_token() -> Unauthorized:
-    """Return the one answer to every access token that is not good, whatever is wrong with it."""
-    return Unauthorized(
-        "The access token is not valid, or no longer. Refresh it or sign in again; "
-        "what is open to everybody also answers without a token.",
-        code="invalid_token",
-    )

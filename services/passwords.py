@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import bcrypt
 
+from services.weak_passwords import is_well_known
 from utils.errors import FieldError, InvalidRequest
 
 PASSWORD_CHARACTERS_MIN = 15
@@ -29,9 +30,10 @@ _VERSION = "v1"
 _PREHASH_KEY = b"accessibletrader password v1"
 
 
-def check_new_password(password: str) -> None:
-    """Refuse a new password that is too short, too long, or no text; there is no other rule.
+def check_new_password(password: str, username: str = "", *, field: str = "password") -> None:
+    """Refuse a new password that is too short, too long, no text, or among the first that anybody tries.
 
+    What it is made of does not matter otherwise. ``field`` is what the request calls it.
     Raises: InvalidRequest.
     """
     length = len(unicodedata.normalize("NFC", password))
@@ -46,9 +48,12 @@ def check_new_password(password: str) -> None:
     elif length > PASSWORD_CHARACTERS_MAX:
         detail = f"The password is too long. Use at most {PASSWORD_CHARACTERS_MAX} characters."
         code = "too_long"
+    elif is_well_known(password, username):
+        detail = "The password is one of the first that others try. Use another; a sentence of your own does."
+        code = "well_known"
     else:
         return
-    raise InvalidRequest(detail, errors=(FieldError("password", code, detail),))
+    raise InvalidRequest(detail, errors=(FieldError(field, code, detail),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,10 @@ class PasswordHasher:
         text = stored if stored is not None and known else self._dummy
         matches = bcrypt.checkpw(_prehash(password), text.removeprefix(_VERSION).encode("ascii"))
         return matches and known and _encodable(password)
+
+    def is_outdated(self, stored: str) -> bool:
+        """Tell whether a hash should be made again: its cost is another, or its version is older."""
+        return not stored.startswith(f"{_VERSION}$2b${self.cost:02d}$")
 
     @property
     def _dummy(self) -> str:

@@ -1,9 +1,11 @@
 """Access and refresh tokens: made and read, nothing stored. Pure but for randomness.
 
 An access token is a JWT: HS256, ``typ: at+jwt``, a ``kid`` from the fixed map of keys, every claim present.
-A refresh token is 256 random bits as text; only its SHA-256 is ever stored.
+A refresh token is 256 bits as text, the first of a session random and each later one derived from the one
+before; only its SHA-256 is ever stored.
 """
 
+import base64
 import hashlib
 import hmac
 import re
@@ -133,13 +135,42 @@ class AccessTokenCodec:
         return key
 
 
+@dataclass(frozen=True, slots=True)
+class RefreshTokenChain:
+    """Derive each refresh token from the one before, so that a retry can be given the same one again.
+
+    Without the key a token says nothing about the next; what is stored says nothing about either.
+    """
+
+    keys: tuple[bytes, ...]
+
+    @classmethod
+    def derive(cls, secret_keys: tuple[str, ...]) -> "RefreshTokenChain":
+        """Return the chain of these secrets: the first makes tokens, the others only find them again."""
+        return cls(tuple(_label(secret, "refresh token key") for secret in secret_keys))
+
+    def successor(self, token: str) -> str:
+        """Return the token that follows this one."""
+        return _successor(self.keys[0], token)
+
+    def known_successor(self, token: str, successor_hash: bytes) -> str | None:
+        """Return the token that followed this one, if its hash is this; None when the key is gone."""
+        followers = (_successor(key, token) for key in self.keys)
+        return next((found for found in followers if refresh_token_hash(found) == successor_hash), None)
+
+
+def _successor(key: bytes, token: str) -> str:
+    digest = hmac.digest(key, token.encode("ascii"), hashlib.sha256)
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
+
+
 def new_refresh_token() -> str:
     """Return 256 random bits as 43 URL-safe characters."""
     return secrets.token_urlsafe(32)
 
 
 def refresh_token_hash(token: str) -> bytes | None:
-    """Return the SHA-256 under which a refresh token is stored; None when the text cannot be one."""
+    """Return the SHA-256 under which a refresh token or ticket is stored; None when the text is neither."""
     if _REFRESH_SHAPE.fullmatch(token) is None:
         return None
     return hashlib.sha256(token.encode("ascii")).digest()

@@ -15,3 +15,4 @@ SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')
 \else
     \ir 0003_rollups.plain.sql
 \endif
+\ir 0005_accounts.sql

@@ -24,6 +24,42 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """Where a request comes from: an address, what the client calls itself, and the id of the request."""
+
+    address: str = "local"
+    client: str = ""
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One sign-in on one device, as its user and admins see it."""
+
+    session_id: UUID
+    user_id: int
+    address: str
+    client: str
+    created_ms: int
+    last_used_ms: int
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """Who did what to whom, when and from where; None where nobody was signed in or nobody was meant."""
+
+    event_id: int
+    occurred_ms: int
+    action: str
+    actor_user_id: int | None
+    subject_user_id: int | None
+    detail: str
+    address: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """Whoever makes a request: a user who is not disabled, by way of a session that is not over."""
 

@@ -16,10 +16,15 @@ class StoredUser:
 
 
 async def insert_user(
-    pool: asyncpg.Pool, username: str, *, password_hash: str, role: Role, now_ms: int
+    connection: asyncpg.Connection | asyncpg.Pool,
+    username: str,
+    *,
+    password_hash: str,
+    role: Role,
+    now_ms: int,
 ) -> User | None:
     """Return the new user, or None when the name is taken."""
-    row = await pool.fetchrow(
+    row = await connection.fetchrow(
         """
         INSERT INTO app_user (username, password_hash, role, created_at)
         VALUES ($1, $2, $3, to_timestamp($4::bigint / 1000.0))
@@ -51,6 +56,124 @@ async def select_user_to_sign_in(pool: asyncpg.Pool, folded_username: str) -> St
         folded_username,
     )
     return StoredUser(_user(row), row["password_hash"]) if row else None
+
+
+async def select_user(pool: asyncpg.Pool, user_id: int) -> StoredUser | None:
+    """Return a user with the password's hash."""
+    # Served by the primary key.
+    row = await pool.fetchrow(
+        """
+        SELECT
+            user_id, username, role, disabled_at IS NOT NULL AS disabled,
+            (date_part('epoch', created_at) * 1000)::bigint AS created_ms,
+            password_hash
+        FROM app_user
+        WHERE user_id = $1
+        """,
+        user_id,
+    )
+    return StoredUser(_user(row), row["password_hash"]) if row else None
+
+
+async def update_password_hash(
+    connection: asyncpg.Connection | asyncpg.Pool, user_id: int, *, old: str, new: str
+) -> bool:
+    """Replace a password's hash; False when it has been replaced meanwhile."""
+    status = await connection.execute(
+        """
+        UPDATE app_user
+        SET password_hash = $3
+        WHERE user_id = $1 AND password_hash = $2
+        """,
+        user_id,
+        old,
+        new,
+    )
+    return bool(status == "UPDATE 1")
+
+
+async def lock_unchanged_user(connection: asyncpg.Connection, user_id: int, password_hash: str) -> bool:
+    """Tell whether a user still has this hash and is not disabled, and let nobody change that meanwhile."""
+    # Served by the primary key.
+    return bool(
+        await connection.fetchval(
+            """
+            SELECT TRUE
+            FROM app_user
+            WHERE user_id = $1 AND password_hash = $2 AND disabled_at IS NULL
+            FOR SHARE
+            """,
+            user_id,
+            password_hash,
+        )
+    )
+
+
+async def update_role(connection: asyncpg.Connection, user_id: int, role: Role) -> User | None:
+    """Give a user a role and return the user; None when there is none."""
+    row = await connection.fetchrow(
+        """
+        UPDATE app_user
+        SET role = $2
+        WHERE user_id = $1
+        RETURNING
+            user_id, username, role, disabled_at IS NOT NULL AS disabled,
+            (date_part('epoch', created_at) * 1000)::bigint AS created_ms
+        """,
+        user_id,
+        role,
+    )
+    return _user(row) if row else None
+
+
+async def update_disabled(
+    connection: asyncpg.Connection, user_id: int, *, disabled: bool, now_ms: int
+) -> User | None:
+    """Disable or enable a user and return the user; None when there is none."""
+    row = await connection.fetchrow(
+        """
+        UPDATE app_user
+        SET disabled_at = CASE
+            WHEN $2 THEN coalesce(disabled_at, to_timestamp($3::bigint / 1000.0))
+        END
+        WHERE user_id = $1
+        RETURNING
+            user_id, username, role, disabled_at IS NOT NULL AS disabled,
+            (date_part('epoch', created_at) * 1000)::bigint AS created_ms
+        """,
+        user_id,
+        disabled,
+        now_ms,
+    )
+    return _user(row) if row else None
+
+
+async def lock_admins(connection: asyncpg.Connection) -> list[int]:
+    """Return the ids of the admins who are not disabled, and let nobody change them meanwhile.
+
+    Two changes at once take turns, also when there is no admin yet.
+    """
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('accessibletrader admins', 0))")
+    rows = await connection.fetch(
+        """
+        SELECT user_id
+        FROM app_user
+        WHERE role = 'admin' AND disabled_at IS NULL
+        ORDER BY user_id
+        """
+    )
+    return [row["user_id"] for row in rows]
+
+
+async def has_admin(pool: asyncpg.Pool | asyncpg.Connection) -> bool:
+    """Tell whether there is an admin who is not disabled."""
+    return bool(
+        await pool.fetchval(
+            """
+            SELECT EXISTS (SELECT 1 FROM app_user WHERE role = 'admin' AND disabled_at IS NULL)
+            """
+        )
+    )
 
 
 async def select_users(pool: asyncpg.Pool, *, after_user_id: int, limit: int) -> list[User]:

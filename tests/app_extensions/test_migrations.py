@@ -19,7 +19,7 @@ from app_extensions.migrations import (
 )
 
 DEADLINE_S = 60
-NAMES = ["0001_market", "0002_accounts", "0003_rollups"]
+NAMES = ["0001_market", "0002_accounts", "0003_rollups", "0004_announcements", "0005_accounts"]
 NewDatabase = Callable[[], Awaitable[str]]
 
 

@@ -18,7 +18,7 @@ from services.stores.series import Series, upsert_series
 from utils.domain import DAY_MS, HOUR_MS, Bar, BarState, Instrument, Timeframe
 
 TIMESCALE_DSN = os.environ.get("TIMESCALE_TEST_DSN", "")
-NAMES = ["0001_market", "0002_accounts", "0003_rollups"]
+NAMES = ["0001_market", "0002_accounts", "0003_rollups", "0004_announcements", "0005_accounts"]
 DEADLINE_S = 60
 HOUR_S, DAY_S = 3_600, 86_400
 # View, bucket, and the longest bars that it takes in, in seconds.

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 import asyncpg
 import pytest
 
-from services.auth_service import AuthService, AuthSettings, TokenPair
+from services.auth_service import AuthService, AuthSettings
 from services.catalog import Catalog
 from services.history_filler import HistoryFiller
 from services.market_service import MarketService
 from services.quarantine import Quarantine
+from services.sessions import TokenPair
+from services.user_admin import UserAdmin
 from tests.services.recorded_market import HandClock, RecordedMarket
 from utils.accounts import Role
 from utils.clock import Clock
@@ -34,9 +36,20 @@ class House:
     pool: asyncpg.Pool
     now_ms: int = 1_795_000_000_000
     auth: AuthService = field(init=False)
+    admin: UserAdmin = field(init=False)
 
     def __post_init__(self) -> None:
-        self.auth = AuthService(pool=self.pool, clock=Clock(now_ms=lambda: self.now_ms), settings=SETTINGS)
+        self.auth = self.restarted()
+
+    def restarted(self, settings: AuthSettings = SETTINGS) -> AuthService:
+        """Return the service as another worker, or the next start, has it."""
+        clock = Clock(now_ms=lambda: self.now_ms)
+        self.admin = UserAdmin(
+            pool=self.pool,
+            clock=clock,
+            sessions=(auth := AuthService(pool=self.pool, clock=clock, settings=settings)).sessions,
+        )
+        return auth
 
     async def is_good(self, pair: TokenPair) -> bool:
         try:

@@ -1,0 +1,90 @@
+"""Requests that are done once however often they are sent: those that carry an Idempotency-Key.
+
+The key, the caller and the address of the request together name it. An answer is kept for two days. What
+failed is not kept: nothing was done, and the same key may try again.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from services.stores import idempotency
+from utils.clock import Clock
+from utils.errors import Conflict, InvalidRequest
+
+# A request that was not answered by then never will be: its worker is gone.
+GIVEN_UP_MS = 60_000
+RETRY_AFTER_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to do what a request asks for."""
+
+    key_hash: bytes
+    claim: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """What the same request was answered before."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+class IdempotentRequests:
+    """Know which requests were answered, and let each be done once."""
+
+    def __init__(self, pool: asyncpg.Pool, clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+
+    async def begin(self, *, name: str, content: bytes) -> Claim | KeptAnswer:
+        """Return what the request of this name was answered before, or the right to do it now.
+
+        Raises: Conflict while it is being done; InvalidRequest when it held something else before.
+        """
+        claim = Claim(hashlib.sha256(name.encode("utf-8", "replace")).digest(), uuid4())
+        request_hash = hashlib.sha256(content).digest()
+        now_ms = self._clock.now_ms()
+        kept = await idempotency.claim_key(
+            self._pool,
+            claim.key_hash,
+            request_hash,
+            claim.claim,
+            now_ms=now_ms,
+            given_up_ms=now_ms - GIVEN_UP_MS,
+        )
+        if kept.request_hash != request_hash:
+            raise InvalidRequest(
+                "This Idempotency-Key came with another request before. Use a new key for a new request.",
+                code="idempotency_key_reused",
+            )
+        if kept.claim == claim.claim:
+            return claim
+        if kept.status is None:
+            raise Conflict(
+                "The same request is being answered at this moment. Send it again in a second.",
+                code="request_in_progress",
+                retry_after_s=RETRY_AFTER_S,
+            )
+        return KeptAnswer(kept.status, kept.content_type or "", kept.body or b"")
+
+    async def finish(self, claim: Claim, answer: KeptAnswer) -> None:
+        """Keep the answer."""
+        await idempotency.keep_answer(
+            self._pool,
+            claim.key_hash,
+            claim.claim,
+            status=answer.status,
+            content_type=answer.content_type,
+            body=answer.body,
+        )
+
+    async def forget(self, claim: Claim) -> None:
+        """Give the right back, since nothing was done."""
+        await idempotency.release_key(self._pool, claim.key_hash, claim.claim)
