@@ -44,9 +44,9 @@ class Catalog:
         """Return the translation that a message has in a context: an asset's name, say."""
         return self.single.get(f"{context}{CONTEXT_MARK}{message}", message)
 
-    def find_counted(self, one: str, many: str) -> tuple[str, ...]:
+    def find_counted(self, one: str) -> tuple[str, ...] | None:
         """Return a template for each plural form, in the order zero, one, two, few, many, other."""
-        return self.counted.get(one, (one, many))
+        return self.counted.get(one)
 
 
 ENGLISH = Catalog({}, {})

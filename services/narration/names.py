@@ -71,13 +71,19 @@ def _contract(locale: SpokenLocale, pair: str, match: re.Match[str]) -> str:
     say = locale.catalog.find
     if match["end"] is None:
         return say(phrases.PERPETUAL).format(name=pair)
-    try:
-        end = datetime.strptime(match["end"], "%y%m%d").replace(tzinfo=UTC)
-    except ValueError:
-        return say(phrases.PERPETUAL).format(name=pair)
-    date = locale.dates.write_full_day(end)
+    date = _end_date(locale, match["end"])
+    if date is None:
+        return say(phrases.UNDATED_FUTURE).format(name=pair)
     if match["strike"] is None:
         return say(phrases.FUTURE).format(name=pair, date=date)
     strike = number_text(Decimal(match["strike"]), locale.decimal_mark, grouped=locale.grouped)
     option = phrases.CALL_OPTION if match["side"] == "C" else phrases.PUT_OPTION
     return say(option).format(name=pair, date=date, strike=strike)
+
+
+def _end_date(locale: SpokenLocale, digits: str) -> str | None:
+    try:
+        end = datetime.strptime(digits, "%y%m%d").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return locale.dates.write_full_day(end)

@@ -64,7 +64,9 @@ def percent_change(first: Decimal, last: Decimal) -> Decimal:
     rounded = EXACT.quantize(change, TENTH)
     if rounded or not change:
         return rounded
-    return EXACT.quantize(change, ONE.scaleb(change.adjusted()))
+    first_digit = EXACT.quantize(change, ONE.scaleb(change.adjusted()))
+    # 0.096 is 0.1, and not 0.10.
+    return EXACT.quantize(first_digit, ONE.scaleb(first_digit.adjusted()))
 
 
 def number_text(value: Decimal, decimal_mark: str, *, grouped: bool) -> str:

@@ -34,8 +34,13 @@ class Voice:
 
     def say_count(self, one: str, many: str, /, count: int, **arguments: str) -> str:
         """Return the form of the message that the count takes; ``{count}`` in it is the count, spoken."""
-        forms = self.locale.catalog.find_counted(one, many)
-        return forms[self.locale.form(count)].format(count=self.number(count), **arguments)
+        forms = self.locale.catalog.find_counted(one)
+        if forms is None:
+            # English, or not translated yet.
+            template = one if count == 1 else many
+        else:
+            template = forms[self.locale.form(count)]
+        return template.format(count=self.number(count), **arguments)
 
     def price(self, value: Decimal) -> str:
         """Return the number with exactly the decimals it has: ``60,120.00``; never an exponent."""
