@@ -1,14 +1,17 @@
 """Market data by REST: exchanges, symbols and history."""
 
+import asyncio
 import functools
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
-from quart import Blueprint
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+from quart import Blueprint, Response, request
 from quart.typing import ResponseReturnValue
 
 from blueprints.formats.candles import encode_candles
 from blueprints.formats.csv_bars import CSV, csv_headers, encode_csv
+from blueprints.formats.description import encode_description, with_accessibility
 from blueprints.formats.highcharts import encode_history
 from blueprints.formats.lightweight import encode_lightweight
 from blueprints.formats.native import encode_native
@@ -17,14 +20,20 @@ from middleware.caching import cached_response
 from middleware.context import services
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, query
-from services.answers import Answer, AnswerKey, make_answer
+from services.answers import VARY_HEADER, Answer, AnswerKey, make_answer
 from services.market_service import LIMIT_DEFAULT, LIMIT_MAX, HistoryQuery, MarketService
+from services.narration.describe import describe
+from services.narration.sentences import Verbosity
+from services.narration.voice import Voice, voice_for
 from utils.domain import Instrument, Timeframe, Topic
-from utils.field_types import Name, TimeMs
+from utils.field_types import Name, TimeMs, split_commas
 
 blueprint = Blueprint("market", __name__, url_prefix="/market")
 
 JSON = "application/json"
+# Each bar takes some tenths of a millisecond to put into words.
+SAY_BARS_MAX = 500
+Extra = Literal["accessibility", "sonification"]
 JSON_ENCODERS = {"native": encode_native, "candles": encode_candles, "lightweight": encode_lightweight}
 
 
@@ -40,15 +49,14 @@ class ExchangeQuery(MarketQuery):
     exchange: Name
 
 
-class BarsQuery(ExchangeQuery):
-    """Ask for bars; ``since`` and ``until`` bound their opens, ``until`` is not included."""
+class SpanQuery(ExchangeQuery):
+    """Name bars; ``since`` and ``until`` bound their opens, ``until`` is not included."""
 
     symbol: Name
     timeframe: Name
     since: TimeMs | None = None
     until: TimeMs | None = None
     limit: Annotated[int, Field(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT
-    format: Literal["native", "highcharts", "candles", "lightweight", "csv"] = "highcharts"
 
     @field_validator("timeframe")
     @classmethod
@@ -60,7 +68,7 @@ class BarsQuery(ExchangeQuery):
         return text
 
     @model_validator(mode="after")
-    def _is_in_order(self) -> "BarsQuery":
+    def _is_in_order(self) -> "SpanQuery":
         if self.since is not None and self.until is not None and self.since >= self.until:
             raise ValueError("until must be later than since.")
         return self
@@ -74,6 +82,48 @@ class BarsQuery(ExchangeQuery):
             end_ms=self.until,
             limit=self.limit,
         )
+
+    def answer_key(self, *spoken: str) -> AnswerKey:
+        """Return the name of the answer; ``spoken`` is what else it depends on."""
+        asked = self.history_query()
+        return AnswerKey(
+            Topic(asked.instrument, asked.timeframe).text,
+            " ".join((*spoken, self.model_dump_json())),
+            may_settle=self.since is not None or self.until is not None,
+        )
+
+
+class BarsQuery(SpanQuery):
+    """Ask for bars in one of five shapes, and for what can be heard of them."""
+
+    format: Literal["native", "highcharts", "candles", "lightweight", "csv"] = "highcharts"
+    include: Annotated[tuple[Extra, ...], BeforeValidator(split_commas)] = ()
+    locale: Name | None = None
+    time_zone: Name | None = None
+    verbosity: Verbosity = Verbosity.NORMAL
+
+    @model_validator(mode="after")
+    def _has_room(self) -> "BarsQuery":
+        if self.include and self.format == "csv":
+            raise ValueError("include needs an answer in JSON: csv has no room for it. Ask /market/describe.")
+        if not self.include and self.model_fields_set & {"locale", "time_zone", "verbosity"}:
+            raise ValueError("locale, time_zone and verbosity need include=accessibility.")
+        return self
+
+
+class DescriptionQuery(SpanQuery):
+    """Ask what bars say in words."""
+
+    locale: Name | None = None
+    time_zone: Name | None = None
+    verbosity: Verbosity = Verbosity.NORMAL
+    say: Literal["none", "window"] = "none"
+
+    @model_validator(mode="after")
+    def _is_not_too_long_to_say(self) -> "DescriptionQuery":
+        if self.say != "none" and self.limit > SAY_BARS_MAX:
+            raise ValueError(f"limit must be at most {SAY_BARS_MAX} where say asks for every bar in words.")
+        return self
 
 
 @blueprint.get("/get_exchanges")
@@ -101,12 +151,18 @@ async def get_symbols(query: ExchangeQuery) -> ResponseReturnValue:
 @query(BarsQuery)
 async def get_ohlcv(query: BarsQuery) -> ResponseReturnValue:
     """Return bars, oldest first, in one of five shapes, with what each answer has to say of itself."""
-    key = AnswerKey(
-        Topic(query.history_query().instrument, query.history_query().timeframe).text,
-        query.model_dump_json(),
-        may_settle=query.since is not None or query.until is not None,
-    )
-    return await cached_response(key, functools.partial(_answer, services().market, query))
+    if query.include:
+        return await _spoken_response(query, functools.partial(_answer_aloud, services().market, query))
+    return await cached_response(query.answer_key(), functools.partial(_answer, services().market, query))
+
+
+@blueprint.get("/describe")
+@public
+@limit("default")
+@query(DescriptionQuery)
+async def get_description(query: DescriptionQuery) -> ResponseReturnValue:
+    """Return what bars say in words, with the facts behind each number, places to jump to, and sound."""
+    return await _spoken_response(query, functools.partial(_describe, services().market, query))
 
 
 async def _answer(market: MarketService, query: BarsQuery) -> Answer:
@@ -118,3 +174,41 @@ async def _answer(market: MarketService, query: BarsQuery) -> Answer:
     if query.format == "csv":
         return make_answer(bars, encode_csv(bars), CSV, csv_headers(bars))
     return make_answer(bars, JSON_ENCODERS[query.format](bars), JSON)
+
+
+async def _spoken_response(
+    query: BarsQuery | DescriptionQuery, make: Callable[[Voice], Awaitable[Answer]]
+) -> Response:
+    accepted = ", ".join(request.headers.getlist("Accept-Language"))
+    voice = voice_for(query.locale, accepted, query.time_zone)
+    key = query.answer_key(request.path.rpartition("/")[2], voice.locale.code)
+    # A language that is named is part of the address; one that is wished for is not.
+    return await cached_response(key, functools.partial(make, voice), by_address=query.locale is not None)
+
+
+async def _answer_aloud(market: MarketService, query: BarsQuery, voice: Voice) -> Answer:
+    history = await market.bars(query.history_query())
+    encode = JSON_ENCODERS.get(query.format, encode_history)
+
+    def make() -> bytes:
+        description = describe(history, voice, query.verbosity)
+        with_series = "sonification" in query.include
+        return with_accessibility(encode(history), encode_description(description, with_series=with_series))
+
+    # Milliseconds of work, which others need not wait for.
+    return make_answer(history, await asyncio.to_thread(make), JSON, _language(query.locale, voice))
+
+
+async def _describe(market: MarketService, query: DescriptionQuery, voice: Voice) -> Answer:
+    history = await market.bars(query.history_query())
+
+    def make() -> bytes:
+        say_bars = query.say == "window"
+        return encode_description(describe(history, voice, query.verbosity, say_bars=say_bars))
+
+    return make_answer(history, await asyncio.to_thread(make), JSON, _language(query.locale, voice))
+
+
+def _language(named: str | None, voice: Voice) -> dict[str, str]:
+    language = {"Content-Language": voice.locale.code}
+    return language if named is not None else language | {VARY_HEADER: "Accept-Language"}

@@ -9,14 +9,15 @@ from services.answer_cache import Make
 from services.answers import Answer, AnswerKey, tag_matches
 
 
-async def cached_response(key: AnswerKey, make: Make) -> Response:
+async def cached_response(key: AnswerKey, make: Make, *, by_address: bool = True) -> Response:
     """Return the response to this request, which ``make`` answers where no ready answer is kept.
 
-    ``make`` may run again later, outside of any request, and must not read this one.
+    ``make`` may run again later, outside of any request, and must not read this one. ``by_address`` is False
+    where headers have a say in the answer, as in its language: the early ring knows only addresses.
     """
     answer = await services().answers.answer(key, make)
     early: EarlyAnswers | None = current_app.extensions.get(EXTENSION)
-    if early is not None and request.url_rule is not None:
+    if by_address and early is not None and request.url_rule is not None:
         early.learn(request.url_rule.rule, request.path, request.query_string, key)
     return _response(answer)
 

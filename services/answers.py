@@ -12,6 +12,8 @@ from utils.domain import GapReason
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 # Written on every answer, and no part of what a tag stands for.
 TIME_HEADER = "X-As-Of"
+# What of a request, beside its address, an answer depends on.
+VARY_HEADER = "Vary"
 UNKNOWN = (GapReason.UNFETCHED, GapReason.OUTAGE)
 
 
@@ -57,7 +59,8 @@ class Answer:
     def cache_headers(self) -> dict[str, str]:
         """Return what a 304 says as well: ``{"ETag": …, "Cache-Control": "public, max-age=1"}``."""
         tag = {} if self.etag is None else {"ETag": self.etag}
-        return tag | {"Cache-Control": CACHE_CONTROL[self.lasting]}
+        vary = {name: text for name, text in self.headers if name == VARY_HEADER}
+        return tag | {"Cache-Control": CACHE_CONTROL[self.lasting]} | vary
 
 
 def make_answer(
@@ -93,9 +96,9 @@ def _lasting(history: History | HistoryText) -> Lasting:
 
 def _etag(history: History | HistoryText, body: bytes, headers: Mapping[str, str]) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    before, _, after = body.rpartition(b'"as_of_ms":%d' % history.as_of_ms)
-    digest.update(before)
-    digest.update(after)
+    # A description inside of an answer says the time as well.
+    for part in body.split(b'"as_of_ms":%d' % history.as_of_ms):
+        digest.update(part)
     for name, text in headers.items():
         if name != TIME_HEADER:
             digest.update(f"\n{name}:{text}".encode())

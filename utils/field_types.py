@@ -69,7 +69,8 @@ def _iso_ms(match: re.Match[str]) -> int:
     return (moment - EPOCH) // timedelta(milliseconds=1)
 
 
-def _split_commas(value: Any) -> Any:
+def split_commas(value: Any) -> Any:
+    """Return the parts of a text between its commas; what is no text is returned as it is."""
     if isinstance(value, str):
         return [item.strip() for item in value.split(",")]
     return value
@@ -94,4 +95,4 @@ TimeMs = Annotated[
 ]
 
 # ``symbols: CommaSeparated`` reads ``BTC/USD,ETH/USD``.
-CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(_split_commas)]
+CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(split_commas)]
