@@ -187,18 +187,23 @@ class LiveConnection:
     async def _texts(self, messages: Iterable[Message | Goodbye]) -> list[bytes]:
         now_ms = self.clock.now_ms()
         texts: list[bytes | None] = []
+        topic = heard = None
         for message in messages:
             if isinstance(message, Update):
-                texts.append(self._encode_update(message, now_ms))
-            elif isinstance(message, Resync):
+                # The updates of a topic come in runs.
+                if heard is None or message.entry.topic is not topic:
+                    topic, heard = message.entry.topic, self._heard[message.entry.topic]
+                texts.append(self._encode_update(message, heard, now_ms))
+                continue
+            heard = None
+            if isinstance(message, Resync):
                 texts.append(self._encode_answer(message, now_ms))
                 texts.append(self._encode_answer(await self.session.resynced(message), now_ms))
             elif not isinstance(message, Goodbye):
                 texts.append(self._encode_answer(message, now_ms))
         return [text for text in texts if text is not None]
 
-    def _encode_update(self, message: Update, now_ms: int) -> bytes | None:
-        heard = self._heard[message.entry.topic]
+    def _encode_update(self, message: Update, heard: _Heard, now_ms: int) -> bytes | None:
         heard.sequence += 1
         told = Told(now_ms, heard.name, heard.sequence, heard.newest_open_ms)
         event = message.entry.event

@@ -3,13 +3,15 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from services.live.log import EMPTY_OFFSET, FeedStatus, LiveLog, LogEntry, Position, read_many
+from services.live.messages import Update
 from services.live.status_watch import StatusWatch
 from utils.clock import Clock
 from utils.domain import Bar, Topic
@@ -24,14 +26,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False, slots=True)
 class Listener:
-    """Receive the entries of one topic; ``deliver`` must not wait.
+    """Receive the bars of one topic as they are read, several at once; ``deliver`` must not wait.
 
-    ``broken`` is called when the log began a new life: what was missed cannot be known. ``told`` is called
-    with every change of the topic's status.
+    All of one delivery are of one life of the log. ``broken`` is called when the log began a new life: what
+    was missed cannot be known. ``told`` is called with every change of the topic's status.
     """
 
     topic: Topic
-    deliver: Callable[[LogEntry], None]
+    deliver: Callable[[Sequence[Update]], None]
     broken: Callable[[Position], None]
     told: Callable[[FeedStatus], None]
 
@@ -128,17 +130,21 @@ class Hub:
             self._blocking, positions, self._wake_key, self._wake_offset, WAIT_MS
         )
         self._watch.regain()
+        for (topic, _), alike in groupby(entries, lambda entry: (entry.topic, entry.position.epoch)):
+            channel = self._channels.get(topic)
+            if channel is not None:
+                self._hand_on(channel, tuple(alike))
+
+    def _hand_on(self, channel: _Channel, entries: Sequence[LogEntry]) -> None:
+        if entries[0].position.epoch != channel.position.epoch:
+            self._break(channel, entries[0].position)
+        channel.position = entries[-1].position
         for entry in entries:
-            channel = self._channels.get(entry.topic)
-            if channel is None:
-                continue
-            if entry.position.epoch != channel.position.epoch:
-                self._break(channel, entry.position)
-            channel.position = entry.position
             self._watch.hear(entry.topic, entry.event)
-            if isinstance(entry.event, Bar):
-                for listener in tuple(channel.listeners):
-                    listener.deliver(entry)
+        updates = [Update(entry) for entry in entries if isinstance(entry.event, Bar)]
+        if updates:
+            for listener in tuple(channel.listeners):
+                listener.deliver(updates)
 
     async def _check_epochs(self) -> None:
         # A Redis that came back empty counts its entries anew: the old offsets mean nothing there.

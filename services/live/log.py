@@ -25,6 +25,8 @@ FINALS_KEPT = 500
 EMPTY_OFFSET = "0-0"
 # Clients come back by the hundred after a restart, and the connections to Redis are fewer.
 READS_AT_ONCE = 16
+# Half of what a mailbox holds: between two reads there is time to empty it.
+ENTRIES_A_READ = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +228,7 @@ async def read_many(
     by_key = {stream_key(topic).encode(): topic for topic in positions}
     streams: Any = {stream_key(topic): offset for topic, offset in positions.items()}
     streams[wake_key] = wake_offset
-    answer: Any = await heed_cancellation(blocking.xread(streams, count=512, block=wait_ms))
+    answer: Any = await heed_cancellation(blocking.xread(streams, count=ENTRIES_A_READ, block=wait_ms))
     entries: list[LogEntry] = []
     # RESP2 answers a list of pairs, RESP3 a mapping of key to a list of batches.
     pairs = answer.items() if isinstance(answer, dict) else answer or []

@@ -1,8 +1,8 @@
 """What a connection is told, whatever dialect it speaks; pure values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from services.live.log import LogEntry, Position
+from services.live.log import LogEntry, Position, order_of
 from utils.domain import Bar, Topic
 
 SHUTDOWN_TEXT = "The server restarts. Connect again in a few seconds."
@@ -49,9 +49,23 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Pass on one entry of the log, a bar or a status."""
+    """Pass on one entry of the log, a bar or a status.
+
+    One is made for all who listen; what each mailbox asks of it is worked out here, once. ``slot`` names the
+    bar, ``order`` compares as the log is ordered.
+    """
 
     entry: LogEntry
+    final: bool = field(init=False, compare=False, repr=False)
+    slot: str = field(init=False, compare=False, repr=False)
+    order: tuple[int, int] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        event = self.entry.event
+        final, what = (event.final, event.open_time_ms) if isinstance(event, Bar) else (False, "status")
+        object.__setattr__(self, "final", final)
+        object.__setattr__(self, "slot", f"{self.entry.topic.text} {what}")
+        object.__setattr__(self, "order", order_of(self.entry.position.offset))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from redis.exceptions import RedisError
 
-from services.live.feed_keeper import FeedKeeper
+from services.live.feeds import Feeds
 from services.live.hub import Hub, Listener
 from services.live.log import FeedStatus, LiveLog, LogEntry, Position, order_of
 from services.live.mailbox import Mailbox
@@ -28,7 +28,7 @@ class LiveParts:
 
     hub: Hub
     log: LiveLog
-    keeper: FeedKeeper
+    feeds: Feeds
     recent_bars: RecentBars
     topics_max: int
 
@@ -38,7 +38,7 @@ class _Subscription:
     listener: Listener
     name: str
     after: Position | None = None
-    waiting: list[LogEntry] = field(default_factory=list)
+    waiting: list[Update] = field(default_factory=list)
 
 
 class LiveSession:
@@ -80,18 +80,19 @@ class LiveSession:
             )
         listener = Listener(
             topic,
-            deliver=lambda entry: self._deliver(topic, entry),
+            deliver=lambda updates: self._deliver(topic, updates),
             broken=lambda position: self._on_broken(topic, position),
             told=lambda status: self._tell(topic, status),
         )
         subscription = self._subscriptions[topic] = _Subscription(listener, name or topic.text)
-        self._parts.keeper.want(topic)
+        self._parts.feeds.want(topic)
         try:
             position = await self._parts.hub.join(listener)
             missed = await self._parts.log.read_between(topic, since, position) if since else None
             if since is not None and missed is not None:
                 self.mailbox.put(Subscribed(topic, since, recovered=True, name=subscription.name))
-                self._post_all(missed, missed=True)
+                bars_missed = (Update(entry) for entry in missed if isinstance(entry.event, Bar))
+                self._post_all(bars_missed, missed=True)
             else:
                 bars = await self._newest_bars(topic, position)
                 self.mailbox.put(Subscribed(topic, position, recovered=False, name=subscription.name))
@@ -112,8 +113,8 @@ class LiveSession:
         if status is not None:
             self._tell(topic, status)
         waiting, subscription.waiting = subscription.waiting, []
-        for entry in waiting:
-            self._deliver(topic, entry)
+        for update in waiting:
+            self._deliver(topic, (update,))
 
     def unsubscribe(self, name: str) -> None:
         """End the topic of this name and say so. Raises: NotFound when it was not subscribed."""
@@ -139,21 +140,26 @@ class LiveSession:
     def _end(self, topic: Topic) -> None:
         subscription = self._subscriptions.pop(topic)
         self._parts.hub.leave(subscription.listener)
-        self._parts.keeper.unwant(topic)
+        self._parts.feeds.unwant(topic)
 
-    def _deliver(self, topic: Topic, entry: LogEntry) -> None:
+    def _deliver(self, topic: Topic, updates: Sequence[Update]) -> None:
         subscription = self._subscriptions.get(topic)
         if subscription is None:
             return
         after = subscription.after
         if after is None:
-            subscription.waiting.append(entry)
-        elif after.epoch != entry.position.epoch:
+            subscription.waiting += updates
+            return
+        first, last = updates[0], updates[-1]
+        if after.epoch != first.entry.position.epoch:
             # The log began anew while this subscription was being made.
-            self._on_broken(topic, entry.position)
-        elif order_of(entry.position.offset) > order_of(after.offset):
-            subscription.after = entry.position
-            self._post_all([entry])
+            self._on_broken(topic, first.entry.position)
+            updates = updates[1:] if subscription.after == first.entry.position else ()
+        elif first.order <= order_of(after.offset):
+            updates = [update for update in updates if update.order > order_of(after.offset)]
+        if updates:
+            subscription.after = last.entry.position
+            self._post_all(updates)
 
     def _tell(self, topic: Topic, status: FeedStatus) -> None:
         subscription = self._subscriptions.get(topic)
@@ -161,7 +167,7 @@ class LiveSession:
         if subscription is not None and subscription.after is not None:
             # No entry of the log: it is said at the place where the client is.
             update = Update(LogEntry(topic, subscription.after, status))
-            self.mailbox.put(update, replaces=(topic, "status"))
+            self.mailbox.put(update, replaces=update.slot)
 
     def _on_broken(self, topic: Topic, position: Position) -> None:
         subscription = self._subscriptions.get(topic)
@@ -172,19 +178,16 @@ class LiveSession:
             subscription.after = position
             self.mailbox.put(Resync(topic, position))
 
-    def _post_all(self, entries: Iterable[LogEntry], *, missed: bool = False) -> None:
-        for entry in entries:
-            event = entry.event
-            if not isinstance(event, Bar):
-                # How the feed was meanwhile is no news; how it is now is told by the hub.
-                continue
-            if event.final:
+    def _post_all(self, updates: Iterable[Update], *, missed: bool = False) -> None:
+        mailbox = self.mailbox
+        for update in updates:
+            if update.final:
                 # What was still forming in the mailbox has been overtaken by its own close.
-                self.mailbox.drop((entry.topic, event.open_time_ms))
+                mailbox.drop(update.slot)
                 # What was missed is bounded by the log and may all wait at once: no reader is slow for that.
-                self.mailbox.put(Update(entry), replaces=entry.position if missed else None)
+                mailbox.put(update, replaces=update if missed else None)
             else:
-                self.mailbox.put(Update(entry), replaces=(entry.topic, event.open_time_ms))
+                mailbox.put(update, replaces=update.slot)
 
     async def _newest_bars(self, topic: Topic, position: Position) -> tuple[Bar, ...]:
         bars = {bar.open_time_ms: bar for bar in await self._parts.recent_bars.newest(topic, SNAPSHOT_BARS)}

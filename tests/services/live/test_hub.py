@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ from app_extensions.redis_manager import open_blocking_redis
 from services.live.hub import Hub, Listener
 from services.live.lease import Leases
 from services.live.log import FeedStatus, LiveLog, LogEntry, Position
+from services.live.messages import Update
 from utils.clock import Clock
 from utils.domain import Bar, BarState, Instrument, Timeframe, Topic
 
@@ -22,7 +24,11 @@ class Ear:
         self.heard: asyncio.Queue[LogEntry] = asyncio.Queue()
         self.broken: asyncio.Queue[Position] = asyncio.Queue()
         self.told: asyncio.Queue[FeedStatus] = asyncio.Queue()
-        self.listener = Listener(topic, self.heard.put_nowait, self.broken.put_nowait, self.told.put_nowait)
+        self.listener = Listener(topic, self._hear, self.broken.put_nowait, self.told.put_nowait)
+
+    def _hear(self, updates: Sequence[Update]) -> None:
+        for update in updates:
+            self.heard.put_nowait(update.entry)
 
     async def next(self) -> LogEntry:
         async with asyncio.timeout(DEADLINE_S):
