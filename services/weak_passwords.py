@@ -48,7 +48,7 @@ COMMON = (
     "thousand million first last name correct horse battery staple "
 )
 LOOKALIKES = str.maketrans("0134578@$!|€", "oleastbasiie")
-NOTHING = re.compile(r"[^\w]|_", re.UNICODE)
+NOTHING = re.compile(r"[ -/:-@\[-`{-~]")
 YEAR = re.compile(r"(?:19|20)\d\d")
 
 
