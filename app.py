@@ -29,8 +29,10 @@ def create_app(config: Config | None = None, clock: Clock | None = None) -> Quar
             production=config.env == "production",
         ),
     )
-    pages.init_pages(app, config.highcharts_url)
-    _register_blueprints(app)
+    app.register_blueprint(system.blueprint)
+    if config.role != "feed":
+        pages.init_pages(app, config.highcharts_url)
+        _register_blueprints(app)
     init_app_extensions(app, config, clock)
     register_cli(app)
     return app
@@ -46,7 +48,6 @@ def _load_config_or_exit() -> Config:
 
 def _register_blueprints(app: Quart) -> None:
     app.register_blueprint(pages.blueprint)
-    app.register_blueprint(system.blueprint)
     app.register_blueprint(websocket.blueprint)
     app.register_blueprint(market.blueprint)
     app.register_blueprint(auth.blueprint)

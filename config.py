@@ -23,6 +23,7 @@ EXAMPLE_SECRETS = ("change-me", "changeme", "secret", "example", "your-secret", 
 ENVIRONMENTS = ("development", "test", "production")
 SERVERS = ("hypercorn", "uvicorn")
 REGISTRATIONS = ("auto", "open", "closed")
+ROLES = ("all", "web", "feed")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -118,6 +119,12 @@ class Config:
     host: str = setting("HOST", "127.0.0.1", str, "The address to listen on; 0.0.0.0 for every interface.")
     port: int = setting("PORT", 5000, _whole(0, 65535), "The port to listen on; 0 picks a free one.")
     workers: int = setting("WORKERS", 1, _whole(1, 64), "How many worker processes serve requests.")
+    role: str = setting(
+        "ROLE",
+        "all",
+        _choice(*ROLES),
+        "web serves clients, feed follows exchanges and does the jobs, all does both.",
+    )
     server: str = setting("SERVER", "hypercorn", _choice(*SERVERS), "hypercorn (HTTP/2) or uvicorn (faster).")
     log_level: str = setting(
         "LOG_LEVEL", "INFO", _choice(*LOG_LEVELS), "The least important log line written."

@@ -54,7 +54,9 @@ async def running_jobs(services: Services, config: Config) -> AsyncIterator[None
 
 
 def _jobs(services: Services, config: Config) -> list[Job]:
-    jobs = []
+    jobs: list[Job] = []
+    if config.role == "web":
+        return jobs
     if config.backfill:
         orders = [BackfillOrder.parse(text) for text in config.backfill]
         jobs.append(Job("backfill", WARM_EVERY_S, lambda: warm(services, orders)))

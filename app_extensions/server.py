@@ -138,7 +138,7 @@ def _serve(config: Config, listener: socket.socket) -> bool:
             listener=listener.fileno(),
             environment=_worker_environment(config, listener),
             say=_say,
-            when_ready=lambda: _say_ready(url_of(listener)),
+            when_ready=lambda: _say_ready(url_of(listener), TRY[:1] if config.role == "feed" else TRY),
         )
         return await workers.run()
 
@@ -155,8 +155,8 @@ def _worker_environment(config: Config, listener: socket.socket) -> Mapping[str,
     }
 
 
-def _say_ready(url: str) -> None:
-    _say(f"AccessibleTrader is ready at {url}", "Try:", *(f"  {url}{path}" for path in TRY))
+def _say_ready(url: str, paths: Sequence[str]) -> None:
+    _say(f"AccessibleTrader is ready at {url}", "Try:", *(f"  {url}{path}" for path in paths))
     _say("To stop it, press Ctrl-C.")
 
 

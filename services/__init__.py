@@ -19,13 +19,17 @@ from services.idempotency import IdempotentRequests
 from services.live.broadcaster import BarBroadcaster
 from services.live.feed import Feed, FeedParts
 from services.live.feed_keeper import FeedKeeper
+from services.live.feeds import Feeds
 from services.live.hub import Hub
 from services.live.lease import Leases
 from services.live.limits import LiveLimits
 from services.live.log import LiveLog
 from services.live.projector import Projector
 from services.live.recent_bars import RecentBars
+from services.live.remote_feeds import RemoteFeeds
 from services.live.session import LiveParts
+from services.live.wish_follower import WishFollower
+from services.live.wishes import Wishes
 from services.market_service import HistoryQuery, MarketService
 from services.principal_watch import PrincipalWatch
 from services.quarantine import Quarantine
@@ -184,11 +188,16 @@ def _build_live(
             return ()
 
     hub = Hub(log, backends.redis_live, backends.redis_blocking, backends.clock)
-    keeper = FeedKeeper(leases=leases, log_=log, clock=backends.clock, open_feed=open_feed)
+    wishes = Wishes(backends.redis_live)
+    feeds: Feeds = RemoteFeeds(wishes)
+    follower = None
+    if config.role != "web":
+        feeds = FeedKeeper(leases=leases, log_=log, clock=backends.clock, open_feed=open_feed)
+        follower = WishFollower(wishes, feeds)
     limits = LiveLimits(per_address_max=config.ws_max_per_address, per_user_max=config.ws_max_per_user)
-    parts = LiveParts(hub, log, keeper, RecentBars(read_bars, backends.clock), limits.topics_max)
+    parts = LiveParts(hub, log, feeds, RecentBars(read_bars, backends.clock), limits.topics_max)
     return WebSocketService(
-        catalog=catalog, parts=parts, hub=hub, keeper=keeper, limits=limits, broadcaster=broadcaster
+        catalog=catalog, parts=parts, hub=hub, follower=follower, limits=limits, broadcaster=broadcaster
     )
 
 

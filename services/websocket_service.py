@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 from services.catalog import Catalog, check_timeframe
 from services.live.broadcaster import BarBroadcaster
-from services.live.feed_keeper import FeedKeeper
 from services.live.hub import Hub
 from services.live.limits import LiveLimits
 from services.live.messages import Shutdown
 from services.live.session import LiveParts, LiveSession
+from services.live.wish_follower import WishFollower
 from utils.domain import Instrument, Timeframe, Topic
 from utils.errors import TooManyRequests, Unavailable
 
@@ -30,14 +30,14 @@ class WebSocketService:
         catalog: Catalog,
         parts: LiveParts,
         hub: Hub,
-        keeper: FeedKeeper,
+        follower: WishFollower | None,
         limits: LiveLimits,
         broadcaster: BarBroadcaster,
     ) -> None:
         self._catalog = catalog
         self._parts = parts
         self._hub = hub
-        self._keeper = keeper
+        self._follower = follower
         self.limits = limits
         self.broadcaster = broadcaster
         # Connections by address, and by user where somebody signed in.
@@ -46,9 +46,16 @@ class WebSocketService:
         self._empty = asyncio.Event()
         self._draining = False
 
+    def start(self) -> None:
+        """Begin to feed what workers without feeds wish for, where this one has feeds."""
+        if self._follower:
+            self._follower.start()
+
     async def close(self) -> None:
         """End the feeds and the reading of logs."""
-        await self._keeper.close()
+        if self._follower:
+            await self._follower.close()
+        await self._parts.feeds.close()
         await self._hub.close()
         await self._parts.recent_bars.close()
 
@@ -60,7 +67,7 @@ class WebSocketService:
     @property
     def feeds(self) -> tuple[Topic, ...]:
         """Return the topics whose feeds this worker keeps."""
-        return self._keeper.running
+        return self._parts.feeds.running
 
     async def find_topics(
         self, market: str, exchange: str, symbols: tuple[str, ...], timeframe: Timeframe

@@ -157,7 +157,7 @@ async def test_a_bad_address_is_refused_before_the_socket_opens(client, path, st
 
 async def test_the_last_listener_gone_ends_the_feed(app, client, monkeypatch):
     live = app.extensions["accessibletrader"].live
-    monkeypatch.setattr(live._keeper, "_linger_s", 0.0)
+    monkeypatch.setattr(live._parts.feeds, "_linger_s", 0.0)
     async with talking(client, BTC) as talk:
         await talk.closed_bars(1, TOPIC)
         assert [topic.text for topic in live.feeds] == [TOPIC]
