@@ -1,0 +1,352 @@
+/** The page: puts its parts together, loads charts, and passes on what arrives. */
+
+import { Account } from "./account.js";
+import { Api, Problem } from "./api.js";
+import { readBar } from "./bars.js";
+import { Chart } from "./chart.js";
+import { Choices } from "./choices.js";
+import { Commands } from "./commands.js";
+import { Cursor } from "./cursor.js";
+import { fetchDescription, renderDescription } from "./description.js";
+import { Dialog } from "./dialogs.js";
+import { HighchartsPicture, loadHighcharts } from "./highcharts.js";
+import { LiveLine } from "./live.js";
+import { Overview } from "./overview.js";
+import { Picture } from "./picture.js";
+import { Settings } from "./settings.js";
+import { Sound } from "./sound.js";
+import { Speech } from "./speech.js";
+import { BarTable } from "./table.js";
+import { nextOpenMs } from "./timeframes.js";
+import { keepVisit, lastVisitMs } from "./visits.js";
+import { chooseLocale, loadWords } from "./words.js";
+
+const DESCRIBE_AGAIN_MS = 30_000;
+const DEFAULT_TIMEFRAME = "1h";
+const SIMULATED = { market: "simulated", exchange: "simex", symbol: "BTC/USD", timeframe: "1m" };
+// What changes what is loaded, what the service says, and what is drawn.
+const RELOADING = new Set(["barsLoaded"]);
+const SPOKEN = new Set(["mode", "verbosity", "minimumGap", "movePercent", "wordsPerMinute", "locale", "timeZone"]);
+
+const $ = (id) => document.getElementById(id);
+
+class Page {
+  settings = new Settings();
+  account = new Account();
+  api = new Api(() => this.account.accessToken);
+  words = null;
+  chart = null;
+  facts = null;
+  paused = false;
+  visitedMs = null;
+  dialogs = Object.fromEntries(
+    ["settings", "help", "alert", "account"].map((name) => [name, new Dialog($(`${name}-dialog`))]),
+  );
+  #line = null;
+  #loading = new AbortController();
+  #waiting = [];
+  #describedMs = 0;
+  #lost = false;
+  #feed = "live";
+
+  async start() {
+    this.account.api = this.api;
+    const words = () => this.words;
+    await this.#speakLanguage();
+    this.speech = new Speech({ status: $("status"), alert: $("alert"), list: $("log-list") }, (ms) => this.words.clock(ms));
+    this.sound = new Sound(() => this.settings.get("volume"));
+    this.overview = new Overview(
+      { instrument: $("instrument"), price: $("price"), change: $("price-change"), connection: $("connection"), mark: $("connection-mark") },
+      words,
+    );
+    this.picture = new Picture($("picture"), words);
+    this.cursor = new Cursor({ surface: $("surface"), reading: $("reading") }, words, () => this.settings.get("verbosity"));
+    this.table = new BarTable(
+      { table: $("table"), caption: $("caption"), refresh: $("table-refresh"), newer: $("table-newer"), older: $("table-older"), csv: $("csv") },
+      words,
+      () => this.settings.get("rowsPerPage"),
+    );
+    this.choices = new Choices($("choice"), this.api, words, {
+      shown: (choice) => this.show(choice, true),
+      failed: (error) => this.fail(error, true),
+    });
+    this.commands = new Commands(this, $);
+    this.cursor.addEventListener("move", () => this.#cursorMoved());
+    this.settings.addEventListener("change", (event) => this.#changed(event.detail));
+    $("try-again").addEventListener("click", () => (this.facts ? this.show(this.#wanted(), true) : this.begin()));
+    $("try-simulated").addEventListener("click", () => this.begin(SIMULATED));
+    addEventListener("pagehide", () => this.#keepVisit());
+    document.addEventListener("visibilitychange", () => document.hidden && this.#keepVisit());
+    this.#look();
+    await this.begin();
+  }
+
+  /** Ask what the service is, and show the chart that was wanted. */
+  async begin(wanted = null) {
+    try {
+      this.facts ??= await this.api.get("/");
+    } catch (error) {
+      return this.fail(error, wanted !== null);
+    }
+    if (this.facts.highcharts_url) await this.#useHighcharts(this.facts.highcharts_url);
+    const chart = wanted ?? this.#wanted();
+    await Promise.all([
+      this.choices.fill(this.facts.markets, chart).catch((error) => this.fail(error, wanted !== null)),
+      this.show(chart, wanted !== null),
+    ]);
+  }
+
+  /** Load a chart and show it; asked tells whether the user did it, so that a failure may take the focus. */
+  async show(choice, asked = false) {
+    this.#loading.abort();
+    const { signal } = (this.#loading = new AbortController());
+    const chart = new Chart(choice);
+    $("problem").hidden = true;
+    if (!this.chart) $("brief").textContent = this.words.say("brief_loading");
+    try {
+      await chart.load(this.api, this.settings.get("barsLoaded"), null, signal);
+    } catch (error) {
+      if (!signal.aborted) this.fail(error, asked);
+      return;
+    }
+    this.#keepVisit();
+    this.#line?.close();
+    this.chart = chart;
+    this.paused = false;
+    this.#waiting = [];
+    this.visitedMs = lastVisitMs(chart.key);
+    this.settings.set("chart", choice);
+    history.replaceState(null, "", `?${new URLSearchParams(choice)}`);
+    this.#showChart();
+    this.#connect(chart);
+    await this.#describe(chart, signal);
+    if (this.chart === chart) this.speech.routine(this.#loadedText(), { kind: "loaded" });
+  }
+
+  /** Say why something cannot be had. */
+  fail(error, asked) {
+    $("problem-text").textContent = this.sentenceOf(error);
+    $("try-simulated").hidden = !this.facts?.markets.includes("simulated");
+    $("problem").hidden = false;
+    if (!this.chart) $("brief").textContent = this.words.say("brief_problem");
+    if (asked) $("problem").focus();
+    else this.speech.answer(this.sentenceOf(error));
+  }
+
+  /** Return the sentence of a failure: the service's own, or ours where there is none. */
+  sentenceOf(error) {
+    if (error instanceof Problem && error.message) return error.message;
+    if (!(error instanceof Problem)) console.error(error);
+    return this.words.say("unreachable");
+  }
+
+  pause() {
+    this.paused = !this.paused;
+    this.speech.paused = this.paused;
+    if (!this.paused) this.#take(this.#waiting.splice(0));
+    this.#showLine();
+    $("pause").setAttribute("aria-pressed", String(this.paused));
+    this.speech.answer(this.words.say(this.paused ? "paused" : "resumed"));
+  }
+
+  #connect(chart) {
+    const line = new LiveLine(chart, () => this.#preferences(), () => this.commands.ticket());
+    this.#line = line;
+    this.#lost = false;
+    this.#feed = "live";
+    const on = (name, act) => line.addEventListener(name, (event) => line === this.#line && act(event.detail));
+    on("bar", (bar) => this.#arrived([bar]));
+    on("snapshot", (bars) => this.#snapshot(chart, bars));
+    on("feed", (status) => {
+      this.#feed = status.state;
+      this.#showLine();
+    });
+    on("announce", (announcement) => this.#announce(announcement));
+    on("state", (state) => this.#lineChanged(state));
+    line.open();
+  }
+
+  #arrived(given) {
+    const bars = given.map(readBar);
+    if (this.paused) this.#waiting.push(...bars);
+    else this.#take(bars);
+    // Only the newest version of each bar matters, however long the pause.
+    if (this.#waiting.length > 1_000) this.#waiting = [...new Map(this.#waiting.map((bar) => [bar.openTimeMs, bar])).values()];
+  }
+
+  #take(bars) {
+    const closed = bars.filter((bar) => this.chart.bars.take(bar) !== "known" && bar.state !== "forming");
+    this.overview.price(this.chart);
+    this.picture.draw();
+    this.table.count();
+    if (closed.length) this.#describeAgain();
+  }
+
+  // What lies between our last bar and the first of a snapshot was missed: history has it.
+  async #snapshot(chart, given) {
+    const last = chart.bars.last;
+    this.#arrived(given);
+    if (!last || !given.length || nextOpenMs(last.openTimeMs, chart.timeframe) >= given[0].open_time_ms) return;
+    try {
+      await chart.load(this.api, 5_000, last.openTimeMs);
+      if (chart === this.chart && !this.paused) this.#take([]);
+    } catch (error) {
+      this.speech.note(this.sentenceOf(error));
+    }
+  }
+
+  #lineChanged(state) {
+    if (state === "connecting" && this.#lost) return;
+    if (state === "offline" && !this.#lost) {
+      this.#lost = true;
+      this.speech.routine(this.words.say("state_offline"), { kind: "line" });
+    }
+    if (state === "live" && this.#lost) {
+      this.#lost = false;
+      this.speech.routine(this.words.say("connected_again"), { kind: "line" });
+    }
+    this.overview.state = state;
+    this.#showLine();
+  }
+
+  #showLine() {
+    const { state } = this.overview;
+    const connected = ["live", "stale", "delayed", "paused"].includes(state);
+    const shown = this.paused ? "paused" : connected ? this.#feed : state;
+    this.overview.line(shown);
+  }
+
+  #announce({ priority, kind, text, lang, dir }) {
+    const language = { lang, dir };
+    if (priority === "critical") this.speech.critical(text, { language });
+    else this.speech.routine(text, { kind: priority === "routine" ? "routine" : kind, language });
+  }
+
+  #preferences() {
+    const get = (name) => this.settings.get(name);
+    return {
+      mode: get("mode"),
+      verbosity: get("verbosity"),
+      min_gap_s: get("minimumGap"),
+      move: { percent: get("movePercent") },
+      words_per_minute: get("wordsPerMinute"),
+      locale: this.words.code,
+      time_zone: this.words.timeZone,
+    };
+  }
+
+  #showChart() {
+    const { chart, picture } = this;
+    this.overview.show(chart);
+    this.#lineShown();
+    picture.chart = chart;
+    picture.shown = this.settings.get("barsShown");
+    this.cursor.show(chart);
+    this.table.show(chart);
+    this.#renderDescription();
+  }
+
+  #lineShown() {
+    $("pause").setAttribute("aria-pressed", String(this.paused));
+    this.speech.paused = this.paused;
+    this.#showLine();
+  }
+
+  #loadedText() {
+    const count = this.chart.bars.count;
+    if (!count) return this.words.say("no_bars");
+    return this.words.say("loaded", { chart: this.chart.title, count });
+  }
+
+  async #describe(chart, signal = undefined) {
+    this.#describedMs = performance.now();
+    const description = await fetchDescription(this.api, chart, this.words, this.settings, signal).catch(() => null);
+    if (chart !== this.chart) return;
+    chart.description = description ?? chart.description;
+    this.overview.show(chart);
+    this.#renderDescription();
+    this.table.render();
+  }
+
+  // Never under the hands of somebody who is in the list.
+  #describeAgain() {
+    const reading = ["sentences", "landmarks", "table-scroller"].some((id) => $(id).contains(document.activeElement));
+    if (reading || performance.now() - this.#describedMs < DESCRIBE_AGAIN_MS) return;
+    this.#describe(this.chart);
+  }
+
+  #renderDescription() {
+    const parts = {
+      brief: $("brief"), sentences: $("sentences"), wordsNone: $("words-none"),
+      landmarks: $("landmarks"), landmarksNone: $("landmarks-none"),
+    };
+    renderDescription(parts, this.chart.description, this.words, (landmark) => this.commands.goTo(landmark));
+    $("play").disabled = !this.commands.canPlay;
+  }
+
+  #cursorMoved() {
+    this.picture.cursorMs = this.cursor.openTimeMs;
+    this.picture.draw();
+  }
+
+  async #changed(name) {
+    if (name === "locale" || name === "timeZone") await this.#speakLanguage();
+    if (name === "theme") this.#look();
+    if (name === "mode") this.commands.showMode();
+    if (SPOKEN.has(name)) this.#line?.sendPreferences();
+    if (!this.chart) return;
+    if (RELOADING.has(name)) await this.show(this.settings.get("chart"));
+    if (name === "rowsPerPage") this.table.render();
+    if (name === "barsShown") {
+      this.picture.shown = this.settings.get(name);
+      this.picture.draw();
+    }
+    if (["locale", "timeZone", "verbosity"].includes(name)) await this.#describe(this.chart);
+  }
+
+  // Everything that is said is said anew.
+  async #speakLanguage() {
+    const zone = this.settings.get("timeZone") || Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+    this.words = await loadWords(chooseLocale(this.settings.get("locale"), navigator.languages), zone);
+    document.documentElement.lang = this.words.code;
+    document.documentElement.dir = this.words.direction;
+    this.words.dress(document);
+    if (!this.speech) return;
+    this.choices.fillTimeframes(this.choices.value.timeframe);
+    this.commands.showMode();
+    this.#showLine();
+    if (this.chart) {
+      this.#showChart();
+      $("pause").setAttribute("aria-pressed", String(this.paused));
+    }
+    if (this.dialogs.settings.isOpen) this.commands.openSettings();
+  }
+
+  #look() {
+    document.documentElement.dataset.theme = this.settings.get("theme");
+    this.picture.recolour();
+  }
+
+  #wanted() {
+    const given = new URLSearchParams(location.search);
+    const named = ["market", "exchange", "symbol", "timeframe"];
+    if (named.every((name) => given.get(name))) return Object.fromEntries(named.map((name) => [name, given.get(name)]));
+    const kept = this.settings.get("chart");
+    if (kept) return kept;
+    const { default_market: market, default_exchange: exchange } = this.facts;
+    return { market, exchange, symbol: SIMULATED.symbol, timeframe: DEFAULT_TIMEFRAME };
+  }
+
+  async #useHighcharts(address) {
+    const library = await loadHighcharts(address);
+    if (!library) return;
+    $("picture").hidden = true;
+    this.picture = new HighchartsPicture(library, $("highcharts"), () => this.words);
+  }
+
+  #keepVisit() {
+    if (this.chart?.bars.last) keepVisit(this.chart.key, this.chart.bars.last.openTimeMs);
+  }
+}
+
+new Page().start();

@@ -1,0 +1,57 @@
+/** One chart: what it is of, and its bars. */
+
+import { Bars, readBar } from "./bars.js";
+import { places, plain } from "./decimals.js";
+
+export class Chart {
+  constructor({ market, exchange, symbol, timeframe }) {
+    Object.assign(this, { market, exchange, symbol, timeframe });
+    this.bars = new Bars();
+    this.pricePlaces = 0;
+    this.description = null;
+    this.stale = false;
+    this.title = symbol;
+  }
+
+  get key() {
+    return `${this.market}:${this.exchange}:${this.symbol}:${this.timeframe}`;
+  }
+
+  get csvAddress() {
+    return `/market/fetch_ohlcv?${new URLSearchParams({ ...this.#names(), limit: 5000, format: "csv" })}`;
+  }
+
+  /** Ask history for the newest bars, or for those since a time. */
+  async load(api, limit, sinceMs = null, signal = undefined) {
+    const answer = await api.get(
+      "/market/fetch_ohlcv",
+      { ...this.#names(), format: "native", limit, since: sinceMs },
+      signal,
+    );
+    // A derived timeframe has another name than it was asked by.
+    this.timeframe = answer.timeframe;
+    for (const given of answer.bars) this.bars.take(readBar(given));
+    const known = new Set(answer.gaps.map((gap) => gap.start_ms));
+    this.bars.gaps = [...this.bars.gaps.filter((gap) => !known.has(gap.start_ms)), ...answer.gaps];
+    this.stale = answer.stale;
+    this.pricePlaces = answer.price_step ? places(plain(answer.price_step)) : this.#longestPrice();
+  }
+
+  /** Say what it is of, in words. */
+  name(words) {
+    const symbol = this.description?.symbol?.spoken ?? this.symbol;
+    const timeframe = words.timeframe(this.timeframe);
+    this.title = words.say("chart_title", { symbol, timeframe, exchange: this.exchange });
+    return this.title;
+  }
+
+  #names() {
+    const { market, exchange, symbol, timeframe } = this;
+    return { market, exchange, symbol, timeframe };
+  }
+
+  #longestPrice() {
+    const last = this.bars.slice(-50);
+    return Math.max(0, ...last.flatMap((bar) => ["open", "high", "low", "close"].map((field) => places(bar[field]))));
+  }
+}

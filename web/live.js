@@ -1,0 +1,139 @@
+/**
+ * The live line of one chart: connects, resumes where it broke, and says how it stands.
+ *
+ * Events: "bar" and "snapshot" with bars, "feed" with a status, "announce", "state" ("connecting", "live",
+ * "offline"), and "hole" when what was missed has to be asked of history.
+ */
+
+const FIRST_WAIT_MS = 500;
+const LONGEST_WAIT_MS = 15_000;
+// Until hello says how long the silence may be.
+const SILENCE_MS = 30_000;
+
+export class LiveLine extends EventTarget {
+  #address;
+  #preferences;
+  #ticket;
+  #socket = null;
+  #position = null;
+  #failures = 0;
+  #retryTimer = 0;
+  #silenceTimer = 0;
+  #silenceMs = SILENCE_MS;
+  #waitMs = null;
+  #ended = false;
+
+  /** chart: market, exchange, symbol, timeframe. preferences() gives what to speak; ticket() who asks, or null. */
+  constructor(chart, preferences, ticket = async () => null) {
+    super();
+    this.#address = { market: chart.market, exchange: chart.exchange, symbols: chart.symbol, timeframe: chart.timeframe };
+    this.#preferences = preferences;
+    this.#ticket = ticket;
+    this.wake = () => this.#wake();
+    globalThis.addEventListener("online", this.wake);
+  }
+
+  async open() {
+    if (this.#ended) return;
+    const address = new URL("/ws/subscribe", location.href);
+    address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    for (const [name, text] of Object.entries(this.#address)) address.searchParams.set(name, text);
+    if (this.#position?.epoch) {
+      address.searchParams.set("since", `${this.#position.epoch},${this.#position.offset}`);
+    }
+    this.#tell("state", "connecting");
+    const ticket = await this.#ticket();
+    if (this.#ended) return;
+    if (ticket) address.searchParams.set("ticket", ticket);
+    const socket = new WebSocket(address);
+    this.#socket = socket;
+    socket.addEventListener("message", (event) => socket === this.#socket && this.#read(event.data));
+    socket.addEventListener("close", (event) => socket === this.#socket && this.#lost(event.code));
+    this.#watch();
+  }
+
+  /** Send what shall be spoken from now on. */
+  sendPreferences() {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    this.#socket.send(JSON.stringify({ type: "preferences", ...this.#preferences() }));
+  }
+
+  /** End for good. */
+  close() {
+    this.#ended = true;
+    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#silenceTimer);
+    globalThis.removeEventListener("online", this.wake);
+    this.#socket?.close();
+  }
+
+  #read(data) {
+    this.#watch();
+    const message = JSON.parse(data);
+    if (message.epoch) this.#position = { epoch: message.epoch, offset: message.offset };
+    else if (message.offset && message.topic && this.#position) this.#position.offset = message.offset;
+    switch (message.type) {
+      case "hello":
+        this.#silenceMs = message.heartbeat_ms * 2;
+        this.sendPreferences();
+        break;
+      case "subscribed":
+        this.#failures = 0;
+        this.#tell("state", "live");
+        break;
+      case "snapshot":
+        this.#tell("snapshot", message.bars);
+        break;
+      case "bar":
+        this.#tell("bar", message.bar);
+        break;
+      case "status":
+        this.#tell("feed", message);
+        break;
+      case "announce":
+        this.#tell("announce", message);
+        break;
+      case "server_shutdown":
+        this.#waitMs = message.retry_ms;
+        break;
+    }
+  }
+
+  #lost(code) {
+    clearTimeout(this.#silenceTimer);
+    this.#socket = null;
+    if (this.#ended) return;
+    this.#failures += 1;
+    // Nothing was ever told here: the position itself may be what the service refuses.
+    if (this.#failures > 3) this.#position = null;
+    this.#tell("state", "offline", code);
+    const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (this.#failures - 1));
+    // Not all clients at once.
+    const waitMs = this.#waitMs ?? longest / 2 + (Math.random() * longest) / 2;
+    this.#waitMs = null;
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = setTimeout(() => this.open(), waitMs);
+  }
+
+  // The network is back: no reason to wait any longer.
+  #wake() {
+    if (this.#socket !== null || this.#ended) return;
+    clearTimeout(this.#retryTimer);
+    this.open();
+  }
+
+  // A line that says nothing for so long is dead, whatever the browser believes.
+  #watch() {
+    clearTimeout(this.#silenceTimer);
+    this.#silenceTimer = setTimeout(() => {
+      const socket = this.#socket;
+      if (!socket) return;
+      this.#lost(null);
+      socket.close();
+    }, this.#silenceMs);
+  }
+
+  #tell(name, detail, code = null) {
+    this.dispatchEvent(Object.assign(new CustomEvent(name, { detail }), { code }));
+  }
+}

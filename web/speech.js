@@ -1,0 +1,105 @@
+/**
+ * What is spoken, and when: three live regions, of which two speak.
+ *
+ * Routine sentences go to the region of role status, critical ones to that of role alert. The log keeps the
+ * newest fifty and is silent. Routine ones wait until three seconds after the last key, so that nothing is said
+ * into the answer to a key; of those that wait, only the newest of a kind is said.
+ */
+
+const QUIET_AFTER_KEY_MS = 3_000;
+const LOG_MAX = 50;
+// An empty region in between makes a repeated sentence a change again.
+const SAY_AFTER_MS = 20;
+
+export class Speech {
+  #status;
+  #alert;
+  #list;
+  #clock;
+  #waiting = new Map();
+  #timer = 0;
+  #lastKeyMs = -QUIET_AFTER_KEY_MS;
+  paused = false;
+
+  constructor({ status, alert, list }, clock) {
+    this.#status = status;
+    this.#alert = alert;
+    this.#list = list;
+    this.#clock = clock;
+    for (const name of ["keydown", "pointerdown"]) {
+      document.addEventListener(name, () => (this.#lastKeyMs = performance.now()), { capture: true });
+    }
+  }
+
+  /** Answer a key or a button at once. */
+  answer(text, language = null) {
+    put(this.#status, text, language);
+  }
+
+  /** Say something that may wait; the newest of a kind replaces the one that waits. */
+  routine(text, { kind = "page", language = null, logged = true } = {}) {
+    if (logged) this.note(text, language);
+    this.#waiting.delete(kind);
+    this.#waiting.set(kind, { text, language });
+    this.#flushLater();
+  }
+
+  /** Say something that must not wait. */
+  critical(text, { language = null } = {}) {
+    this.note(text, language);
+    put(this.#alert, text, language);
+  }
+
+  /** Write into the log without saying it. */
+  note(text, language = null) {
+    const item = document.createElement("li");
+    const time = document.createElement("time");
+    const now = Date.now();
+    time.dateTime = new Date(now).toISOString();
+    time.textContent = this.#clock(now);
+    const words = document.createElement("span");
+    words.textContent = text;
+    tag(words, language);
+    item.append(time, " ", words);
+    this.#list.prepend(item);
+    while (this.#list.childElementCount > LOG_MAX) this.#list.lastElementChild.remove();
+  }
+
+  #flushLater() {
+    clearTimeout(this.#timer);
+    const waitMs = Math.max(0, this.#lastKeyMs + QUIET_AFTER_KEY_MS - performance.now());
+    if (waitMs > 0) this.#timer = setTimeout(() => this.#flushLater(), waitMs);
+    else this.#flush();
+  }
+
+  #flush() {
+    const sentences = [...this.#waiting.values()];
+    this.#waiting.clear();
+    if (this.paused || sentences.length === 0) return;
+    const text = sentences.map((sentence) => sentence.text).join(" ");
+    put(this.#status, text, sentences[0].language);
+  }
+}
+
+function put(region, text, language) {
+  if (region.textContent !== text) {
+    tag(region, language);
+    region.textContent = text;
+    return;
+  }
+  region.textContent = "";
+  setTimeout(() => {
+    tag(region, language);
+    region.textContent = text;
+  }, SAY_AFTER_MS);
+}
+
+function tag(element, language) {
+  if (language === null) {
+    element.removeAttribute("lang");
+    element.removeAttribute("dir");
+  } else {
+    element.lang = language.lang;
+    element.dir = language.dir;
+  }
+}

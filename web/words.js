@@ -1,0 +1,140 @@
+/** Everything the page says of itself, in the user's language; numbers, times and names of timeframes as well. */
+
+import { padded, places, plain } from "./decimals.js";
+
+export const LOCALES = { en: "English", de: "Deutsch", fr: "Français", pl: "Polski", ja: "日本語", ar: "العربية" };
+const TAGS = { en: "en-GB", ar: "ar-u-nu-latn" };
+// A comma between thousands is read right in English; elsewhere speech may stumble over what stands there.
+const GROUPED = new Set(["en"]);
+const RIGHT_TO_LEFT = new Set(["ar"]);
+const WORDS_OF_UNITS = { s: "seconds", m: "minutes", h: "hours", d: "days", w: "weeks", M: "months" };
+
+/** Return the best of our locales for a wish and what the browser prefers. */
+export function chooseLocale(wish, preferred) {
+  if (wish in LOCALES) return wish;
+  const known = preferred.map((tag) => tag.toLowerCase().split("-")[0]).find((code) => code in LOCALES);
+  return known ?? "en";
+}
+
+/** Load the words of a locale. */
+export async function loadWords(code, timeZone) {
+  const catalog = (await import(`./locales/${code}.js`)).default;
+  return new Words(code, catalog, timeZone);
+}
+
+export class Words {
+  #catalog;
+  #formats = new Map();
+
+  constructor(code, catalog, timeZone) {
+    this.code = code;
+    this.direction = RIGHT_TO_LEFT.has(code) ? "rtl" : "ltr";
+    this.timeZone = timeZone;
+    this.#catalog = catalog;
+    // Numbers and dates look as the service writes them.
+    this.tag = TAGS[code] ?? code;
+    this.plurals = new Intl.PluralRules(code);
+  }
+
+  /** Return a text; {places} in it are filled. A text in several forms takes the one that fits args.count. */
+  say(key, args = {}) {
+    const found = this.#catalog[key];
+    const text = typeof found === "object" ? found[this.plurals.select(args.count)] ?? found.other : found;
+    if (text === undefined) throw new Error(`There is no text ${key} in ${this.code}.`);
+    return text.replace(/\{(\w+)\}/g, (_, name) =>
+      name === "count" ? this.number(args.count) : String(args[name]),
+    );
+  }
+
+  number(value) {
+    return this.#number(0, 20).format(value);
+  }
+
+  /** Return a decimal, given as text, with every digit it has and at least so many behind the point. */
+  decimal(value, atLeast = 0) {
+    const text = padded(plain(value), atLeast);
+    return this.#number(places(text), places(text)).format(text);
+  }
+
+  /** Return "up 2.5 percent", "down …" or "unchanged" for the text of a change. */
+  change(percent) {
+    if (percent === null) return "";
+    if (percent === "0") return this.say("unchanged");
+    const size = this.decimal(percent.replace("-", ""));
+    return this.say(percent.startsWith("-") ? "down_percent" : "up_percent", { percent: size });
+  }
+
+  /** Return when a bar opened, as precise as the bar is long. */
+  barTime(openTimeMs, timeframe) {
+    const unit = timeframe.at(-1);
+    if (unit === "M") return this.#date({ month: "long", year: "numeric" }, "UTC").format(openTimeMs);
+    const day = { day: "numeric", month: "long" };
+    if (unit === "w" || unit === "d") {
+      const date = this.#date({ ...day, year: "numeric" }, "UTC").format(openTimeMs);
+      return unit === "w" ? this.say("week_of", { date }) : date;
+    }
+    const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+    if (unit === "s") clock.second = "2-digit";
+    const date = this.#date(day, this.timeZone).format(openTimeMs);
+    return this.say("date_and_time", { date, time: this.#date(clock, this.timeZone).format(openTimeMs) });
+  }
+
+  /** Return a short time for an axis. */
+  axisTime(openTimeMs, timeframe) {
+    const unit = timeframe.at(-1);
+    if ("dwM".includes(unit)) {
+      const day = unit === "M" ? {} : { day: "numeric" };
+      return this.#date({ ...day, month: "short", year: "2-digit" }, "UTC").format(openTimeMs);
+    }
+    const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+    if (unit === "s") clock.second = "2-digit";
+    const day = unit === "h" ? { day: "numeric", month: "short" } : {};
+    return this.#date({ ...day, ...clock }, this.timeZone).format(openTimeMs);
+  }
+
+  /** Return the time of day of a moment. */
+  clock(timeMs) {
+    const parts = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+    return this.#date(parts, this.timeZone).format(timeMs);
+  }
+
+  /** Return "1 hour" for "1h"; "1m" and "1M" are never the same. */
+  timeframe(text) {
+    const match = /^(\d+)([smhdwM])$/.exec(text);
+    if (!match) return text;
+    return this.say(WORDS_OF_UNITS[match[2]], { count: Number(match[1]) });
+  }
+
+  duration(durationMs) {
+    const minutes = Math.max(1, Math.round(durationMs / 60_000));
+    if (minutes < 60) return this.say("minutes", { count: minutes });
+    const hours = Math.round(minutes / 60);
+    return hours < 48 ? this.say("hours", { count: hours }) : this.say("days", { count: Math.round(hours / 24) });
+  }
+
+  /** Put the texts of the locale where the page asks for them with data-say and data-say-label. */
+  dress(root) {
+    for (const element of root.querySelectorAll("[data-say]")) element.textContent = this.say(element.dataset.say);
+    for (const element of root.querySelectorAll("[data-say-label]")) {
+      element.setAttribute("aria-label", this.say(element.dataset.sayLabel));
+    }
+  }
+
+  #number(least, most) {
+    const name = `n${least}-${most}`;
+    if (!this.#formats.has(name)) {
+      const digits = { minimumFractionDigits: least, maximumFractionDigits: most };
+      const options = { ...digits, useGrouping: GROUPED.has(this.code) };
+      this.#formats.set(name, new Intl.NumberFormat(this.tag, options));
+    }
+    return this.#formats.get(name);
+  }
+
+  #date(parts, timeZone) {
+    const name = `${timeZone}${JSON.stringify(parts)}`;
+    if (!this.#formats.has(name)) {
+      this.#formats.set(name, new Intl.DateTimeFormat(this.tag, { ...parts, timeZone }));
+    }
+    return this.#formats.get(name);
+  }
+}
