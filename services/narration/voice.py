@@ -35,11 +35,8 @@ class Voice:
     def say_count(self, one: str, many: str, /, count: int, **arguments: str) -> str:
         """Return the form of the message that the count takes; ``{count}`` in it is the count, spoken."""
         forms = self.locale.catalog.find_counted(one)
-        if forms is None:
-            # English, or not translated yet.
-            template = one if count == 1 else many
-        else:
-            template = forms[self.locale.form(count)]
+        # English, and what is not translated yet, has two forms.
+        template = (one if count == 1 else many) if forms is None else forms[self.locale.form(count)]
         return template.format(count=self.number(count), **arguments)
 
     def price(self, value: Decimal) -> str:
