@@ -20,7 +20,7 @@ BRIEFLY_NOTHING = N_("No bars.")
 
 # What the chart is.
 OVERVIEW = NN_(
-    "{name} on {exchange}: {count} bar of {timeframe}, at {first}.",
+    "{name} on {exchange}: {count} bar of {timeframe}, {first}.",
     "{name} on {exchange}: {count} bars of {timeframe}, from {first} to {last}.",
 )
 EMPTY = N_("{name} on {exchange}, bars of {timeframe}: there are none in this range.")
@@ -35,7 +35,7 @@ MORE = NN_("More bars follow this {count}.", "More bars follow these {count}.")
 NO_GAPS = N_("No bar is missing.")
 GAPS = NN_("Bars are missing at {count} place.", "Bars are missing at {count} places.")
 GAP = NN_(
-    "{count} bar is missing, at {start}: {reason}.",
+    "{count} bar is missing, {start}: {reason}.",
     "{count} bars are missing, from {start} to {end}: {reason}.",
 )
 GAP_INSIDE = N_("What happened from {start} on is known only in part: {reason}.")
@@ -50,10 +50,10 @@ REASONS: dict[GapReason, Message] = {
 
 # Statistics.
 LAST_PRICE = N_("The last price is {price}, {change} from the first open at {first}.")
-HIGH_AND_LOW = N_("The highest price is {high}, at {high_time}; the lowest is {low}, at {low_time}.")
+HIGH_AND_LOW = N_("The highest price is {high}, {high_time}; the lowest is {low}, {low_time}.")
 NEVER_MOVED = N_("The price was {price} all the time.")
 RANGE = N_("The highest lies {percent} above the lowest.")
-VOLUME = N_("The volume is {total} in all, and at most {largest} in one bar, at {time}.")
+VOLUME = N_("The volume is {total} in all; the most in one bar is {largest}, {time}.")
 NO_VOLUME = N_("No volume was traded or told.")
 ROSE = NN_("{count} bar rose", "{count} bars rose")
 FELL = NN_("{count} bar fell", "{count} bars fell")
@@ -66,28 +66,28 @@ LEGS = NN_(
     "The closes make {count} legs; a new one begins where they turn by at least {percent}.",
 )
 NO_LEGS = N_("The closes stayed at {price}.")
-LAST_LEG = N_("The last leg is {change}: from {first} at {start} to {last}.")
-LARGEST_LEG = N_("The largest leg is {change}: from {first} at {start} to {last} at {end}.")
+LAST_LEG = N_("The last leg is {change}: from {first}, {start}, to {last}.")
+LARGEST_LEG = N_("The largest leg is {change}: from {first}, {start}, to {last}, {end}.")
 LEG = N_("Leg from {start} to {end}: {change}, from {first} to {last}.")
-BIGGEST_RISE = N_("The biggest rise in one bar is {percent}, at {time}, to {price}.")
-BIGGEST_FALL = N_("The biggest fall in one bar is {percent}, at {time}, to {price}.")
+BIGGEST_RISE = N_("The biggest rise in one bar is {percent}, to {price}, {time}.")
+BIGGEST_FALL = N_("The biggest fall in one bar is {percent}, to {price}, {time}.")
 NO_RISE = N_("No bar rose.")
 NO_FALL = N_("No bar fell.")
 SPIKES = NN_(
-    "The volume spiked {count} time: {volume} at {time}, where {median} was usual.",
-    "The volume spiked {count} times, most of all at {time}: {volume}, where {median} was usual.",
+    "The volume spiked {count} time, {time}: {volume}, where {median} was usual.",
+    "The volume spiked {count} times, most of all {time}: {volume}, where {median} was usual.",
 )
-NEW_HIGH = N_("New high at {time}: {price}, above {old} of {old_time}.")
-NEW_LOW = N_("New low at {time}: {price}, below {old} of {old_time}.")
-LAST_PATTERN = N_("The last pattern, at {time}: {pattern}, {rule}.")
+NEW_HIGH = N_("New high, {time}: {price}, above {old} of {old_time}.")
+NEW_LOW = N_("New low, {time}: {price}, below {old} of {old_time}.")
+LAST_PATTERN = N_("The last pattern, {time}: {pattern}, {rule}.")
 NO_PATTERN = N_("No bar shows one of the patterns that are looked for.")
 
 # Landmarks.
-LANDMARK_HIGH = N_("Highest price: {price}, at {time}.")
-LANDMARK_LOW = N_("Lowest price: {price}, at {time}.")
-LANDMARK_SPIKE = N_("Volume spike at {time}: {volume}, where {median} was usual.")
-LANDMARK_LEG = N_("A leg begins at {start}: {change} to {last} at {end}.")
-PATTERN = N_("Pattern at {time}: {pattern}, {rule}.")
+LANDMARK_HIGH = N_("Highest price: {price}, {time}.")
+LANDMARK_LOW = N_("Lowest price: {price}, {time}.")
+LANDMARK_SPIKE = N_("Volume spike, {time}: {volume}, where {median} was usual.")
+LANDMARK_LEG = N_("A leg begins, {start}: {change} to {last}, {end}.")
+PATTERN = N_("Pattern, {time}: {pattern}, {rule}.")
 
 PATTERN_NAMES: dict[PatternKind, Message] = {
     PatternKind.DOJI: N_("doji"),
