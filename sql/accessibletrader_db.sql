@@ -15,4 +15,5 @@ SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')
 \else
     \ir 0003_rollups.plain.sql
 \endif
+\ir 0004_announcements.sql
 \ir 0005_accounts.sql

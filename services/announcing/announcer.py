@@ -45,6 +45,8 @@ class Announcer:
         self._waiting: dict[Topic, Ear] = {}
         self._said_ms: int | None = None
         self._newest_firing = 0
+        # Whether what waits may have changed since somebody last looked and set this back.
+        self.stirred = False
 
     @property
     def topics(self) -> tuple[Topic, ...]:
@@ -91,10 +93,14 @@ class Announcer:
         moved = news.high >= ear.above or news.low <= ear.below
         if moved and self._is_jump(ear, news, now_ms):
             return self._jump(ear, news, now_ms)
-        if moved or news.closed is not None or news.extremes or news.spike is not None:
+        if (moved and not ear.moved) or news.closed is not None or news.extremes or news.spike is not None:
             ear.note(news, self.preferences.mode, moved=moved)
             self._keep_waiting(ear)
         return None
+
+    def told_firings(self, sequence: int) -> None:
+        """Take alerts up to this place of the record as told."""
+        self._newest_firing = max(self._newest_firing, sequence)
 
     def fire(self, topic: Topic, alert: AlertNews, now_ms: int) -> Announcement | None:
         """Return the announcement of a user's own alert; None when it was told before."""
@@ -133,7 +139,7 @@ class Announcer:
                 # It turned out longer than there is room for.
                 ear.not_before_ms = free_ms
                 continue
-            self._settle(ear, now_ms)
+            self._settle(ear)
             return self._say(announcement, now_ms)
         return None
 
@@ -168,7 +174,7 @@ class Announcer:
         announcement = Announcement(
             Kind.MOVE, Priority.CRITICAL, news.topic, news.time_ms, (moved,), ear.cover(), ear.conflated
         )
-        ear.begin_cover(now_ms, self.preferences.move)
+        ear.begin_cover(self.preferences.move)
         self._keep_waiting(ear)
         return self._say(announcement, now_ms)
 
@@ -201,12 +207,13 @@ class Announcer:
         announcement = Announcement(Kind.FEED, Priority.CRITICAL, first.topic, first.feed_since_ms, (news,))
         return self._say(announcement, now_ms)
 
-    def _settle(self, ear: Ear, now_ms: int) -> None:
-        ear.begin_cover(now_ms, self.preferences.move)
+    def _settle(self, ear: Ear) -> None:
+        ear.begin_cover(self.preferences.move)
         ear.clear()
         self._keep_waiting(ear)
 
     def _keep_waiting(self, ear: Ear) -> None:
+        self.stirred = True
         if ear.waits:
             self._waiting[ear.topic] = ear
         else:

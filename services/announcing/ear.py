@@ -128,12 +128,14 @@ class Ear:
             return None
         return Cover(self.opened, self.high, self.low, self.last, self.from_ms, self.last_ms)
 
-    def begin_cover(self, now_ms: int, move: MoveThreshold) -> None:
+    def begin_cover(self, move: MoveThreshold) -> None:
         """Begin a new cover, and measure moves from the price that was just said."""
         if self.opened is not None:
             self.opened, self.high, self.low = self.last, self.last, self.last
             self.anchor_at(self.last, self.last_ms, move)
-        self.from_ms, self.conflated, self.moved = now_ms, 0, False
+            # By the log's clock, so that one cover ends where the next begins.
+            self.from_ms = self.last_ms
+        self.conflated, self.moved = 0, False
 
     def announce(self, now_ms: int) -> Announcement:
         """Return the message of this moment: the reason first, then what else happened."""

@@ -9,8 +9,8 @@ CATCH_UP = N_("You were away for {duration}. {name}: {news}")
 MOVED = N_("{change}, now {price}.")
 MOVED_TO = N_("{change} to {reached}, now {price}.")
 MOVED_WITHIN = N_("{change} within {duration}, now {price}.")
-ABOVE = N_("above {level}, now {price}.")
-BELOW = N_("below {level}, now {price}.")
+ABOVE = N_("rose to {level}, now {price}.")
+BELOW = N_("fell to {level}, now {price}.")
 RANGE = N_("Since the last message between {low} and {high}.")
 
 DAY_HIGH = N_("New high of the day, {price}.")
@@ -20,7 +20,7 @@ BARS_LOW = NN_("Lowest in {count} bar, {price}.", "Lowest in {count} bars, {pric
 SPIKE = N_("Volume {times} times the usual.")
 
 CLOSED_BRIEF = N_("closed at {price}, {change}.")
-CLOSED = N_("The bar of {time}, {timeframe}, closed at {price}, {change}.")
+CLOSED = N_("Bar of {time} closed at {price}, {change}.")
 CLOSED_DETAILS = N_("High {high}, low {low}, volume {volume}.")
 CLOSED_MORE = NN_("{count} bar closed since the last message.", "{count} bars closed since the last message.")
 

@@ -1,7 +1,8 @@
 """What a listener wants to hear: how much, how often, from which size of a move on; pure values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
+from typing import Any
 
 MIN_GAP_S_MIN, MIN_GAP_S_MAX = 1.0, 3_600.0
 WORDS_PER_MINUTE_MIN, WORDS_PER_MINUTE_MAX = 60, 800
@@ -64,3 +65,45 @@ class Preferences:
     words_per_minute: int = 175
     locale: str | None = None
     time_zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PreferencesChange:
+    """Name what is to change; what is None stays as it is."""
+
+    mode: Mode | None = None
+    verbosity: Verbosity | None = None
+    min_gap_s: float | None = None
+    move: MoveThreshold | None = None
+    words_per_minute: int | None = None
+    locale: str | None = None
+    time_zone: str | None = None
+
+    def apply_to(self, preferences: Preferences) -> Preferences:
+        """Return the preferences with the change."""
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(preferences, **{name: value for name, value in named.items() if value is not None})
+
+
+def encode_preferences(preferences: Preferences) -> dict[str, object]:
+    """Return preferences as JSON has them: ``{"mode": "all", "move": {"percent": 0.5}, …}``."""
+    shown: dict[str, object] = {field.name: getattr(preferences, field.name) for field in fields(preferences)}
+    shown["move"] = {preferences.move.unit.value: preferences.move.amount}
+    return shown
+
+
+def decode_preferences(stored: dict[str, Any]) -> Preferences:
+    """Return preferences as ``encode_preferences`` made them; what is missing is as by default."""
+    default = Preferences()
+    move = default.move
+    for unit, amount in stored.get("move", {}).items():
+        move = MoveThreshold(MoveUnit(unit), float(amount))
+    return Preferences(
+        mode=Mode(stored.get("mode", default.mode)),
+        verbosity=Verbosity(stored.get("verbosity", default.verbosity)),
+        min_gap_s=float(stored.get("min_gap_s", default.min_gap_s)),
+        move=move,
+        words_per_minute=int(stored.get("words_per_minute", default.words_per_minute)),
+        locale=stored.get("locale"),
+        time_zone=stored.get("time_zone"),
+    )

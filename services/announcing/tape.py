@@ -13,7 +13,7 @@ VOLUME_BARS = 20
 SPIKE_TIMES = 3.0
 # A final version may come after the next bars began; older ones than these change no price that was said.
 BARS_KEPT = 4
-FEED_LOST = ("stale", "offline")
+FEED_LOST = ("stale", "delayed", "offline")
 
 
 class TopicTape:

@@ -1,4 +1,4 @@
-"""Announcements in words: one text for each message, language and verbosity, and the numbers that it names; pure."""
+"""Announcements in words: one text for each message, language and verbosity, and its numbers; pure."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -125,12 +125,10 @@ class _Teller:
         if self._verbosity is Verbosity.BRIEF:
             return voice.say(phrases.CLOSED_BRIEF, price=price, change=change)
         timeframe = self._topic.timeframe
-        time = voice.bar_time(bar.open_time_ms, timeframe)
-        said = [
-            voice.say(
-                phrases.CLOSED, time=time, timeframe=voice.timeframe(timeframe), price=price, change=change
-            )
-        ]
+        within_day = timeframe.unit in ("m", "h") and self._verbosity is Verbosity.NORMAL
+        # Who listens now knows what day it is.
+        time = voice.clock(bar.open_time_ms) if within_day else voice.bar_time(bar.open_time_ms, timeframe)
+        said = [voice.say(phrases.CLOSED, time=time, price=price, change=change)]
         if part.bars_count > 1:
             said.append(voice.say_count(*phrases.CLOSED_MORE, count=part.bars_count))
         if self._verbosity is Verbosity.FULL:

@@ -194,6 +194,15 @@ class LiveLog:
             raw: Any = await heed_cancellation(self._redis.xrevrange(key, count=count))
         return tuple(decode_entry(topic, raw_id, fields) for raw_id, fields in reversed(raw))
 
+    async def read_at(self, topic: Topic, position: Position) -> LogEntry | None:
+        """Return the entry at a position; None where the log does not hold it any more."""
+        async with self._reading:
+            raw: Any = await heed_cancellation(
+                self._redis.xrange(stream_key(topic), position.offset, position.offset)
+            )
+        entries = [decode_entry(topic, raw_id, fields) for raw_id, fields in raw]
+        return entries[0] if entries and entries[0].position == position else None
+
     async def read_between(
         self, topic: Topic, since: Position, until: Position
     ) -> tuple[LogEntry, ...] | None:

@@ -1,0 +1,108 @@
+"""A user's price alerts: making, listing and taking them away, and seeing that their topics are fed."""
+
+import asyncio
+import logging
+
+import asyncpg
+from redis.exceptions import RedisError
+
+from services.announcing.alerts import event_ms, first_state, place_of
+from services.announcing.record import FiringRecord
+from services.live.feeds import Feeds
+from services.live.log import LiveLog
+from services.stores import alerts
+from services.stores.alerts import AlertTerms, LogPlace, PriceAlert
+from utils.clock import Clock
+from utils.domain import Bar, Topic
+from utils.errors import Conflict, NotFound
+
+ALERTS_MAX = 50
+TOPICS_MAX = 500
+ACQUIRE_TIMEOUT_S = 2.0
+NEWEST_ENTRIES = 8
+# A price older than this does not say where an alert begins.
+FRESH_MS = 60_000
+FEEDS_EVERY_S = 2.0
+FEEDS_ROUNDS = 30
+
+log = logging.getLogger(__name__)
+
+
+class AlertBook:
+    """Keep the alerts of all users; they are watched by whoever feeds their topics."""
+
+    def __init__(
+        self, *, pool: asyncpg.Pool, clock: Clock, log_: LiveLog, record: FiringRecord, feeds: Feeds
+    ) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._log = log_
+        self._record = record
+        self._feeds = feeds
+
+    async def create(self, user_id: int, terms: AlertTerms) -> PriceAlert:
+        """Add an alert that watches every price from now on. Raises: Conflict when there are too many."""
+        price, place = await self._newest(terms.topic)
+        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
+            await alerts.lock_user(connection, user_id)
+            if await alerts.count_alerts(connection, user_id) >= ALERTS_MAX:
+                raise Conflict(
+                    f"You have {ALERTS_MAX} alerts, and that is as many as there may be. Delete one first.",
+                    code="too_many_alerts",
+                )
+            alert = await alerts.insert_alert(
+                connection,
+                user_id,
+                terms,
+                state=first_state(terms.kind, terms.level, price),
+                place=place,
+                now_ms=self._clock.now_ms(),
+            )
+        await self._record.tell_changed(terms.topic)
+        return alert
+
+    async def list(self, user_id: int, *, after_alert_id: int, limit: int) -> tuple[PriceAlert, ...]:
+        """Return at most ``limit`` alerts of a user in order of their id, beginning after the given one."""
+        return await alerts.select_alerts(self._pool, user_id, after_alert_id=after_alert_id, limit=limit)
+
+    async def delete(self, user_id: int, alert_id: int) -> None:
+        """Take an alert away; what it fired stays in the record. Raises: NotFound."""
+        alert = await alerts.delete_alert(self._pool, user_id, alert_id)
+        if alert is None:
+            raise NotFound(
+                f"You have no alert {alert_id}. Ask /api/v1/alerts for those you have.", code="unknown_alert"
+            )
+        await self._record.tell_changed(alert.terms.topic)
+
+    async def keep_feeds(self) -> None:
+        """Want a feed for every topic that an alert waits for, for about a minute."""
+        wanted: set[Topic] = set()
+        try:
+            for _ in range(FEEDS_ROUNDS):
+                topics = set(await alerts.select_alert_topics(self._pool, limit=TOPICS_MAX))
+                for topic in topics - wanted:
+                    self._feeds.want(topic)
+                for topic in wanted - topics:
+                    self._feeds.unwant(topic)
+                wanted = topics
+                await asyncio.sleep(FEEDS_EVERY_S)
+        finally:
+            # A feed outlives the one who wanted it for a while: whoever goes on with this finds it running.
+            for topic in wanted:
+                self._feeds.unwant(topic)
+
+    async def _newest(self, topic: Topic) -> tuple[float | None, LogPlace]:
+        """Return the price from which a new alert starts, None when nobody knows it, and its place."""
+        try:
+            entries = await self._log.read_newest(topic, NEWEST_ENTRIES)
+        except (RedisError, OSError):
+            log.info("alert begins without a price", extra={"topic": topic.text})
+            return None, LogPlace()
+        if not entries:
+            return None, LogPlace()
+        newest = next((entry for entry in reversed(entries) if isinstance(entry.event, Bar)), None)
+        fresh_from_ms = self._clock.now_ms() - FRESH_MS
+        price = None
+        if newest is not None and isinstance(newest.event, Bar) and event_ms(newest) >= fresh_from_ms:
+            price = newest.event.close
+        return price, place_of(entries[-1])

@@ -1,0 +1,191 @@
+"""The desk of one worker: each topic is read once for all who listen to its announcements here."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from services.announcing.absence import absence_by_bars, absence_of, left_ms
+from services.announcing.alerts import event_ms
+from services.announcing.announcement import Absence
+from services.announcing.listening import NO_STEPS, Listening, Post
+from services.announcing.news import News
+from services.announcing.preferences import Preferences
+from services.announcing.tape import EXTREME_BARS, TopicTape
+from services.announcing.wording import Steps
+from services.live.hub import Hub, Listener
+from services.live.log import FeedStatus, LiveLog, LogEntry, Position
+from services.live.messages import Update
+from utils.clock import Clock
+from utils.domain import DAY_MS, Bar, InstrumentSpec, Topic
+from utils.errors import AppError
+from utils.tasks import end_tasks
+
+# History that is read so that the highest of the day is known to be that.
+WARM_BARS_MAX = 1_500
+ABSENCE_BARS_MAX = 1_000
+
+ReadBars = Callable[[Topic, int], Awaitable[tuple[Bar, ...]]]
+FindSpec = Callable[[Topic], Awaitable[InstrumentSpec]]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DeskParts:
+    """What the desk stands on."""
+
+    hub: Hub
+    log: LiveLog
+    clock: Clock
+    find_spec: FindSpec
+    read_bars: ReadBars
+
+
+@dataclass(slots=True)
+class _Column:
+    tape: TopicTape
+    listener: Listener
+    listenings: set[Listening] = field(default_factory=set)
+    steps: Steps = NO_STEPS
+
+
+class Desk:
+    """Read topics for the listenings of this worker, and tell those who were away what they missed."""
+
+    def __init__(self, parts: DeskParts) -> None:
+        self._parts = parts
+        self._columns: dict[Topic, _Column] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Stop what is still being read."""
+        await end_tasks(self._tasks)
+
+    def open(self, preferences: Preferences, post: Post, accept_language: str | None) -> Listening:
+        """Return a listening without topics. Raises: InvalidRequest for an unknown language or time zone."""
+        return Listening(
+            preferences,
+            clock=self._parts.clock,
+            post=post,
+            steps_of=self._steps_of,
+            accept_language=accept_language,
+        )
+
+    async def begin(self, listening: Listening, topic: Topic) -> None:
+        """Let a listening hear of a topic from now on. Raises: RedisError, OSError while the log is away."""
+        column = self._columns.get(topic)
+        if column is None:
+            column = await self._open_column(topic)
+        column.listenings.add(listening)
+        listening.begin(topic, column.tape.last)
+
+    def end(self, listening: Listening, topic: Topic) -> None:
+        """Let a listening hear of a topic no more; the last one ends its reading."""
+        listening.end(topic)
+        column = self._columns.get(topic)
+        if column is None:
+            return
+        column.listenings.discard(listening)
+        if not column.listenings:
+            del self._columns[topic]
+            self._parts.hub.leave(column.listener)
+
+    def tell_missed(
+        self, listening: Listening, topic: Topic, since: Position, missed: Sequence[LogEntry] | None
+    ) -> None:
+        """Tell once what was missed: by the entries given, or by bars where the log has lost them."""
+        absence = Absence(left_ms(since), self._parts.clock.now_ms())
+        self._spawn(self._tell_missed(listening, topic, since, missed, absence))
+
+    def tell_since(self, listening: Listening, topic: Topic, since_ms: int) -> None:
+        """Tell once what the bars say of the time since then."""
+        absence = Absence(since_ms, self._parts.clock.now_ms())
+        self._spawn(self._tell_by_bars(listening, topic, absence))
+
+    async def _open_column(self, topic: Topic) -> _Column:
+        listener = Listener(
+            topic,
+            deliver=lambda updates: self._deliver(topic, updates),
+            broken=lambda _: None,
+            told=lambda status: self._tell(topic, status),
+        )
+        column = self._columns[topic] = _Column(TopicTape(topic), listener)
+        try:
+            await self._parts.hub.join(listener)
+        except BaseException:
+            if self._columns.get(topic) is column:
+                del self._columns[topic]
+            raise
+        if self._columns.get(topic) is column:
+            self._spawn(self._learn(column, topic))
+        return self._columns.setdefault(topic, column)
+
+    def _steps_of(self, topic: Topic) -> Steps:
+        column = self._columns.get(topic)
+        return NO_STEPS if column is None else column.steps
+
+    def _deliver(self, topic: Topic, updates: Sequence[Update]) -> None:
+        for update in updates:
+            self._hand_out(topic, update.entry.event, event_ms(update.entry))
+
+    def _tell(self, topic: Topic, status: FeedStatus) -> None:
+        self._hand_out(topic, status, self._parts.clock.now_ms())
+
+    def _hand_out(self, topic: Topic, event: Bar | FeedStatus, time_ms: int) -> None:
+        column = self._columns.get(topic)
+        if column is None:
+            return
+        news: News = column.tape.observe(event, time_ms)
+        if news.last is None and news.feed is None:
+            return
+        for listening in tuple(column.listenings):
+            listening.hear(news)
+
+    async def _learn(self, column: _Column, topic: Topic) -> None:
+        """Find out the steps of an instrument and what its day was like before anybody listened."""
+        try:
+            spec = await self._parts.find_spec(topic)
+        except AppError as error:
+            log.info("steps not known", extra={"topic": topic.text, "reason": error.detail})
+        else:
+            column.steps = Steps.of(spec.price_step, spec.amount_step)
+        now_ms = self._parts.clock.now_ms()
+        since_midnight = (now_ms % DAY_MS) // topic.timeframe.approximate_ms
+        bars = await self._parts.read_bars(topic, min(WARM_BARS_MAX, since_midnight + EXTREME_BARS + 2))
+        if bars:
+            column.tape.warm(bars, whole_from_ms=bars[0].open_time_ms)
+
+    async def _tell_missed(
+        self,
+        listening: Listening,
+        topic: Topic,
+        since: Position,
+        missed: Sequence[LogEntry] | None,
+        absence: Absence,
+    ) -> None:
+        if missed is None:
+            await self._tell_by_bars(listening, topic, absence)
+            return
+        before = await self._parts.log.read_at(topic, since)
+        listening.catch_up(topic, absence_of(missed, before, absence))
+
+    async def _tell_by_bars(self, listening: Listening, topic: Topic, absence: Absence) -> None:
+        length = (absence.to_ms - absence.from_ms) // topic.timeframe.approximate_ms + 2
+        bars = await self._parts.read_bars(topic, min(ABSENCE_BARS_MAX, length))
+        told = absence_by_bars(topic, bars, absence)
+        if bars and bars[0].open_time_ms > absence.from_ms and length > ABSENCE_BARS_MAX:
+            # As far back as was read.
+            told = replace(told, from_ms=bars[0].open_time_ms)
+        listening.catch_up(topic, told)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name="announcing")
+        self._tasks.add(task)
+        task.add_done_callback(self._end_task)
+
+    def _end_task(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.warning("announcing interrupted", extra={"reason": repr(task.exception())})

@@ -1,0 +1,170 @@
+"""What a connection needs to hear announcements: unplugged until its client asks for them."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import asyncpg
+import orjson
+
+from services.announcing.desk import Desk
+from services.announcing.listening import Listening
+from services.announcing.messages import Announce, AnnouncementsDue, Preferred
+from services.announcing.preferences import (
+    Preferences,
+    PreferencesChange,
+    decode_preferences,
+    encode_preferences,
+)
+from services.announcing.record import DATABASE_AWAY, FiringRecord
+from services.live.log import LogEntry, Position
+from services.live.mailbox import Mailbox
+from services.live.messages import Failure, Goodbye, Message
+from services.stores.preferences import select_preferences, upsert_preferences
+from utils.accounts import Principal
+from utils.clock import Clock
+from utils.domain import Topic
+from utils.errors import Unavailable
+
+ALERTS_AWAY = "Your alerts and preferences cannot be read at the moment. Send preferences again in a minute."
+NOT_KEPT = "What you prefer holds for this connection, but cannot be kept at the moment."
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EarphoneParts:
+    """What the earphones of a worker share."""
+
+    desk: Desk
+    record: FiringRecord
+    pool: asyncpg.Pool
+    clock: Clock
+
+
+class Earphone:
+    """Hear announcements on one connection; ``plug`` or the first ``prefer`` begins it."""
+
+    def __init__(
+        self,
+        parts: EarphoneParts,
+        mailbox: "Mailbox[Message | Goodbye]",
+        principal: Principal | None,
+        accept_language: str | None,
+    ) -> None:
+        self._parts = parts
+        self._mailbox = mailbox
+        self._principal = principal
+        self._accept_language = accept_language
+        self._topics: set[Topic] = set()
+        self._listening: Listening | None = None
+
+    async def plug(self, change: PreferencesChange, since_sequence: int | None = None) -> None:
+        """Begin to hear; alerts that fired after ``since_sequence`` are told first.
+
+        Raises: InvalidRequest for an unknown language or time zone.
+        """
+        stored = await self._stored()
+        preferences = change.apply_to(stored)
+        listening = self._parts.desk.open(preferences, self._post, self._accept_language)
+        if self._listening is not None:
+            # Two commands at once: the first has plugged it in.
+            self._listening.prefer(preferences)
+            return
+        self._listening = listening
+        for topic in tuple(self._topics):
+            await self._parts.desk.begin(listening, topic)
+        await self._hear_alerts(listening, since_sequence)
+
+    async def prefer(
+        self,
+        change: PreferencesChange,
+        *,
+        since_sequence: int | None = None,
+        away_since_ms: int | None = None,
+        command_id: str | None = None,
+    ) -> None:
+        """Change what is wanted, keep it for a user who is signed in, and confirm it."""
+        if self._listening is None:
+            await self.plug(change, since_sequence)
+        else:
+            self._listening.prefer(change.apply_to(self._listening.preferences))
+        assert self._listening is not None
+        preferences = self._listening.preferences
+        kept = await self._keep(preferences)
+        self._mailbox.put(Preferred(preferences, kept, command_id))
+        if away_since_ms is not None:
+            for topic in tuple(self._topics):
+                self._parts.desk.tell_since(self._listening, topic, away_since_ms)
+
+    async def begin(self, topic: Topic) -> None:
+        """Hear of a topic from now on. Raises: RedisError, OSError while the log is away."""
+        self._topics.add(topic)
+        if self._listening is not None:
+            await self._parts.desk.begin(self._listening, topic)
+
+    def missed(self, topic: Topic, since: Position, missed: Sequence[LogEntry] | None) -> None:
+        """Tell what was missed of a topic since a position."""
+        if self._listening is not None:
+            self._parts.desk.tell_missed(self._listening, topic, since, missed)
+
+    def end(self, topic: Topic) -> None:
+        """Hear of a topic no more."""
+        self._topics.discard(topic)
+        if self._listening is not None:
+            self._parts.desk.end(self._listening, topic)
+
+    def due(self) -> Sequence[Announce]:
+        """Return what may be said at this moment."""
+        return () if self._listening is None else self._listening.due()
+
+    def close(self) -> None:
+        """Hear nothing any more."""
+        for topic in tuple(self._topics):
+            self.end(topic)
+        if self._listening is not None:
+            self._listening.close()
+            if self._principal is not None:
+                self._parts.record.leave(self._principal.user_id, self._listening.fire)
+
+    def _post(self, message: Announce | AnnouncementsDue) -> None:
+        # Of the requests to make a message one is enough; what was made into words is never dropped.
+        self._mailbox.put(
+            message, replaces="announcements" if isinstance(message, AnnouncementsDue) else None
+        )
+
+    async def _hear_alerts(self, listening: Listening, since_sequence: int | None) -> None:
+        if self._principal is None:
+            return
+        user_id, record = self._principal.user_id, self._parts.record
+        try:
+            after = await record.newest() if since_sequence is None else since_sequence
+            # First held, then joined, then read: nothing falls between, and nothing is told twice.
+            listening.hold_firings(after)
+            await record.join(user_id, listening.fire)
+            listening.replay(await record.since(user_id, after))
+        except (*DATABASE_AWAY, TimeoutError) as error:
+            listening.replay(())
+            log.warning("alerts of a listener not readable", extra={"reason": str(error)})
+            self._mailbox.put(Failure(Unavailable.code, ALERTS_AWAY))
+
+    async def _stored(self) -> Preferences:
+        if self._principal is None:
+            return Preferences()
+        try:
+            text = await select_preferences(self._parts.pool, self._principal.user_id)
+        except (*DATABASE_AWAY, TimeoutError):
+            return Preferences()
+        return Preferences() if text is None else decode_preferences(orjson.loads(text))
+
+    async def _keep(self, preferences: Preferences) -> bool:
+        if self._principal is None:
+            return False
+        text = orjson.dumps(encode_preferences(preferences)).decode()
+        try:
+            now_ms = self._parts.clock.now_ms()
+            await upsert_preferences(self._parts.pool, self._principal.user_id, text, now_ms=now_ms)
+        except (*DATABASE_AWAY, TimeoutError):
+            self._mailbox.put(Failure(Unavailable.code, NOT_KEPT))
+            return False
+        return True
