@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from quart import websocket
 
 from middleware.live_frames import frame_sender, text_frames
+from services.announcing.messages import AnnouncementsDue
 from services.live.credits import Credits, Verdict
-from services.live.dialect import Command, Dialect, Ping, Subscribe, Told, Unsubscribe, Wanted
+from services.live.dialect import Command, Dialect, Ping, Prefer, Subscribe, Told, Unsubscribe, Wanted
 from services.live.limits import LiveLimits
 from services.live.log import Position
 from services.live.mailbox import MailboxOverflow
@@ -28,6 +29,7 @@ from services.live.messages import (
     Resync,
     Shutdown,
     Snapshot,
+    Spoken,
     Subscribed,
     Unsubscribed,
     Update,
@@ -150,6 +152,20 @@ class LiveConnection:
                 for wanted in command.wanted:
                     await self._answer_failure(command.command_id, wanted.name, self._subscribe(wanted))
 
+            case Prefer():
+                await self._answer_failure(command.command_id, None, self._prefer(command))
+
+    async def _prefer(self, command: Prefer) -> None:
+        earphone = self.session.earphone
+        # A dialect that has this command comes with an earphone.
+        assert earphone is not None
+        await earphone.prefer(
+            command.change,
+            since_sequence=command.since_sequence,
+            away_since_ms=command.away_since_ms,
+            command_id=command.command_id,
+        )
+
     async def _subscribe(self, wanted: Wanted) -> None:
         await self.session.subscribe(await self.find(wanted), wanted.since, wanted.name)
 
@@ -199,6 +215,9 @@ class LiveConnection:
             if isinstance(message, Resync):
                 texts.append(self._encode_answer(message, now_ms))
                 texts.append(self._encode_answer(await self.session.resynced(message), now_ms))
+            elif isinstance(message, AnnouncementsDue):
+                for announce in self.session.due_announcements():
+                    texts.append(self._encode_answer(announce, now_ms))
             elif not isinstance(message, Goodbye):
                 texts.append(self._encode_answer(message, now_ms))
         return [text for text in texts if text is not None]
@@ -211,7 +230,7 @@ class LiveConnection:
             heard.newest_open_ms = event.open_time_ms
         return self.dialect.encode(message, told)
 
-    def _encode_answer(self, message: Answer, now_ms: int) -> bytes | None:
+    def _encode_answer(self, message: Answer | Spoken, now_ms: int) -> bytes | None:
         match message:
             case Subscribed():
                 heard = self._heard[message.topic] = _Heard(message.name)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from services.announcing.preferences import PreferencesChange
 from services.live.log import Position
 from services.live.messages import Message
 
@@ -50,7 +51,17 @@ class Ping:
     command_id: str | None = None
 
 
-Command = Subscribe | Unsubscribe | Ping
+@dataclass(frozen=True, slots=True)
+class Prefer:
+    """Say what is to be announced, and how; ``away_since_ms`` asks what happened since then."""
+
+    change: PreferencesChange
+    since_sequence: int | None = None
+    away_since_ms: int | None = None
+    command_id: str | None = None
+
+
+Command = Subscribe | Unsubscribe | Ping | Prefer
 
 
 class Told(NamedTuple):

@@ -45,6 +45,9 @@ class _Kept:
     ending: asyncio.TimerHandle | None = None
 
 
+async def _nothing(_: Topic) -> None: ...
+
+
 class FeedKeeper:
     """Count the listeners of each topic on this worker and feed the topics this worker holds."""
 
@@ -55,12 +58,15 @@ class FeedKeeper:
         log_: LiveLog,
         clock: Clock,
         open_feed: Callable[[Topic], Awaitable[Feed]],
+        beside: Callable[[Topic], Awaitable[None]] = _nothing,
         linger_s: float = LINGER_S,
     ) -> None:
         self._leases = leases
         self._clock = clock
         self._log = log_
         self._open_feed = open_feed
+        # What else is done with a topic by the one worker that holds it.
+        self._beside = beside
         self._linger_s = linger_s
         self._kept: dict[Topic, _Kept] = {}
         self._ended: set[asyncio.Task[None]] = set()
@@ -138,6 +144,7 @@ class FeedKeeper:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._renew_for_ever(topic))
+                group.create_task(self._run_beside(topic))
                 feed = await self._open_feed(topic)
                 await feed.run(lambda: self._say(topic, "live", LIVE))
         except* UPSTREAM_AWAY:
@@ -152,6 +159,9 @@ class FeedKeeper:
             self._giving_back.add(giving)
             giving.add_done_callback(self._giving_back.discard)
             await asyncio.shield(giving)
+
+    async def _run_beside(self, topic: Topic) -> None:
+        await self._beside(topic)
 
     async def _say(self, topic: Topic, state: str, text: str) -> None:
         status = FeedStatus(state, self._clock.now_ms(), text)

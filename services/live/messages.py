@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from services.announcing.messages import Announce, AnnouncementsDue, Preferred
 from services.live.log import LogEntry, Position, order_of
 from utils.domain import Bar, Topic
 
@@ -115,4 +116,6 @@ class Goodbye:
 
 # Everything but an update is an answer to one connection; an update is for all who listen.
 Answer = Hello | Subscribed | Unsubscribed | Snapshot | Resync | Failure | Pong | Heartbeat | Shutdown
-Message = Answer | Update
+# What is said aloud; and the request to make it when its turn comes, which is no message of any dialect.
+Spoken = Announce | Preferred
+Message = Answer | Spoken | AnnouncementsDue | Update

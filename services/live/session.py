@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from redis.exceptions import RedisError
 
+from services.announcing.earphone import Earphone
+from services.announcing.messages import Announce
 from services.live.feeds import Feeds
 from services.live.hub import Hub, Listener
 from services.live.log import FeedStatus, LiveLog, LogEntry, Position, order_of
@@ -49,6 +51,8 @@ class LiveSession:
         self.mailbox: Mailbox[Message | Goodbye] = Mailbox()
         # Set with the first topic, for those who wait for it.
         self.subscribed = asyncio.Event()
+        # Set for a connection that may hear announcements.
+        self.earphone: Earphone | None = None
         self._parts = parts
         self._subscriptions: dict[Topic, _Subscription] = {}
 
@@ -87,6 +91,9 @@ class LiveSession:
         subscription = self._subscriptions[topic] = _Subscription(listener, name or topic.text)
         self._parts.feeds.want(topic)
         try:
+            if self.earphone is not None:
+                # First, so that nothing happens between what was missed and what is heard.
+                await self.earphone.begin(topic)
             position = await self._parts.hub.join(listener)
             missed = await self._parts.log.read_between(topic, since, position) if since else None
             if since is not None and missed is not None:
@@ -109,6 +116,8 @@ class LiveSession:
             raise
         self.subscribed.set()
         subscription.after = position
+        if self.earphone is not None and since is not None:
+            self.earphone.missed(topic, since, missed)
         status = self._parts.hub.status(topic)
         if status is not None:
             self._tell(topic, status)
@@ -136,11 +145,19 @@ class LiveSession:
         """End every topic."""
         for topic in tuple(self._subscriptions):
             self._end(topic)
+        if self.earphone is not None:
+            self.earphone.close()
+
+    def due_announcements(self) -> Sequence[Announce]:
+        """Return what may be announced at this moment."""
+        return () if self.earphone is None else self.earphone.due()
 
     def _end(self, topic: Topic) -> None:
         subscription = self._subscriptions.pop(topic)
         self._parts.hub.leave(subscription.listener)
         self._parts.feeds.unwant(topic)
+        if self.earphone is not None:
+            self.earphone.end(topic)
 
     def _deliver(self, topic: Topic, updates: Sequence[Update]) -> None:
         subscription = self._subscriptions.get(topic)
