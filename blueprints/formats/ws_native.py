@@ -4,8 +4,10 @@ from functools import lru_cache
 
 import orjson
 
+from blueprints.formats.ws_announce import PreferencesCommand, encode_announce, encode_preferred
 from blueprints.formats.ws_frame import PingCommand, common, status_fields, typed
 from blueprints.formats.ws_native_models import SubscribeCommand, parse_command
+from services.announcing.messages import Announce, AnnouncementsDue, Preferred
 from services.live.dialect import Command, Dialect, Ping, Subscribe, Told, Unsubscribe, Wanted
 from services.live.log import LogEntry, Position, is_offset
 from services.live.messages import (
@@ -18,6 +20,7 @@ from services.live.messages import (
     Resync,
     Shutdown,
     Snapshot,
+    Spoken,
     Subscribed,
     Unsubscribed,
     Update,
@@ -30,6 +33,8 @@ def parse(text: str) -> Command:
     command = parse_command(text)
     if isinstance(command, PingCommand):
         return Ping(command.id)
+    if isinstance(command, PreferencesCommand):
+        return command.prefer()
     if isinstance(command, SubscribeCommand):
         since = command.since.position() if command.since else None
         wanted = Wanted(command.symbol, command.market, command.exchange, command.timeframe, since)
@@ -56,16 +61,18 @@ def _encode_entry(entry: LogEntry) -> tuple[bytes, bytes]:
     return head, b"," + orjson.dumps(place | facts)[1:]
 
 
-def encode(message: Message, told: Told) -> bytes:
+def encode(message: Message, told: Told) -> bytes | None:
     """Return a message; all of an update but its sequence is encoded once for all connections."""
     if isinstance(message, Update):
         head, tail = _encode_entry(message.entry)
         return b"%b%d%b" % (head, told.sequence, tail)
+    if isinstance(message, AnnouncementsDue):
+        return None
     return orjson.dumps(_encode_rest(message, told.now_ms))
 
 
 def _encode_rest(  # noqa: PLR0911 - one answer a message type
-    message: Answer, now_ms: int
+    message: Answer | Spoken, now_ms: int
 ) -> dict[str, object]:
     match message:
         case Hello():
@@ -86,6 +93,10 @@ def _encode_rest(  # noqa: PLR0911 - one answer a message type
             return typed("snapshot", topic=message.topic.text, **_position(message.position), bars=bars)
         case Resync():
             return typed("resync", topic=message.topic.text, **_position(message.position))
+        case Announce():
+            return encode_announce(message, now_ms)
+        case Preferred():
+            return encode_preferred(message)
         case Failure():
             return typed("error", id=message.command_id, code=message.code, detail=message.detail)
         case Pong() | Heartbeat() | Shutdown():

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
+from blueprints.formats.ws_announce import AnnounceMessage, PreferencesCommand, PreferencesMessage
 from blueprints.formats.ws_frame import (
     HeartbeatMessage,
     PingCommand,
@@ -122,6 +123,8 @@ OUTGOING: TypeAdapter[object] = TypeAdapter(
         | SnapshotMessage
         | BarMessage
         | StatusMessage
+        | AnnounceMessage
+        | PreferencesMessage
         | ResyncMessage
         | HeartbeatMessage
         | PongMessage
@@ -161,10 +164,10 @@ class UnsubscribeCommand(WireCommand):
     topic: str
 
 
-Command = SubscribeCommand | UnsubscribeCommand | PingCommand
+Command = SubscribeCommand | UnsubscribeCommand | PingCommand | PreferencesCommand
 _COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
 
 
 def parse_command(text: str) -> Command:
     """Read one command. Raises: MalformedRequest with a sentence."""
-    return read_command(_COMMANDS, text, "subscribe, resume, unsubscribe or ping")
+    return read_command(_COMMANDS, text, "subscribe, resume, unsubscribe, preferences or ping")

@@ -22,6 +22,7 @@ from blueprints.formats.ws_frame import (
     status_fields,
     typed,
 )
+from services.announcing.messages import Announce, AnnouncementsDue, Preferred
 from services.live.dialect import Command, Dialect, Ping, Subscribe, Told, Unsubscribe, Wanted
 from services.live.messages import (
     Answer,
@@ -146,6 +147,9 @@ def encode(message: Message, told: Told) -> bytes | None:
         return _encode_price(entry.event, told.name, int(entry.position.offset.partition("-")[0]))
     if isinstance(message, Snapshot):
         return _encode_price(message.bars[-1], told.name, told.now_ms) if message.bars else None
+    if isinstance(message, Announce | Preferred | AnnouncementsDue):
+        # Only the native dialect announces.
+        return None
     shape = _shape(message, told)
     return None if shape is None else orjson.dumps(shape)
 

@@ -9,6 +9,7 @@ import orjson
 
 from blueprints.formats.ws_frame import PingCommand, common, read_command, status_fields, typed
 from blueprints.formats.ws_topics_models import COMMANDS
+from services.announcing.messages import Announce, AnnouncementsDue, Preferred
 from services.live.dialect import Command, Dialect, Ping, Subscribe, Told, Unsubscribe, Wanted
 from services.live.log import LogEntry
 from services.live.messages import (
@@ -66,7 +67,8 @@ def encode(message: Message, told: Told) -> bytes | None:
     if isinstance(message, Update):
         head, tail = _encode_entry(message.entry, told.name)
         return b"%b%d%b" % (head, told.sequence, tail)
-    if isinstance(message, Hello):
+    if isinstance(message, Hello | Announce | Preferred | AnnouncementsDue):
+        # Nothing is announced here, not even who answers.
         return None
     return orjson.dumps(_shape(message, told))
 
