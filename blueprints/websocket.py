@@ -1,5 +1,7 @@
 """Live bars by WebSocket: three addresses, each with its own dialect, over one hub."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 from pydantic import Field
@@ -12,10 +14,12 @@ from middleware.auth_middleware import public
 from middleware.client_address import address_group, client_address
 from middleware.context import services
 from middleware.live_connection import LiveConnection
+from middleware.live_identity import LiveIdentity, OnEnd
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, query
 from services.live.dialect import Dialect, Wanted
 from services.live.log import Position
+from utils.accounts import Principal
 from utils.domain import Timeframe, Topic
 from utils.errors import FieldError, InvalidRequest
 from utils.field_types import CommaSeparated, Name
@@ -32,6 +36,7 @@ class VenueQuery(RequestModel):
     market: Name | None = None
     exchange: Name | None = None
     batch: bool = False
+    ticket: Annotated[str, Field(max_length=64)] | None = Field(None, repr=False)
 
 
 class LiveQuery(VenueQuery):
@@ -94,8 +99,23 @@ async def _serve(
     live = services().live
     with live.session(*_holders()) as session:
         await websocket.accept()
-        connection = LiveConnection(session, dialect, live.limits, services().clock, find, query.batch)
+        connection = LiveConnection(
+            session, dialect, live.limits, services().clock, find, _identity(), query.batch
+        )
         await connection.run(topics, since)
+
+
+def _identity() -> LiveIdentity:
+    house, known = services(), g.principal
+
+    @contextmanager
+    def hold(principal: Principal, on_end: OnEnd) -> Iterator[None]:
+        # Whoever was known at the handshake is counted already.
+        counted = house.live.counted(None if known else principal.user_id)
+        with house.principals.watched(principal, on_end), counted:
+            yield
+
+    return LiveIdentity(known, house.auth.authenticate, hold)
 
 
 async def _find_topics(query: VenueQuery, symbols: tuple[str, ...], timeframe_text: str) -> tuple[Topic, ...]:

@@ -1,7 +1,8 @@
 """Who may call a view: the access decorators, and reading the Authorization header.
 
 Every view, of HTTP or WebSocket, carries exactly one of them and shows it as ``view.access``. An access
-token is read from the header and from nowhere else: never from a query, where it would end in logs.
+token is read from the header and from nowhere else: never from a query, where it would end in logs. A page
+of a browser cannot send headers with a WebSocket: it gives a ticket that opens one, once, within 30 seconds.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,8 @@ from middleware.declarations import declare
 from services.sessions import invalid_access_token
 from utils.accounts import Principal, Role
 from utils.errors import Forbidden, Unauthorized
+
+TICKET = "ticket"
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -91,8 +94,11 @@ async def _nobody() -> None:
 async def _principal_of_request() -> Principal | None:
     asked = websocket if has_websocket_context() else request
     headers = asked.headers.getlist("Authorization")
-    if len(headers) > 1:
+    tickets = asked.args.getlist(TICKET) if has_websocket_context() else []
+    if len(headers) + len(tickets) > 1:
         raise invalid_access_token()
+    if tickets:
+        return await services().auth.spend_ticket(tickets[0], asked.headers.get("Origin"))
     return await principal_of(headers[0] if headers else None)
 
 

@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 from quart import websocket
 
 from middleware.live_frames import frame_sender, text_frames
+from middleware.live_identity import SESSION_OVER, LiveIdentity
 from services.announcing.messages import AnnouncementsDue
 from services.live.credits import Credits, Verdict
-from services.live.dialect import Command, Dialect, Ping, Prefer, Subscribe, Told, Unsubscribe, Wanted
+from services.live.dialect import Authenticate, Dialect, Ping, Prefer, Subscribe, Told, Unsubscribe, Wanted
 from services.live.limits import LiveLimits
 from services.live.log import Position
 from services.live.mailbox import MailboxOverflow
 from services.live.messages import (
     SHUTDOWN_TEXT,
     Answer,
+    Authenticated,
     Failure,
     Goodbye,
     Heartbeat,
@@ -35,15 +37,17 @@ from services.live.messages import (
     Update,
 )
 from services.live.session import LiveSession
+from utils.accounts import Principal
 from utils.clock import Clock
 from utils.domain import Bar, Topic
-from utils.errors import AppError, MalformedRequest, TooManyRequests
+from utils.errors import AppError, Conflict, MalformedRequest, TooManyRequests, Unauthorized
 from utils.tasks import heed_cancellation
 
 CLOSE_UNSUPPORTED, CLOSE_POLICY, CLOSE_BUG, CLOSE_RESTART = 1003, 1008, 1011, 1012
-CLOSE_IDLE, CLOSE_SLOW, CLOSE_RATE = 3008, 4008, 4009
+CLOSE_UNAUTHORIZED, CLOSE_IDLE, CLOSE_SLOW, CLOSE_RATE = 3000, 3008, 4008, 4009
 # As many messages as one write carries at most, so that its deadline is not one for a whole replay.
 FRAMES_AT_ONCE = 128
+NOT_SIGNED_IN = "The access token is not valid. Sign in, then connect again."
 TOO_SLOW = "You read too slowly. Connect again and resume."
 
 log = logging.getLogger(__name__)
@@ -73,13 +77,27 @@ class LiveConnection:
     limits: LiveLimits
     clock: Clock
     find: Callable[[Wanted], Awaitable[Topic]]
+    identity: LiveIdentity
     batch: bool = False
     _heard: dict[Topic, _Heard] = field(default_factory=dict)
+
+    @property
+    def principal(self) -> Principal | None:
+        """Return who holds the connection at this moment."""
+        return self.identity.principal
+
+    @property
+    def topics_max(self) -> int:
+        """Return how many topics the connection may hold at this moment."""
+        if self.principal is not None:
+            return self.session.topics_max
+        return min(self.session.topics_max, self.limits.anonymous_topics_max)
 
     async def run(self, topics: Sequence[Topic] = (), since: Position | None = None) -> None:
         """Begin with these topics and serve until the client leaves or a code closes the connection."""
         reference = self.session.connection_id
         close = _Close(CLOSE_BUG, f"Something went wrong here. Connect again. The reference is {reference}.")
+        self.identity.begin(self._end_session)
         try:
             await self._greet()
             async with asyncio.TaskGroup() as group:
@@ -94,11 +112,13 @@ class LiveConnection:
             close = first
         except* Exception:
             log.exception("live connection failed", extra={"reference": reference})
+        finally:
+            self.identity.end()
         await websocket.close(close.code, close.reason)
 
     async def _greet(self) -> None:
         heartbeat_ms = int(self.limits.heartbeat_s * 1_000)
-        hello = Hello(self.session.connection_id, heartbeat_ms, self.session.topics_max)
+        hello = Hello(self.session.connection_id, heartbeat_ms, self.topics_max)
         text = self.dialect.encode(hello, Told(self.clock.now_ms()))
         if text is not None:
             await self._send_all([text])
@@ -133,7 +153,26 @@ class LiveConnection:
                 if mistakes > self.limits.mistakes_max:
                     return Goodbye(CLOSE_POLICY, "Too many commands that could not be read.")
                 continue
-            await self._obey(command)
+            if isinstance(command, Authenticate):
+                farewell = await self._authenticate(command)
+                if farewell is not None:
+                    return farewell
+            else:
+                await self._obey(command)
+
+    async def _authenticate(self, command: Authenticate) -> Goodbye | None:
+        try:
+            principal = await self.identity.sign_in(command.token, self._end_session)
+        except AppError as error:
+            self.session.mailbox.put(Failure(error.error_code, error.detail, command.command_id))
+            # Nobody may believe to be signed in who is not.
+            return Goodbye(CLOSE_UNAUTHORIZED, NOT_SIGNED_IN) if isinstance(error, Unauthorized) else None
+        confirmation = Authenticated(principal.username, self.topics_max, command.command_id)
+        self.session.mailbox.put(confirmation)
+        return None
+
+    def _end_session(self) -> None:
+        self.session.mailbox.put(Goodbye(CLOSE_UNAUTHORIZED, SESSION_OVER))
 
     def _refuse(self) -> None:
         most = f"{self.limits.commands_per_s:g} commands a second"
@@ -141,7 +180,7 @@ class LiveConnection:
         error = TooManyRequests(detail, code="too_many_commands")
         self.session.mailbox.put(Failure(error.error_code, error.detail))
 
-    async def _obey(self, command: Command) -> None:
+    async def _obey(self, command: Subscribe | Unsubscribe | Ping | Prefer) -> None:
         match command:
             case Ping():
                 self.session.mailbox.put(Pong(command.command_id))
@@ -167,7 +206,13 @@ class LiveConnection:
         )
 
     async def _subscribe(self, wanted: Wanted) -> None:
-        await self.session.subscribe(await self.find(wanted), wanted.since, wanted.name)
+        topic = await self.find(wanted)
+        if self.principal is None and len(self.session.topics) >= self.topics_max:
+            raise Conflict(
+                f"Without signing in a connection may hold {self.topics_max} topics. Unsubscribe one first.",
+                code="too_many_topics",
+            )
+        await self.session.subscribe(topic, wanted.since, wanted.name)
 
     async def _unsubscribe(self, name: str) -> None:
         self.session.unsubscribe(name)

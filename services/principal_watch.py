@@ -53,6 +53,11 @@ class PrincipalWatch:
         finally:
             self._held.discard(held)
 
+    @property
+    def held(self) -> int:
+        """Return how many connections are watched."""
+        return len(self._held)
+
     async def close(self) -> None:
         """Stop looking."""
         if self._task is not None:

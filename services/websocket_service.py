@@ -101,11 +101,31 @@ class WebSocketService:
             session.close()
             self._sessions.discard(session)
             for holder in holders:
-                self._held[holder] -= 1
-                if not self._held[holder]:
-                    del self._held[holder]
+                self._release(holder)
             if not self._sessions:
                 self._empty.set()
+
+    @contextmanager
+    def counted(self, user_id: int | None) -> Iterator[None]:
+        """Count a connection that is open already for the user who signed in by it; None counts nobody.
+
+        Raises: TooManyRequests when the user holds too many.
+        """
+        if user_id is None:
+            yield
+            return
+        holder = f"user {user_id}"
+        self._check_held("You hold", holder, self.limits.per_user_max)
+        self._held[holder] += 1
+        try:
+            yield
+        finally:
+            self._release(holder)
+
+    def _release(self, holder: str) -> None:
+        self._held[holder] -= 1
+        if not self._held[holder]:
+            del self._held[holder]
 
     def check_room(self, address: str, user_id: int | None = None) -> None:
         """Raise what ``session`` would raise, before a connection is accepted."""

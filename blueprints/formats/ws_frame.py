@@ -1,11 +1,11 @@
 """What all WebSocket dialects share: reading a command, and the messages that are the same in each; pure."""
 
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from services.live.log import FeedStatus
-from services.live.messages import SHUTDOWN_TEXT, Heartbeat, Pong, Shutdown
+from services.live.messages import SHUTDOWN_TEXT, Authenticated, Heartbeat, Pong, Shutdown
 from utils.errors import MalformedRequest
 from utils.json_codec import JsonError, decode_json
 
@@ -40,6 +40,15 @@ class PongMessage(WireMessage):
     server_time_ms: int
 
 
+class AuthenticatedMessage(WireMessage):
+    """Confirms who holds the connection."""
+
+    type: Literal["authenticated"]
+    id: str | None
+    username: str
+    topics_max: int
+
+
 class ServerShutdownMessage(WireMessage):
     """Says that the server stops; the socket is then closed with 1012."""
 
@@ -52,6 +61,13 @@ class PingCommand(WireCommand):
     """Asks for a pong."""
 
     type: Literal["ping"]
+
+
+class AuthenticateCommand(WireCommand):
+    """Says who holds the connection, by an access token."""
+
+    type: Literal["authenticate"]
+    token: Annotated[str, Field(max_length=4096, repr=False)]
 
 
 def read_command(adapter: TypeAdapter[Read], text: str, types: str) -> Read:
@@ -78,11 +94,18 @@ def typed(name: str, **fields: object) -> dict[str, object]:
     return {"type": name, **fields}
 
 
-def common(message: Pong | Heartbeat | Shutdown, now_ms: int) -> dict[str, object]:
+def common(message: Pong | Authenticated | Heartbeat | Shutdown, now_ms: int) -> dict[str, object]:
     """Return a message that all dialects say in the same way."""
     match message:
         case Pong():
             return typed("pong", id=message.command_id, server_time_ms=now_ms)
+        case Authenticated():
+            return typed(
+                "authenticated",
+                id=message.command_id,
+                username=message.username,
+                topics_max=message.topics_max,
+            )
         case Heartbeat():
             return typed("heartbeat", server_time_ms=now_ms)
         case Shutdown():

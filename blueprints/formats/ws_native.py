@@ -5,13 +5,14 @@ from functools import lru_cache
 import orjson
 
 from blueprints.formats.ws_announce import PreferencesCommand, encode_announce, encode_preferred
-from blueprints.formats.ws_frame import PingCommand, common, status_fields, typed
+from blueprints.formats.ws_frame import AuthenticateCommand, PingCommand, common, status_fields, typed
 from blueprints.formats.ws_native_models import SubscribeCommand, parse_command
 from services.announcing.messages import Announce, AnnouncementsDue, Preferred
-from services.live.dialect import Command, Dialect, Ping, Subscribe, Told, Unsubscribe, Wanted
+from services.live.dialect import Authenticate, Command, Dialect, Ping, Subscribe, Told, Unsubscribe, Wanted
 from services.live.log import LogEntry, Position, is_offset
 from services.live.messages import (
     Answer,
+    Authenticated,
     Failure,
     Heartbeat,
     Hello,
@@ -33,6 +34,8 @@ def parse(text: str) -> Command:
     command = parse_command(text)
     if isinstance(command, PingCommand):
         return Ping(command.id)
+    if isinstance(command, AuthenticateCommand):
+        return Authenticate(command.token, command.id)
     if isinstance(command, PreferencesCommand):
         return command.prefer()
     if isinstance(command, SubscribeCommand):
@@ -99,7 +102,7 @@ def _encode_rest(  # noqa: PLR0911 - one answer a message type
             return encode_preferred(message)
         case Failure():
             return typed("error", id=message.command_id, code=message.code, detail=message.detail)
-        case Pong() | Heartbeat() | Shutdown():
+        case Pong() | Authenticated() | Heartbeat() | Shutdown():
             return common(message, now_ms)
 
 

@@ -9,6 +9,8 @@ from pydantic import Field, TypeAdapter
 
 from blueprints.formats.ws_announce import AnnounceMessage, PreferencesCommand, PreferencesMessage
 from blueprints.formats.ws_frame import (
+    AuthenticateCommand,
+    AuthenticatedMessage,
     HeartbeatMessage,
     PingCommand,
     PongMessage,
@@ -128,6 +130,7 @@ OUTGOING: TypeAdapter[object] = TypeAdapter(
         | ResyncMessage
         | HeartbeatMessage
         | PongMessage
+        | AuthenticatedMessage
         | ErrorMessage
         | ServerShutdownMessage,
         Field(discriminator="type"),
@@ -164,10 +167,10 @@ class UnsubscribeCommand(WireCommand):
     topic: str
 
 
-Command = SubscribeCommand | UnsubscribeCommand | PingCommand | PreferencesCommand
+Command = SubscribeCommand | UnsubscribeCommand | PingCommand | AuthenticateCommand | PreferencesCommand
 _COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
 
 
 def parse_command(text: str) -> Command:
     """Read one command. Raises: MalformedRequest with a sentence."""
-    return read_command(_COMMANDS, text, "subscribe, resume, unsubscribe, preferences or ping")
+    return read_command(_COMMANDS, text, "subscribe, resume, unsubscribe, preferences, authenticate or ping")

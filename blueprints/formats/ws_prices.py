@@ -11,6 +11,8 @@ import orjson
 from pydantic import Field, TypeAdapter
 
 from blueprints.formats.ws_frame import (
+    AuthenticateCommand,
+    AuthenticatedMessage,
     HeartbeatMessage,
     PingCommand,
     PongMessage,
@@ -23,9 +25,10 @@ from blueprints.formats.ws_frame import (
     typed,
 )
 from services.announcing.messages import Announce, AnnouncementsDue, Preferred
-from services.live.dialect import Command, Dialect, Ping, Subscribe, Told, Unsubscribe, Wanted
+from services.live.dialect import Authenticate, Command, Dialect, Ping, Subscribe, Told, Unsubscribe, Wanted
 from services.live.messages import (
     Answer,
+    Authenticated,
     Failure,
     Heartbeat,
     Hello,
@@ -103,6 +106,7 @@ OUTGOING: TypeAdapter[object] = TypeAdapter(
         | SymbolStatusMessage
         | HeartbeatMessage
         | PongMessage
+        | AuthenticatedMessage
         | SymbolErrorMessage
         | ServerShutdownMessage,
         Field(discriminator="type"),
@@ -117,16 +121,18 @@ class SymbolsCommand(WireCommand):
     symbols: Annotated[tuple[Symbol, ...], Field(min_length=1, max_length=SYMBOLS_MAX)]
 
 
-_COMMANDS: TypeAdapter[SymbolsCommand | PingCommand] = TypeAdapter(
-    Annotated[SymbolsCommand | PingCommand, Field(discriminator="type")]
+_COMMANDS: TypeAdapter[SymbolsCommand | PingCommand | AuthenticateCommand] = TypeAdapter(
+    Annotated[SymbolsCommand | PingCommand | AuthenticateCommand, Field(discriminator="type")]
 )
 
 
 def parse(text: str) -> Command:
     """Read one command. Raises: MalformedRequest with a sentence."""
-    command = read_command(_COMMANDS, text, "subscribe, unsubscribe or ping")
+    command = read_command(_COMMANDS, text, "subscribe, unsubscribe, authenticate or ping")
     if isinstance(command, PingCommand):
         return Ping(command.id)
+    if isinstance(command, AuthenticateCommand):
+        return Authenticate(command.token, command.id)
     symbols = tuple(dict.fromkeys(command.symbols))
     if command.type == "unsubscribe":
         return Unsubscribe(symbols, command.id)
@@ -175,7 +181,7 @@ def _encode_price(day: Bar, name: str, time_ms: int) -> bytes:
 
 def _shape(message: Answer, told: Told) -> dict[str, object] | None:
     match message:
-        case Pong() | Heartbeat() | Shutdown():
+        case Pong() | Authenticated() | Heartbeat() | Shutdown():
             return common(message, told.now_ms)
         case Failure():
             where = typed("error", id=message.command_id, symbol=message.name)

@@ -7,13 +7,21 @@ from functools import lru_cache
 
 import orjson
 
-from blueprints.formats.ws_frame import PingCommand, common, read_command, status_fields, typed
+from blueprints.formats.ws_frame import (
+    AuthenticateCommand,
+    PingCommand,
+    common,
+    read_command,
+    status_fields,
+    typed,
+)
 from blueprints.formats.ws_topics_models import COMMANDS
 from services.announcing.messages import Announce, AnnouncementsDue, Preferred
-from services.live.dialect import Command, Dialect, Ping, Subscribe, Told, Unsubscribe, Wanted
+from services.live.dialect import Authenticate, Command, Dialect, Ping, Subscribe, Told, Unsubscribe, Wanted
 from services.live.log import LogEntry
 from services.live.messages import (
     Answer,
+    Authenticated,
     Failure,
     Heartbeat,
     Hello,
@@ -34,9 +42,11 @@ OWN_PREFIX = "bars"
 
 def parse(text: str) -> Command:
     """Read one command. Raises: MalformedRequest with a sentence."""
-    command = read_command(COMMANDS, text, "bars.subscribe, bars.unsubscribe or ping")
+    command = read_command(COMMANDS, text, "bars.subscribe, bars.unsubscribe, authenticate or ping")
     if isinstance(command, PingCommand):
         return Ping(command.id)
+    if isinstance(command, AuthenticateCommand):
+        return Authenticate(command.token, command.id)
     if command.type == "bars.unsubscribe":
         return Unsubscribe(command.named, command.id)
     return Subscribe(tuple(parse_topic(topic) for topic in command.named), command.id)
@@ -85,7 +95,7 @@ def _encode_entry(entry: LogEntry, name: str) -> tuple[bytes, bytes]:
 
 def _shape(message: Answer, told: Told) -> dict[str, object]:
     match message:
-        case Pong() | Heartbeat() | Shutdown():
+        case Pong() | Authenticated() | Heartbeat() | Shutdown():
             return common(message, told.now_ms)
         case Failure():
             where = typed("error", id=message.command_id, topic=message.name)

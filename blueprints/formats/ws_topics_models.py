@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, model_validator
 
 from blueprints.formats.ws_frame import (
+    AuthenticateCommand,
+    AuthenticatedMessage,
     HeartbeatMessage,
     PingCommand,
     PongMessage,
@@ -110,6 +112,7 @@ OUTGOING: TypeAdapter[object] = TypeAdapter(
         | TopicStatusMessage
         | HeartbeatMessage
         | PongMessage
+        | AuthenticatedMessage
         | TopicErrorMessage
         | ServerShutdownMessage,
         Field(discriminator="type"),
@@ -136,6 +139,6 @@ class TopicsCommand(WireCommand):
         return tuple(dict.fromkeys(self.topics or (self.topic or "",)))
 
 
-COMMANDS: TypeAdapter[TopicsCommand | PingCommand] = TypeAdapter(
-    Annotated[TopicsCommand | PingCommand, Field(discriminator="type")]
+COMMANDS: TypeAdapter[TopicsCommand | PingCommand | AuthenticateCommand] = TypeAdapter(
+    Annotated[TopicsCommand | PingCommand | AuthenticateCommand, Field(discriminator="type")]
 )

@@ -5,7 +5,7 @@ so that a message may be encoded once and sent to every connection that knows it
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from services.announcing.preferences import PreferencesChange
@@ -52,6 +52,14 @@ class Ping:
 
 
 @dataclass(frozen=True, slots=True)
+class Authenticate:
+    """Say who holds the connection, by an access token."""
+
+    token: str = field(repr=False)
+    command_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Prefer:
     """Say what is to be announced, and how; ``away_since_ms`` asks what happened since then."""
 
@@ -61,7 +69,7 @@ class Prefer:
     command_id: str | None = None
 
 
-Command = Subscribe | Unsubscribe | Ping | Prefer
+Command = Subscribe | Unsubscribe | Ping | Authenticate | Prefer
 
 
 class Told(NamedTuple):

@@ -14,6 +14,7 @@ class LiveLimits:
     per_address_max: int = 20
     per_user_max: int = 10
     topics_max: int = 100
+    anonymous_topics_max: int = 50
     heartbeat_s: float = 15.0
     write_timeout_s: float = 5.0
     # With batch=true everything pending goes out in one frame, this often at most.

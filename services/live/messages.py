@@ -95,6 +95,15 @@ class Pong:
 
 
 @dataclass(frozen=True, slots=True)
+class Authenticated:
+    """Confirm who holds the connection, and how many topics it may hold from now on."""
+
+    username: str
+    topics_max: int
+    command_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Heartbeat:
     """Show that the line is alive while there is nothing to tell."""
 
@@ -115,7 +124,18 @@ class Goodbye:
 
 
 # Everything but an update is an answer to one connection; an update is for all who listen.
-Answer = Hello | Subscribed | Unsubscribed | Snapshot | Resync | Failure | Pong | Heartbeat | Shutdown
+Answer = (
+    Hello
+    | Subscribed
+    | Unsubscribed
+    | Snapshot
+    | Resync
+    | Failure
+    | Pong
+    | Authenticated
+    | Heartbeat
+    | Shutdown
+)
 # What is said aloud; and the request to make it when its turn comes, which is no message of any dialect.
 Spoken = Announce | Preferred
 Message = Answer | Spoken | AnnouncementsDue | Update

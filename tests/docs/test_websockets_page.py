@@ -17,13 +17,14 @@ from tests.docs.reading import ROOT, Block, blocks, code_words, headings, sectio
 
 PAGE = (ROOT / "docs/websockets.md").read_text()
 SHOWN = [block for block in blocks(PAGE) if block.language == "json"]
-COMMANDS = {"subscribe", "resume", "unsubscribe", "ping"}
+COMMANDS = {"subscribe", "resume", "unsubscribe", "authenticate", "ping"}
 CLOSE_CODES_OF_SERVERS = {"1009"}
 
 ALLOWED = LiveLimits()
 LIMITS = {
     "Symbols in the address": websocket.SYMBOLS_MAX,
     "Topics of a connection": ALLOWED.topics_max,
+    "Topics of a connection without a user": ALLOWED.anonymous_topics_max,
     "Connections of an address, on each worker": "`WS_MAX_PER_ADDRESS`",
     "Connections of a user, on each worker": "`WS_MAX_PER_USER`",
     "Length of a command, in kilobytes": WEBSOCKET_MESSAGE_BYTES_MAX // 1024,

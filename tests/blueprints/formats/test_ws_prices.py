@@ -129,7 +129,7 @@ def test_commands_name_symbols():
 @pytest.mark.parametrize(
     ("command", "word"),
     [
-        ("7", "subscribe, unsubscribe or ping"),
+        ("7", "subscribe, unsubscribe, authenticate or ping"),
         ('{"type":"subscribe"}', "symbols"),
         ('{"type":"subscribe","symbols":[]}', "symbols"),
         ('{"type":"subscribe","symbols":"BTC/USD"}', "symbols"),
