@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
-LENGTHS_MS = {"1s": 1_000, "5s": 5_000, "15s": 15_000}
+SECONDS = {"s": 1, "m": 60, "h": 3_600}
 SILENCE_S = 30
 # What a client may meet whose worker is killed, whose line is cut, or whose server drains.
 EXPECTED_CODES = {1006, 1012, 1013, 4008}
@@ -45,7 +45,7 @@ class Heard:
 
     @property
     def length_ms(self) -> int:
-        return LENGTHS_MS[self.timeframe]
+        return int(self.timeframe[:-1]) * SECONDS[self.timeframe[-1]] * 1_000
 
     @property
     def newest_ms(self) -> int:

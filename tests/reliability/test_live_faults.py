@@ -1,4 +1,4 @@
-"""The live stream under faults: kill -9 of workers and of Valkey, a Valkey that hangs, lines that are cut.
+"""The live stream under faults: kill -9 of workers and of Valkey, either of them hung, lines that are cut.
 
 The real launcher with two workers and its own servers; clients that resume and check everything they hear.
 """
@@ -25,11 +25,19 @@ from tests.reliability.follower import Follower, Heard
 log = logging.getLogger(__name__)
 
 SYMBOLS = ("BTC/USD", "ETH/USD", "SOL/USD", "EUR/USD", "DOGE/USD", "PEPE/USDT")
+TIMEFRAMES = ("1s", "5s", "15s", "1m", "5m", "15m", "30m", "1h", "4h")
+CLIENTS, TOPICS = 200, 50
+# Each kind of fault once; and one every twenty seconds for ten minutes.
+FAULTS_SHORT = 7
+FAULTS_LONG, EVERY_S = 30, 20
 CALM_S = 20
 TAKEOVER_MAX_S = 15
 # A lease that its holder renews never gets this near its end.
 RENEWED_MS = 3_000
 HANG_S = 3
+# Longer than a lease lives: when the worker wakes, another feeds its topics.
+WORKER_HANG_S = 8
+LONGEST_AWAITED_MS = 15_000
 REST_LIMIT = 5_000
 
 
@@ -75,6 +83,15 @@ class Scene:
         finally:
             os.kill(pid, signal.SIGCONT)
 
+    async def hang_worker(self) -> None:
+        """Stop a worker in the middle of what it does; when it goes on, it holds no lease any more."""
+        pid = self.pids("--worker")[0]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(WORKER_HANG_S)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
     async def kill_valkey(self) -> None:
         (pid,) = self.pids("valkey-server")
         os.kill(pid, signal.SIGKILL)
@@ -90,54 +107,59 @@ class Scene:
             follower.cut()
         await asyncio.sleep(1)
 
-    async def rest(self, heard: Heard, start_ms: int, end_ms: int) -> list[tuple]:
+    async def rest(self, heard: Heard) -> dict[int, tuple]:
+        """Return the bars that have closed since the first one that the client knows, by open."""
         query = {
             "market": "simulated",
             "exchange": "simex",
             "symbol": heard.symbol,
             "timeframe": heard.timeframe,
-            "since": str(start_ms),
-            "until": str(end_ms),
+            "since": str(min(heard.finals)),
             "limit": str(REST_LIMIT),
         }
         async with self.http.get("/market/fetch_ohlcv", params=query) as answer:
             assert answer.status == 200, await answer.text()
-            return [tuple(row) for row in (await answer.json())["ohlcv"]]
+            body = await answer.json()
+        rows = body["ohlcv"][:-1] if body["last_bar_state"] == "forming" else body["ohlcv"]
+        return {row[0]: tuple(row) for row in rows}
 
 
-async def torment(scene: Scene, *, rounds: int, pause_s: float) -> None:
+async def torment(scene: Scene, *, count: int, every_s: float) -> None:
+    """Do each fault in turn; the next begins this long after the last began, or a second after it ended."""
     faults = [
         ("cut lines", scene.cut_lines),
         ("kill -9 of a worker", lambda: scene.kill_worker(0)),
         ("hanging Valkey", scene.hang_valkey),
+        ("hanging worker", scene.hang_worker),
         ("kill -9 of the other worker", lambda: scene.kill_worker(-1)),
         ("kill -9 of Valkey", scene.kill_valkey),
         ("empty Valkey", scene.empty_valkey),
     ]
-    for name, fault in faults * rounds:
+    loop = asyncio.get_running_loop()
+    for number in range(count):
+        began_s = loop.time()
+        name, fault = faults[number % len(faults)]
+        log.info("fault %d: %s", number + 1, name)
         await fault()
         scene.done[name] += 1
-        await asyncio.sleep(pause_s)
+        await asyncio.sleep(max(1.0, began_s + every_s - loop.time()))
 
 
 async def check_end(scene: Scene) -> None:
     """Wait until every client has seen bars that opened after the last fault, then compare with REST."""
-    targets = {
-        (follower.name, heard.name): heard.newest_ms + 2 * heard.length_ms
-        for follower in scene.followers
-        for heard in follower.topics.values()
-    }
-    for follower in scene.followers:
-        for heard in follower.topics.values():
-            due_ms = targets[follower.name, heard.name]
-            calm_s = CALM_S + 2 * heard.length_ms / 1_000
-            await follower.until(lambda h=heard, ms=due_ms: h.newest_ms >= ms, calm_s)
-    for follower in scene.followers:
-        for heard in follower.topics.values():
-            # While REST is asked, the client hears on.
-            finals, last_ms = dict(heard.finals), heard.newest_ms
-            answer = await scene.rest(heard, min(finals), last_ms + heard.length_ms)
-            compare(follower, heard, finals, {row[0]: row for row in answer})
+    pairs = [(follower, heard) for follower in scene.followers for heard in follower.topics.values()]
+    short = [pair for pair in pairs if pair[1].length_ms <= LONGEST_AWAITED_MS]
+    due_ms = [heard.newest_ms + 2 * heard.length_ms for _, heard in short]
+    for (follower, heard), ms in zip(short, due_ms, strict=True):
+        calm_s = CALM_S + 2 * heard.length_ms / 1_000
+        await follower.until(lambda h=heard, ms=ms: h.newest_ms >= ms, calm_s)
+    for follower, heard in pairs:
+        answer = await scene.rest(heard)
+        # What REST has, the client must have, or get at once; what it hears meanwhile, REST had not yet.
+        newest_ms = max(answer)
+        await follower.until(lambda h=heard, ms=newest_ms: h.newest_ms >= ms, CALM_S)
+        finals = {ms: row for ms, row in heard.finals.items() if ms <= newest_ms}
+        compare(follower, heard, finals, answer)
 
 
 def compare(follower: Follower, heard: Heard, finals: dict[int, tuple], rest: dict[int, tuple]) -> None:
@@ -158,13 +180,13 @@ async def stage(
     *,
     followers: int,
     topics: list[tuple[str, str]],
-    rounds: int,
-    pause_s: float,
+    each: int,
+    count: int,
+    every_s: float,
 ) -> Scene:
     service = launch(APP, WORKERS="2", RATE_LIMIT_PER_MINUTE="1000000", WS_MAX_PER_ADDRESS="10000")
     addresses = running_addresses(home / "var")
     assert addresses is not None
-    each = max(2, len(topics) * 2 // 5)
     async with (
         aiohttp.ClientSession(service.url) as http,
         Redis.from_url(addresses.redis_url, socket_timeout=10) as redis,
@@ -179,7 +201,7 @@ async def stage(
         try:
             for client in clients:
                 await client.until(lambda c=client: all(h.finals for h in c.topics.values()), CALM_S)
-            await torment(scene, rounds=rounds, pause_s=pause_s)
+            await torment(scene, count=count, every_s=every_s)
             await check_end(scene)
         finally:
             for task in running:
@@ -207,7 +229,7 @@ async def test_no_fault_loses_doubles_or_reorders_a_bar_in_silence(
     launch: Callable[..., Service], tmp_path: Path
 ) -> None:
     topics = [(symbol, timeframe) for symbol in SYMBOLS[:3] for timeframe in ("1s", "5s")]
-    scene = await stage(launch, tmp_path, followers=12, topics=topics, rounds=1, pause_s=1)
+    scene = await stage(launch, tmp_path, followers=12, topics=topics, each=2, count=FAULTS_SHORT, every_s=0)
     assert not any(client.faults for client in scene.followers), faults_of(scene)
     assert scene.takeovers_s
     assert sum(client.counts["recovered"] for client in scene.followers)
@@ -217,6 +239,9 @@ async def test_no_fault_loses_doubles_or_reorders_a_bar_in_silence(
 async def test_ten_minutes_of_faults_break_no_promise_to_two_hundred_clients(
     launch: Callable[..., Service], tmp_path: Path
 ) -> None:
-    topics = [(symbol, timeframe) for symbol in SYMBOLS for timeframe in ("1s", "5s", "15s")]
-    scene = await stage(launch, tmp_path, followers=200, topics=topics, rounds=5, pause_s=16)
+    topics = [(symbol, timeframe) for timeframe in TIMEFRAMES for symbol in SYMBOLS][:TOPICS]
+    scene = await stage(
+        launch, tmp_path, followers=CLIENTS, topics=topics, each=5, count=FAULTS_LONG, every_s=EVERY_S
+    )
     assert not any(client.faults for client in scene.followers), faults_of(scene)
+    assert scene.takeovers_s
