@@ -11,7 +11,7 @@ MOMENT_MS = 1_795_266_300_000
 BITCOIN = Instrument("crypto", "bitstamp", "BTC/USDT")
 HOUR = Timeframe(1, "h")
 PRICES = {"price": "60120.00", "high": "60180.50", "low": "0.00001234", "close": "1.5", "open": "1234567.89"}
-NESTED = ("reason", "rule", "pattern", "rose", "fell", "stayed", "bar", "brief", "text", "direction")
+NESTED = ("reason", "rule", "pattern", "rose", "fell", "stayed", "bar", "brief", "news")
 
 
 def sample(voice: Voice, place: str) -> str:
