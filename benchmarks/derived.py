@@ -64,7 +64,9 @@ async def fill(pool: asyncpg.Pool) -> tuple[Series, Series]:
     """Make the year of minutes, and the hours that the product would have built of them."""
     minutes = await upsert_series(pool, MARKET, MINUTE)
     hours = await upsert_series(pool, MARKET, HOUR, derived_from_id=minutes.series_id)
-    await pool.execute(FILL, minutes.series_id, 60, YEAR.start_ms, YEAR.end_ms, timeout=120)
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SET LOCAL statement_timeout = 0")
+        await connection.execute(FILL, minutes.series_id, 60, YEAR.start_ms, YEAR.end_ms, timeout=120)
     await update_known(pool, minutes.series_id, [YEAR])
     minutes = await upsert_series(pool, MARKET, MINUTE)
     for page in pages():

@@ -1,11 +1,13 @@
 """A stretch of history in one question: what is known of the series, and its bars as ready JSON text."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import asyncpg
+import orjson
 
 from services.stores.series import SERIES_COLUMNS, Series, read_series
-from utils.domain import BarState, Instrument, Span, Timeframe
+from utils.domain import Bar, BarState, Instrument, Span, Timeframe
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,29 @@ class BarText:
     revision: int
     holes: tuple[Span, ...]
 
+    def followed_by(self, bars: Sequence[Bar], timeframe: Timeframe) -> "BarText":
+        """Return the text with bars added, which begin after its last one, oldest first."""
+        if not bars:
+            return self
+        rows = orjson.dumps([(bar.open_time_ms, *bar.values) for bar in bars])
+        last_ms = None if self.last_ms is None else timeframe.next(self.last_ms)
+        opens_ms = [bar.open_time_ms for bar in bars]
+        ends_ms = [last_ms, *(timeframe.next(open_ms) for open_ms in opens_ms)]
+        holes = [
+            Span(end_ms, open_ms)
+            for end_ms, open_ms in zip(ends_ms, opens_ms, strict=False)
+            if end_ms is not None and end_ms < open_ms
+        ]
+        return BarText(
+            json=b"%b,%b" % (self.json[:-1], rows[1:]) if self.count else rows,
+            count=self.count + len(bars),
+            first_ms=opens_ms[0] if self.first_ms is None else self.first_ms,
+            last_ms=opens_ms[-1],
+            last_state=bars[-1].state,
+            revision=max(self.revision, *(bar.revision for bar in bars)),
+            holes=(*self.holes, *holes),
+        )
+
 
 # Numbers print in their shortest form that reads back as the same double: valid JSON as it is.
 _SELECT = f"""
@@ -30,23 +55,23 @@ _SELECT = f"""
     FROM series
     CROSS JOIN LATERAL (
         SELECT
-            '[' || coalesce(string_agg(
-                '[' || open_ms || ',' || open || ',' || high || ',' || low || ',' || close || ',' || volume
-                    || ']',
-                ',' ORDER BY open_ms
-            ), '') || ']' AS json,
+            '[' || coalesce('[' || string_agg(
+                concat_ws(',', open_ms, open, high, low, close, volume), '],[' ORDER BY open_time
+            ) || ']', '') || ']' AS json,
             count(*) AS bar_count,
             min(open_ms) AS first_ms,
             max(open_ms) AS last_ms,
-            (array_agg(state ORDER BY open_ms DESC))[1] AS last_state,
+            (array_agg(state ORDER BY open_time))[count(*)] AS last_state,
             coalesce(max(revision), 0) AS top_revision,
-            array_agg(previous_ms ORDER BY open_ms) FILTER (WHERE open_ms - previous_ms > $7) AS hole_starts,
-            array_agg(open_ms ORDER BY open_ms) FILTER (WHERE open_ms - previous_ms > $7) AS hole_ends
+            array_agg(previous_ms ORDER BY open_time) FILTER (WHERE open_ms - previous_ms > $7)
+                AS hole_starts,
+            array_agg(open_ms ORDER BY open_time) FILTER (WHERE open_ms - previous_ms > $7) AS hole_ends
         FROM (
-            SELECT *, lag(open_ms) OVER (ORDER BY open_ms) AS previous_ms
+            SELECT *, lag(open_ms) OVER (ORDER BY open_time) AS previous_ms
             FROM (
                 SELECT
                     (date_part('epoch', open_time) * 1000)::bigint AS open_ms,
+                    open_time,
                     open, high, low, close, volume, state, revision
                 FROM bar
                 WHERE bar.series_id = series.series_id

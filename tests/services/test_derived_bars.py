@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
+import orjson
 import pytest
 
 from services.market_service import History, HistoryQuery, HistoryText, MarketService
 from tests.services.recorded_market import BTC, QUIET, HandClock, RecordedMarket, true_bars
-from utils.domain import DAY_MS, Bar, BarSource, BarState, Timeframe
+from utils.domain import DAY_MS, HOUR_MS, Bar, BarSource, BarState, Timeframe
 from utils.errors import UpstreamDown
 
 DAY = Timeframe.parse("1d")
@@ -99,3 +100,32 @@ async def test_a_week_with_an_unknown_day_is_not_called_closed(
     healed = await market.bars(replace(history.query))
     assert healed.bars[0].state is BarState.CLOSED
     assert healed.gaps == ()
+
+
+@pytest.mark.parametrize("name", ["1w", "3d", "1M"])
+async def test_the_running_bucket_as_text_says_what_it_says_as_bars(
+    market: MarketService, hand: HandClock, name: str
+) -> None:
+    timeframe = Timeframe.parse(name)
+    hand.now_ms = timeframe.floor(hand.now_ms) + 36 * HOUR_MS
+    query = HistoryQuery(BTC, timeframe, limit=4)
+    as_bars = await market.bars(query)
+    as_text = await market.text(query)
+    assert isinstance(as_bars, History)
+    assert isinstance(as_text, HistoryText)
+    assert orjson.loads(as_text.text.json) == [[bar.open_time_ms, *bar.values] for bar in as_bars.bars]
+    assert as_text.last_bar_state is BarState.FORMING
+    for field in ("gaps", "stale", "settled", "next_ms", "as_of_ms", "revision", "last_bar_state"):
+        assert getattr(as_text, field) == getattr(as_bars, field), field
+
+
+async def test_a_bucket_that_is_over_and_not_built_is_not_passed_over_as_text(
+    market: MarketService, hand: HandClock
+) -> None:
+    week = Timeframe.parse("1w")
+    await market.text(HistoryQuery(BTC, week, limit=3))
+    hand.now_ms += 15 * DAY_MS
+    later = await market.text(HistoryQuery(BTC, week, limit=3))
+    assert isinstance(later, History)
+    assert [bar.state for bar in later.bars] == [BarState.CLOSED, BarState.CLOSED, BarState.FORMING]
+    assert isinstance(await market.text(HistoryQuery(BTC, week, limit=3)), HistoryText)

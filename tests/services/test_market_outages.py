@@ -154,14 +154,14 @@ async def test_an_exchange_that_does_not_answer_is_left_to_itself_and_its_answer
     market: MarketService, upstream: RecordedMarket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await market.bars(between(ago(30), ago(25)))
-    monkeypatch.setattr("services.market_service.FILL_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("services.history_fetcher.FILL_TIMEOUT_S", 0.05)
     upstream.gate = asyncio.Event()
     with pytest.raises(UpstreamTimeout, match="simex did not answer in time") as caught:
         await market.bars(RECENT)
     assert caught.value.retry_after_s
     history = await market.bars(between(ago(30), ago(10)))
     assert (history.stale, reasons_of(history), len(history.bars)) == (True, {"outage"}, 7)
-    monkeypatch.setattr("services.market_service.FILL_TIMEOUT_S", DEADLINE_S)
+    monkeypatch.setattr("services.history_fetcher.FILL_TIMEOUT_S", DEADLINE_S)
     asker = asyncio.create_task(market.bars(RECENT))
     await asyncio.sleep(0)
     upstream.gate.set()
