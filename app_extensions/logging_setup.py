@@ -10,6 +10,8 @@ import os
 import queue
 import select
 import threading
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -21,6 +23,9 @@ QUEUE_LINES_MAX = 10_000
 BATCH_LINES_MAX = 100
 CLOSE_TIMEOUT_S = 1.0
 WRITABLE_POLL_S = 1.0
+TIMESTAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
+# What every record has; whatever else is on one was given as extra.
+RECORD_NAMES = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 
 
 class LineWriter:
@@ -114,6 +119,33 @@ class LineHandler(logging.handlers.QueueHandler):
         self.writer.count_refused()
 
 
+class LineFormatter(logging.Formatter):
+    """Make one line of a record, of what it was given beside its text, and of the request it belongs to.
+
+    structlog's ProcessorFormatter says the same in three times the time, and every request has a line.
+    """
+
+    def __init__(self, render: Callable[[Mapping[str, Any]], str]) -> None:
+        super().__init__()
+        self._render = render
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, without secrets."""
+        fields: dict[str, Any] = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).strftime(TIMESTAMP),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+            **structlog.contextvars.get_contextvars(),
+        }
+        fields |= {name: value for name, value in record.__dict__.items() if name not in RECORD_NAMES}
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            fields["stack"] = record.stack_info
+        return self._render(safe_fields(fields))
+
+
 def setup_logging(level: str, *, json: bool, descriptor: int = STDERR) -> LineWriter:
     """Send all logging through the queue: JSON lines, or plain readable ones without colours.
 
@@ -121,23 +153,7 @@ def setup_logging(level: str, *, json: bool, descriptor: int = STDERR) -> LineWr
     """
     writer = LineWriter(descriptor)
     handler = LineHandler(writer)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[
-                structlog.stdlib.add_log_level,
-                structlog.stdlib.add_logger_name,
-                structlog.contextvars.merge_contextvars,
-                structlog.stdlib.ExtraAdder(),
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-            ],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                safe_fields,
-                json_line if json else plain_line,
-            ],
-        )
-    )
+    handler.setFormatter(LineFormatter(json_line if json else plain_line))
     root = logging.getLogger()
     for earlier in [known for known in root.handlers if isinstance(known, LineHandler)]:
         root.removeHandler(earlier)

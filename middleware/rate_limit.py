@@ -97,9 +97,13 @@ async def count_call(bucket: str) -> None:
 
 async def take_call(limits: RateLimits, house: Services, bucket: str, caller: str) -> Allowance | None:
     """Return whether a caller may call and what is left; None when nobody can count."""
-    per_minute, now_s = limits.per_minute[bucket], house.clock.steady_s()
-    leased = limits.leases.use(caller, bucket, per_minute, now_s)
+    leased = leased_call(limits, house, bucket, caller)
     return leased if leased is not None else await _ask(limits, house, bucket, caller)
+
+
+def leased_call(limits: RateLimits, house: Services, bucket: str, caller: str) -> Allowance | None:
+    """Return what a call that was taken in advance leaves; None when there is none."""
+    return limits.leases.use(caller, bucket, limits.per_minute[bucket], house.clock.steady_s())
 
 
 async def _ask(limits: RateLimits, house: Services, bucket: str, caller: str) -> Allowance | None:

@@ -115,15 +115,20 @@ class AnswerCache:
 
     async def find(self, key: AnswerKey) -> Answer | None:
         """Return the answer if it is here and still holds; waits only to hear of changes, now and then."""
+        found = self.peek(key)
+        if found is not None or key not in self._entries:
+            return found
+        await self._syncing.run("changes", self._sync)
+        return self.peek(key)
+
+    def peek(self, key: AnswerKey) -> Answer | None:
+        """Return the answer if it is here and known to hold without asking anybody."""
         entry = self._entries.get(key)
         if entry is None:
             return None
         now_s = self._clock.steady_s()
         if now_s - max(entry.proven_s, self._synced_s) >= PROOF_AGE_S:
-            await self._syncing.run("changes", self._sync)
-            entry = self._entries.get(key)
-            if entry is None or now_s - max(entry.proven_s, self._synced_s) >= PROOF_AGE_S:
-                return None
+            return None
         if now_s >= entry.fresh_until_s and not self._may_still_be_used(key, entry, now_s):
             return None
         self._entries.move_to_end(key)

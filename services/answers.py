@@ -44,6 +44,10 @@ class AnswerKey:
     question: str
     may_settle: bool = True
 
+    def __hash__(self) -> int:
+        # Asked for at every request: a text knows its hash already.
+        return hash(self.question)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -14,8 +14,8 @@ EVENT = {"timestamp": "2026-11-21T12:00:00Z", "level": "info", "logger": "a.b", 
 
 
 def rendered(**fields: Any) -> tuple[str, str]:
-    safe = safe_fields(None, "info", EVENT | fields)
-    return json_line(None, "info", safe), plain_line(None, "info", safe)
+    safe = safe_fields(EVENT | fields)
+    return json_line(safe), plain_line(safe)
 
 
 @pytest.mark.parametrize(
@@ -61,10 +61,8 @@ def test_secrets_inside_of_texts_are_never_written(text: str, key: str) -> None:
     )
 )
 def test_whatever_is_logged_is_one_line_that_drives_no_terminal(fields: dict[str, Any]) -> None:
-    safe = safe_fields(
-        None, "info", {key: value for key, value in fields.items() if key != "exception"} | EVENT
-    )
-    as_json, as_text = json_line(None, "info", safe), plain_line(None, "info", safe)
+    safe = safe_fields({key: value for key, value in fields.items() if key != "exception"} | EVENT)
+    as_json, as_text = json_line(safe), plain_line(safe)
     assert as_text.isprintable()
     assert as_json.isascii()
     assert as_json.isprintable()
