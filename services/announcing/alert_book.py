@@ -1,6 +1,5 @@
-"""A user's price alerts: making, listing and taking them away, and seeing that their topics are fed."""
+"""A user's price alerts: making, listing and taking them away."""
 
-import asyncio
 import logging
 
 import asyncpg
@@ -8,7 +7,6 @@ from redis.exceptions import RedisError
 
 from services.announcing.alerts import event_ms, first_state, place_of
 from services.announcing.record import FiringRecord
-from services.live.feeds import Feeds
 from services.live.log import LiveLog
 from services.stores import alerts
 from services.stores.alerts import AlertTerms, LogPlace, PriceAlert
@@ -17,13 +15,10 @@ from utils.domain import Bar, Topic
 from utils.errors import Conflict, NotFound
 
 ALERTS_MAX = 50
-TOPICS_MAX = 500
 ACQUIRE_TIMEOUT_S = 2.0
 NEWEST_ENTRIES = 8
 # A price older than this does not say where an alert begins.
 FRESH_MS = 60_000
-FEEDS_EVERY_S = 2.0
-FEEDS_ROUNDS = 30
 
 log = logging.getLogger(__name__)
 
@@ -31,14 +26,11 @@ log = logging.getLogger(__name__)
 class AlertBook:
     """Keep the alerts of all users; they are watched by whoever feeds their topics."""
 
-    def __init__(
-        self, *, pool: asyncpg.Pool, clock: Clock, log_: LiveLog, record: FiringRecord, feeds: Feeds
-    ) -> None:
+    def __init__(self, *, pool: asyncpg.Pool, clock: Clock, log_: LiveLog, record: FiringRecord) -> None:
         self._pool = pool
         self._clock = clock
         self._log = log_
         self._record = record
-        self._feeds = feeds
 
     async def create(self, user_id: int, terms: AlertTerms) -> PriceAlert:
         """Add an alert that watches every price from now on. Raises: Conflict when there are too many."""
@@ -73,23 +65,6 @@ class AlertBook:
                 f"You have no alert {alert_id}. Ask /api/v1/alerts for those you have.", code="unknown_alert"
             )
         await self._record.tell_changed(alert.terms.topic)
-
-    async def keep_feeds(self) -> None:
-        """Want a feed for every topic that an alert waits for, for about a minute."""
-        wanted: set[Topic] = set()
-        try:
-            for _ in range(FEEDS_ROUNDS):
-                topics = set(await alerts.select_alert_topics(self._pool, limit=TOPICS_MAX))
-                for topic in topics - wanted:
-                    self._feeds.want(topic)
-                for topic in wanted - topics:
-                    self._feeds.unwant(topic)
-                wanted = topics
-                await asyncio.sleep(FEEDS_EVERY_S)
-        finally:
-            # A feed outlives the one who wanted it for a while: whoever goes on with this finds it running.
-            for topic in wanted:
-                self._feeds.unwant(topic)
 
     async def _newest(self, topic: Topic) -> tuple[float | None, LogPlace]:
         """Return the price from which a new alert starts, None when nobody knows it, and its place."""

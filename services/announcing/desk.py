@@ -101,8 +101,7 @@ class Desk:
 
     def tell_since(self, listening: Listening, topic: Topic, since_ms: int) -> None:
         """Tell once what the bars say of the time since then."""
-        absence = Absence(since_ms, self._parts.clock.now_ms())
-        self._spawn(self._tell_by_bars(listening, topic, absence))
+        self._spawn(self._tell_by_bars(listening, topic, since_ms))
 
     async def _open_column(self, topic: Topic) -> _Column:
         listener = Listener(
@@ -166,19 +165,13 @@ class Desk:
         absence: Absence,
     ) -> None:
         if missed is None:
-            await self._tell_by_bars(listening, topic, absence)
+            await self._tell_by_bars(listening, topic, absence.from_ms)
             return
         before = await self._parts.log.read_at(topic, since)
         listening.catch_up(topic, absence_of(missed, before, absence))
 
-    async def _tell_by_bars(self, listening: Listening, topic: Topic, absence: Absence) -> None:
-        length = (absence.to_ms - absence.from_ms) // topic.timeframe.approximate_ms + 2
-        bars = await self._parts.read_bars(topic, min(ABSENCE_BARS_MAX, length))
-        told = absence_by_bars(topic, bars, absence)
-        if bars and bars[0].open_time_ms > absence.from_ms and length > ABSENCE_BARS_MAX:
-            # As far back as was read.
-            told = replace(told, from_ms=bars[0].open_time_ms)
-        listening.catch_up(topic, told)
+    async def _tell_by_bars(self, listening: Listening, topic: Topic, since_ms: int) -> None:
+        listening.catch_up(topic, await absence_since(self._parts, topic, since_ms))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work, name="announcing")
@@ -189,3 +182,13 @@ class Desk:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.warning("announcing interrupted", extra={"reason": repr(task.exception())})
+
+
+async def absence_since(parts: DeskParts, topic: Topic, since_ms: int) -> Absence:
+    """Return what the bars of history say of the time since then, as far back as is read at once."""
+    absence = Absence(since_ms, max(since_ms, parts.clock.now_ms()))
+    length = (absence.to_ms - since_ms) // topic.timeframe.approximate_ms + 2
+    bars = await parts.read_bars(topic, min(ABSENCE_BARS_MAX, length))
+    if bars and length > ABSENCE_BARS_MAX:
+        absence = replace(absence, from_ms=max(since_ms, bars[0].open_time_ms))
+    return absence_by_bars(topic, bars, absence)

@@ -1,0 +1,94 @@
+"""What somebody missed, asked for once: ``/announcements``."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from quart import Blueprint, g, request
+from quart.typing import ResponseReturnValue
+
+from blueprints.formats.ws_announce import announcement_fields
+from middleware.auth_middleware import public
+from middleware.context import services
+from middleware.rate_limit import limit
+from middleware.validation import RequestModel, query
+from services.announcing.messages import Announce
+from services.announcing.preferences import (
+    WORDS_PER_MINUTE_MAX,
+    WORDS_PER_MINUTE_MIN,
+    Preferences,
+    Verbosity,
+)
+from services.narration.voice import voice_for
+from utils.domain import Timeframe, Topic
+from utils.errors import FieldError, InvalidRequest
+from utils.field_types import Name, TimeMs
+
+BIGINT_MAX = 2**63 - 1
+DEFAULT_TIMEFRAME = "1m"
+# An answer is about one person at one moment.
+PRIVATE = {"Cache-Control": "no-store", "Vary": "Accept-Language, Authorization"}
+
+blueprint = Blueprint("announcements", __name__, url_prefix="/announcements")
+
+
+class MissedQuery(RequestModel):
+    """``?since=812`` for your alerts; ``&symbol=BTC/USD&since_ms=…`` for what a symbol did meanwhile."""
+
+    since: Annotated[int, Field(ge=0, le=BIGINT_MAX)] = 0
+    market: Name | None = None
+    exchange: Name | None = None
+    symbol: Name | None = None
+    timeframe: Name = DEFAULT_TIMEFRAME
+    since_ms: TimeMs | None = None
+    verbosity: Literal["brief", "normal", "full"] = "normal"
+    words_per_minute: Annotated[int, Field(ge=WORDS_PER_MINUTE_MIN, le=WORDS_PER_MINUTE_MAX)] = 175
+    locale: Name | None = None
+    time_zone: Name | None = None
+
+
+@blueprint.get("")
+@public
+@limit("default")
+@query(MissedQuery)
+async def get_announcements(query: MissedQuery) -> ResponseReturnValue:
+    """Return your alerts that fired after a place of the record, and what a symbol did since a time."""
+    voice = voice_for(query.locale, request.headers.get("Accept-Language"), query.time_zone)
+    preferences = Preferences(verbosity=Verbosity(query.verbosity), words_per_minute=query.words_per_minute)
+    principal = g.principal
+    missed = await services().announcing.digest.missed(
+        voice,
+        preferences,
+        user_id=None if principal is None else principal.user_id,
+        since_sequence=query.since,
+        topic=await _topic(query),
+        since_ms=query.since_ms,
+    )
+    answer = {
+        "sequence": missed.sequence,
+        "lang": voice.locale.code,
+        "dir": voice.locale.direction,
+        "catch_up": None if missed.catch_up is None else _shape(missed.catch_up),
+        "announcements": [_shape(announce) for announce in missed.announcements],
+    }
+    return answer, PRIVATE
+
+
+def _shape(announce: Announce) -> dict[str, object]:
+    return {"sequence": announce.sequence, **announcement_fields(announce)}
+
+
+async def _topic(query: MissedQuery) -> Topic | None:
+    if (query.symbol is None) != (query.since_ms is None):
+        missing = "since_ms" if query.since_ms is None else "symbol"
+        detail = "symbol and since_ms belong together: give both, or neither."
+        raise InvalidRequest(detail, errors=(FieldError(missing, "missing", detail),))
+    if query.symbol is None:
+        return None
+    try:
+        timeframe = Timeframe.parse(query.timeframe)
+    except ValueError as error:
+        detail = "timeframe must be a timeframe: like 1m, 1h or 1d."
+        raise InvalidRequest(detail, errors=(FieldError("timeframe", "invalid", detail),)) from error
+    market, exchange = await services().catalog.default_venue(query.market, query.exchange)
+    (topic,) = await services().live.find_topics(market, exchange, (query.symbol,), timeframe)
+    return topic

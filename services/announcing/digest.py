@@ -1,0 +1,84 @@
+"""What somebody missed, for who asks once instead of listening."""
+
+from dataclasses import dataclass
+
+from services.announcing.alerts import alert_news
+from services.announcing.announcement import Announcement, Kind, Priority
+from services.announcing.desk import DeskParts, absence_since
+from services.announcing.listening import NO_STEPS
+from services.announcing.messages import Announce
+from services.announcing.preferences import Preferences
+from services.announcing.record import FiringRecord
+from services.announcing.wording import Steps, words
+from services.narration.voice import Voice
+from services.stores.announcements import Firing
+from utils.domain import Topic
+from utils.errors import AppError
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """What was missed: a summary of a topic, where one was asked for, and the alerts that fired.
+
+    ``sequence`` is the place of the record from which to ask the next time.
+    """
+
+    sequence: int
+    catch_up: Announce | None
+    announcements: tuple[Announce, ...]
+
+
+class Digest:
+    """Tell what happened since a place of the record, and since a time."""
+
+    def __init__(self, parts: DeskParts, record: FiringRecord) -> None:
+        self._parts = parts
+        self._record = record
+
+    async def missed(
+        self,
+        voice: Voice,
+        preferences: Preferences,
+        *,
+        user_id: int | None,
+        since_sequence: int,
+        topic: Topic | None = None,
+        since_ms: int | None = None,
+    ) -> Missed:
+        """Return a user's alerts that fired after a place, and what a topic did since a time."""
+        firings: tuple[Firing, ...] = ()
+        newest = since_sequence
+        if user_id is not None:
+            firings = await self._record.since(user_id, since_sequence)
+            newest = firings[-1].sequence if firings else since_sequence
+        told = []
+        for firing in firings:
+            announcement = Announcement(
+                Kind.ALERT, Priority.CRITICAL, firing.topic, firing.event_time_ms, (alert_news(firing),)
+            )
+            told.append(await self._voiced(announcement, firing.sequence, voice, preferences))
+        catch_up = None
+        if topic is not None and since_ms is not None:
+            absence = await absence_since(self._parts, topic, since_ms)
+            announcement = Announcement(
+                Kind.CATCH_UP, Priority.IMPORTANT, topic, absence.to_ms, (absence,), absence.cover
+            )
+            catch_up = await self._voiced(announcement, newest, voice, preferences)
+        return Missed(newest, catch_up, tuple(told))
+
+    async def _voiced(
+        self, announcement: Announcement, sequence: int, voice: Voice, preferences: Preferences
+    ) -> Announce:
+        steps = await self._steps(announcement.topic)
+        said = words(announcement, steps, voice, preferences.verbosity)
+        locale = voice.locale
+        speech_s = said.speech_s(preferences.words_per_minute, locale.code)
+        return Announce(sequence, announcement, steps, said, speech_s, locale.code, locale.direction)
+
+    async def _steps(self, topic: Topic) -> Steps:
+        try:
+            spec = await self._parts.find_spec(topic)
+        except AppError:
+            # The exchange is away, or has the symbol no more: what happened is told all the same.
+            return NO_STEPS
+        return Steps.of(spec.price_step, spec.amount_step)
