@@ -7,7 +7,7 @@ from quart import Quart
 from app_extensions import init_app_extensions
 from app_extensions.cli import register_cli
 from app_extensions.server import main
-from blueprints import admin, auth, market, pages, system, websocket
+from blueprints import admin, alerts, announcements, auth, market, pages, system, websocket
 from config import Config, ConfigError, load_config
 from middleware import MiddlewareSettings, init_middleware
 from utils.clock import Clock
@@ -54,6 +54,11 @@ def _register_blueprints(app: Quart) -> None:
     # The versioned twins share the views.
     app.register_blueprint(market.blueprint, name="market_v1", url_prefix=f"{VERSIONED}/market")
     app.register_blueprint(auth.blueprint, name="auth_v1", url_prefix=f"{VERSIONED}/auth")
+    app.register_blueprint(announcements.blueprint)
+    app.register_blueprint(
+        announcements.blueprint, name="announcements_v1", url_prefix=f"{VERSIONED}/announcements"
+    )
+    app.register_blueprint(alerts.blueprint, url_prefix=f"{VERSIONED}/alerts")
     app.register_blueprint(admin.blueprint, url_prefix=f"{VERSIONED}/admin")
 
 

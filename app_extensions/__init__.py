@@ -28,7 +28,7 @@ def init_app_extensions(app: Quart, config: Config, clock: Clock | None = None) 
     async def lifetime() -> AsyncGenerator[None, None]:
         async with open_services(config, clock or Clock()) as services, running_jobs(services, config):
             app.extensions[EXTENSION] = services
-            services.live.start()
+            services.start()
             app.extensions[DRAIN] = functools.partial(_drain, app, services)
             yield
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from quart import Blueprint, g, websocket
@@ -17,8 +17,10 @@ from middleware.live_connection import LiveConnection
 from middleware.live_identity import LiveIdentity, OnEnd
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, query
+from services.announcing.preferences import Mode, PreferencesChange, Verbosity
 from services.live.dialect import Dialect, Wanted
 from services.live.log import Position
+from services.live.session import LiveSession
 from utils.accounts import Principal
 from utils.domain import Timeframe, Topic
 from utils.errors import FieldError, InvalidRequest
@@ -45,6 +47,23 @@ class LiveQuery(VenueQuery):
     symbols: CommaSeparated
     timeframe: Name = DEFAULT_TIMEFRAME
     since: Annotated[str, Field(max_length=64)] | None = None
+    announce: bool = False
+    announce_since: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    mode: Literal["off", "alerts", "important", "all"] | None = None
+    verbosity: Literal["brief", "normal", "full"] | None = None
+    locale: Name | None = None
+    time_zone: Name | None = None
+
+    def announcements(self) -> PreferencesChange | None:
+        """Return what is to be announced from the first bar on; None for nothing before a command asks."""
+        if not self.announce:
+            return None
+        return PreferencesChange(
+            mode=None if self.mode is None else Mode(self.mode),
+            verbosity=None if self.verbosity is None else Verbosity(self.verbosity),
+            locale=self.locale,
+            time_zone=self.time_zone,
+        )
 
 
 @blueprint.websocket("/ws/subscribe")
@@ -98,6 +117,8 @@ async def _serve(
 
     live = services().live
     with live.session(*_holders()) as session:
+        if isinstance(query, LiveQuery):
+            await _give_earphone(session, query)
         await websocket.accept()
         connection = LiveConnection(
             session, dialect, live.limits, services().clock, find, _identity(), query.batch
@@ -116,6 +137,15 @@ def _identity() -> LiveIdentity:
             yield
 
     return LiveIdentity(known, house.auth.authenticate, hold)
+
+
+async def _give_earphone(session: LiveSession, query: LiveQuery) -> None:
+    accept_language = websocket.headers.get("Accept-Language")
+    earphone = services().announcing.earphone(session.mailbox, g.principal, accept_language)
+    session.earphone = earphone
+    wanted = query.announcements()
+    if wanted is not None:
+        await earphone.plug(wanted, query.announce_since)
 
 
 async def _find_topics(query: VenueQuery, symbols: tuple[str, ...], timeframe_text: str) -> tuple[Topic, ...]:

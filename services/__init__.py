@@ -1,6 +1,7 @@
 """Decisions, and the one place that wires them."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import asyncpg
@@ -8,6 +9,14 @@ from redis.asyncio import Redis
 
 from config import Config
 from plugins import PluginRegistry
+from services.announcing.alert_book import AlertBook
+from services.announcing.alert_feeds import AlertFeeds
+from services.announcing.alert_follower import AlertFollower
+from services.announcing.announcing import Announcing
+from services.announcing.desk import Desk, DeskParts
+from services.announcing.digest import Digest
+from services.announcing.earphone import EarphoneParts
+from services.announcing.record import FiringRecord
 from services.answer_cache import AnswerCache
 from services.auth_service import AuthService, AuthSettings
 from services.backfill import Backfill
@@ -40,7 +49,7 @@ from services.upstream.shared_flight import SharedFlight
 from services.user_admin import UserAdmin
 from services.websocket_service import WebSocketService
 from utils.clock import Clock
-from utils.domain import Bar, Topic
+from utils.domain import Bar, InstrumentSpec, Topic
 from utils.errors import AppError
 
 
@@ -75,13 +84,20 @@ class Services:
     catalog: Catalog
     market: MarketService
     live: WebSocketService
+    announcing: Announcing
     quarantine: Quarantine
     answers: AnswerCache
     backfill: Backfill
     bar_import: BarImport
 
+    def start(self) -> None:
+        """Begin what goes on by itself on a worker."""
+        self.live.start()
+        self.announcing.start()
+
     async def close(self) -> None:
         """End everything that runs by itself, feeds first."""
+        await self.announcing.close()
         await self.live.close()
         await self.principals.close()
         await self.answers.close()
@@ -123,6 +139,7 @@ def build_services(config: Config, backends: Backends) -> Services:
     turns = SharedFlight(optional_redis, clock.steady_s)
     auth = AuthService(pool=backends.pool, clock=clock, settings=auth_settings(config))
     market = MarketService(pool=backends.pool, catalog=catalog, filler=filler, shared=turns)
+    live, announcing = _build_live(config, backends, catalog, filler, market, announce=answers.announce)
     return Services(
         clock=backends.clock,
         pool=backends.pool,
@@ -134,7 +151,8 @@ def build_services(config: Config, backends: Backends) -> Services:
         requests=IdempotentRequests(backends.pool, clock),
         catalog=catalog,
         market=market,
-        live=_build_live(config, backends, catalog, filler, market, announce=answers.announce),
+        live=live,
+        announcing=announcing,
         quarantine=quarantine,
         answers=answers,
         backfill=Backfill(pool=backends.pool, catalog=catalog, filler=filler, clock=clock),
@@ -150,7 +168,7 @@ def _build_live(
     market: MarketService,
     *,
     announce: Announce,
-) -> WebSocketService:
+) -> tuple[WebSocketService, Announcing]:
     broadcaster = _broadcaster(config)
     log = LiveLog(backends.redis_live)
     leases = Leases(backends.redis_live)
@@ -180,6 +198,42 @@ def _build_live(
             )
         )
 
+    hub = Hub(log, backends.redis_live, backends.redis_blocking, backends.clock)
+    record = FiringRecord(backends.pool, backends.redis_live, backends.redis_blocking)
+    alerts = AlertFollower(pool=backends.pool, log_=log, hub=hub, record=record)
+    wishes = Wishes(backends.redis_live)
+    feeds: Feeds = RemoteFeeds(wishes)
+    follower = None
+    if config.role != "web":
+        feeds = FeedKeeper(
+            leases=leases, log_=log, clock=backends.clock, open_feed=open_feed, beside=alerts.follow
+        )
+        follower = WishFollower(wishes, feeds)
+    limits = LiveLimits(per_address_max=config.ws_max_per_address, per_user_max=config.ws_max_per_user)
+    read_bars = _bars_reader(market)
+    parts = LiveParts(hub, log, feeds, RecentBars(read_bars, backends.clock), limits.topics_max)
+    live = WebSocketService(
+        catalog=catalog, parts=parts, hub=hub, follower=follower, limits=limits, broadcaster=broadcaster
+    )
+    desk = DeskParts(hub, log, backends.clock, _spec_finder(catalog), read_bars)
+    return live, _build_announcing(backends, desk, record, feeds if config.role != "web" else None)
+
+
+def _build_announcing(
+    backends: Backends, parts: DeskParts, record: FiringRecord, feeds: Feeds | None
+) -> Announcing:
+    desk = Desk(parts)
+    return Announcing(
+        desk=desk,
+        record=record,
+        alerts=AlertBook(pool=backends.pool, clock=backends.clock, log_=parts.log, record=record),
+        digest=Digest(parts, record),
+        feeds=AlertFeeds(pool=backends.pool, redis=backends.redis_live, feeds=feeds),
+        parts=EarphoneParts(desk, record, backends.pool, backends.clock),
+    )
+
+
+def _bars_reader(market: MarketService) -> Callable[[Topic, int], Awaitable[tuple[Bar, ...]]]:
     async def read_bars(topic: Topic, limit: int) -> tuple[Bar, ...]:
         try:
             return (await market.bars(HistoryQuery(topic.instrument, topic.timeframe, limit=limit))).bars
@@ -187,18 +241,14 @@ def _build_live(
             # A client may listen before the exchange or the database answers; the feed's status says so.
             return ()
 
-    hub = Hub(log, backends.redis_live, backends.redis_blocking, backends.clock)
-    wishes = Wishes(backends.redis_live)
-    feeds: Feeds = RemoteFeeds(wishes)
-    follower = None
-    if config.role != "web":
-        feeds = FeedKeeper(leases=leases, log_=log, clock=backends.clock, open_feed=open_feed)
-        follower = WishFollower(wishes, feeds)
-    limits = LiveLimits(per_address_max=config.ws_max_per_address, per_user_max=config.ws_max_per_user)
-    parts = LiveParts(hub, log, feeds, RecentBars(read_bars, backends.clock), limits.topics_max)
-    return WebSocketService(
-        catalog=catalog, parts=parts, hub=hub, follower=follower, limits=limits, broadcaster=broadcaster
-    )
+    return read_bars
+
+
+def _spec_finder(catalog: Catalog) -> Callable[[Topic], Awaitable[InstrumentSpec]]:
+    async def find_spec(topic: Topic) -> InstrumentSpec:
+        return await catalog.find(topic.instrument)
+
+    return find_spec
 
 
 def _broadcaster(config: Config) -> BarBroadcaster:
