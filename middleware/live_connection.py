@@ -261,8 +261,8 @@ class LiveConnection:
                 texts.append(self._encode_answer(message, now_ms))
                 texts.append(self._encode_answer(await self.session.resynced(message), now_ms))
             elif isinstance(message, AnnouncementsDue):
-                for announce in self.session.due_announcements():
-                    texts.append(self._encode_answer(announce, now_ms))
+                due = self.session.due_announcements()
+                texts += [self._encode_answer(announce, now_ms) for announce in due]
             elif not isinstance(message, Goodbye):
                 texts.append(self._encode_answer(message, now_ms))
         return [text for text in texts if text is not None]
