@@ -5,6 +5,7 @@ goes on from where it was. Only the holder of a topic's lease can append (the sc
 """
 
 import asyncio
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -179,15 +180,21 @@ class LiveLog:
         """Return the newest final bars, oldest first, also those that the log itself holds no longer."""
         return await self._read_back(topic, finals_key(topic), FINALS_KEPT)
 
-    async def feeds_of(self, topics: Sequence[Topic]) -> tuple[FeedSeen, ...]:
-        """Return how the feed of each topic is."""
+    async def feed_of(self, topic: Topic) -> FeedSeen:
+        """Return how the feed of a topic is."""
+        async with self._reading, self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.exists(lease_key(topic))
+            pipeline.get(status_key(topic))
+            held, said = await heed_cancellation(pipeline.execute())
+        return FeedSeen(bool(held), None if said is None else FeedStatus(*orjson.loads(said)["s"]))
+
+    async def held(self, topics: Sequence[Topic]) -> tuple[Topic, ...]:
+        """Return those of the topics whose lease somebody holds."""
         async with self._reading, self._redis.pipeline(transaction=False) as pipeline:
             for topic in topics:
                 pipeline.exists(lease_key(topic))
-                pipeline.get(status_key(topic))
-            raw: list[Any] = await heed_cancellation(pipeline.execute())
-        said = (None if text is None else FeedStatus(*orjson.loads(text)["s"]) for text in raw[1::2])
-        return tuple(FeedSeen(bool(held), status) for held, status in zip(raw[::2], said, strict=True))
+            held = await heed_cancellation(pipeline.execute())
+        return tuple(itertools.compress(topics, held))
 
     async def _read_back(self, topic: Topic, key: str, count: int) -> tuple[LogEntry, ...]:
         async with self._reading:

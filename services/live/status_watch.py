@@ -17,6 +17,7 @@ from utils.domain import Bar, Topic
 from utils.tasks import end_tasks
 
 TICK_S = 1.0
+LOOK_S = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class StatusWatch:
 
     async def begin(self, topic: Topic) -> None:
         """Watch a topic, beginning with what is known of it."""
-        (feed,) = await self._log.feeds_of([topic])
+        feed = await self._log.feed_of(topic)
         if not self._topics:
             # Nobody listened, so nobody knew whether the logs could be read.
             self._reading.forget()
@@ -89,21 +90,20 @@ class StatusWatch:
             for topic, status in tuple(self._topics.items()):
                 self._say_due(topic, status)
             await asyncio.sleep(self._tick_s)
-            await self._see_leases()
+            await self._see_leases(self._clock.steady_s())
 
-    async def _see_leases(self) -> None:
-        topics = tuple(self._topics)
-        asked_s = self._clock.steady_s()
+    async def _see_leases(self, asked_s: float) -> None:
+        # Who said something a moment ago is there.
+        unseen = [topic for topic, status in self._topics.items() if asked_s - status.fed_s >= LOOK_S]
         try:
-            feeds = await self._log.feeds_of(topics)
+            held = await self._log.held(unseen) if unseen else ()
         except (RedisError, OSError):
             # What waits for news notices a silent server later than who asks it.
             self._reading.lose(asked_s)
             return
-        for topic, feed in zip(topics, feeds, strict=True):
-            status = self._topics.get(topic)
-            if status is not None and feed.held:
-                status.see_lease(asked_s)
+        for topic in held:
+            if topic in self._topics:
+                self._topics[topic].see_lease(asked_s)
 
     def _say_due(self, topic: Topic, status: TopicStatus) -> None:
         due = status.due(self._clock.steady_s(), self._clock.now_ms())

@@ -83,9 +83,14 @@ async def test_a_feed_process_serves_nothing_but_its_state(config):
         assert refusal.value.response.status_code == 404
 
 
-def test_jobs_are_done_where_feeds_are(config):
-    backfill = replace(config, backfill=("simulated:simex:BTC/USD:1h:2026-01-01",))
-    done = {
-        role: [job.name for job in jobs._jobs(None, replace(backfill, role=role))] for role in ("web", "feed")
-    }
-    assert done == {"web": [], "feed": ["backfill"]}
+async def test_jobs_are_done_where_feeds_are(config):
+    backfill = ("simulated:simex:BTC/USD:1h:2026-01-01",)
+    done = {}
+    for role in ("web", "feed"):
+        async with serving(config, role) as app:
+            services = app.extensions[EXTENSION]
+            done[role] = [
+                job.name for job in jobs._jobs(services, replace(config, role=role, backfill=backfill))
+            ]
+    assert done["web"] == []
+    assert "backfill" in done["feed"]
