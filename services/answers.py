@@ -87,7 +87,7 @@ def tag_matches(if_none_match: str, etag: str) -> bool:
     if if_none_match == etag:
         return True
     given = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return etag in given or given == ["*"]
+    return etag.removeprefix("W/") in given or given == ["*"]
 
 
 def _lasting(history: History | HistoryText) -> Lasting:
@@ -106,4 +106,5 @@ def _etag(history: History | HistoryText, body: bytes, headers: Mapping[str, str
     for name, text in headers.items():
         if name != TIME_HEADER:
             digest.update(f"\n{name}:{text}".encode())
-    return f'"r{history.revision}-{digest.hexdigest()}"'
+    # Weak, since two answers under one tag may differ in when they were true.
+    return f'W/"r{history.revision}-{digest.hexdigest()}"'

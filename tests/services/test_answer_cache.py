@@ -302,12 +302,13 @@ def test_the_tag_stands_for_all_but_the_time() -> None:
     )
     assert tag(b'{"a":1}') != tag(b'{"a":2}')
     corrected = replace(HISTORY, bars=(replace(BAR, revision=3),))
-    assert str(tag(b"{}", corrected)).startswith('"r3-')
+    assert str(tag(b"{}", corrected)).startswith('W/"r3-')
 
 
+@pytest.mark.parametrize("tag", ['"t"', 'W/"t"'])
 @pytest.mark.parametrize("given", ['"t"', 'W/"t"', '"a", "t"', '"a",W/"t"', "*"])
-def test_a_tag_is_found_in_every_way_of_writing_it(given: str) -> None:
-    assert tag_matches(given, '"t"')
+def test_a_tag_is_found_in_every_way_of_writing_it(given: str, tag: str) -> None:
+    assert tag_matches(given, tag)
 
 
 @pytest.mark.parametrize("given", ["", '"a"', "t", '"t', '"a", "b"'])
