@@ -67,6 +67,7 @@ async def test_a_stop_says_goodbye_to_every_client_and_finishes_every_request(
             endings = await asyncio.gather(*listening)
             code = await loop.run_in_executor(None, service.exit_code)
     assert set(endings) == {("server_shutdown", 1012)}
-    assert {answer.split(b" ")[1] for answer in answers} <= {b"401", b"422"}
+    # Twenty wrong passwords at once are more than one address may try: that is an answer too.
+    assert {answer.split(b" ")[1] for answer in answers} <= {b"401", b"422", b"429"}
     assert code == 0
     assert loop.time() - began_s < EXIT_S
