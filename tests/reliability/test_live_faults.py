@@ -188,7 +188,8 @@ async def stage(
     addresses = running_addresses(home / "var")
     assert addresses is not None
     async with (
-        aiohttp.ClientSession(service.url) as http,
+        # A connector holds a hundred connections unless told otherwise.
+        aiohttp.ClientSession(service.url, connector=aiohttp.TCPConnector(limit=0)) as http,
         Redis.from_url(addresses.redis_url, socket_timeout=10) as redis,
         asyncio.TaskGroup() as group,
     ):
