@@ -118,7 +118,10 @@ class Announcer:
         ear = self._ears.get(topic)
         if ear is not None and absence.last is not None:
             ear.anchor_at(absence.last, absence.to_ms, self.preferences.move)
-        return self._say(Announcement(Kind.CATCH_UP, Priority.IMPORTANT, topic, now_ms, (absence,)), now_ms)
+        announcement = Announcement(
+            Kind.CATCH_UP, Priority.IMPORTANT, topic, now_ms, (absence,), absence.cover
+        )
+        return self._say(announcement, now_ms)
 
     def due_ms(self, now_ms: int) -> int | None:
         """Return when ``take`` may have something to say; None while nothing waits."""

@@ -44,7 +44,7 @@ class Feed:
 
 
 def calm_feed(seed: int, *, seconds: int = 400, per_s: int = 4, log_every: int = 1) -> Feed:
-    """Return a feed that never moves by itself, with jumps, excursions of one tick, gaps and volumes put in."""
+    """Return a feed that never moves by itself, with jumps, ticks far away, gaps and volumes put in."""
     rng = random.Random(seed)
     injected, level = Injected(), rng.uniform(1e-6, 1e6)
     plan = {}

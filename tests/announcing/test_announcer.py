@@ -17,7 +17,7 @@ LATENCY_MS = 1_000
 
 
 def check_feed(seed):
-    """Fail where anything critical of the feed is missed, doubled, late or made up, or a price is uncovered."""
+    """Fail where anything critical is missed, doubled, late or made up, or a price is not covered."""
     feed = calm_feed(seed, per_s=(1, 4, 10)[seed % 3], log_every=1 + seed % 2)
     told = listen(feed)
     critical = [each for each in told if each.announcement.priority is Priority.CRITICAL]

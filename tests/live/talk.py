@@ -22,7 +22,7 @@ class Talk:
         OUTGOING.validate_python(message)
         if message["type"] in ("snapshot", "resync"):
             self._sequences[message["topic"]] = 0
-        if "sequence" in message:
+        if message["type"] in ("bar", "status"):
             self._sequences.setdefault(message["topic"], 0)
             self._sequences[message["topic"]] += 1
             assert message["sequence"] == self._sequences[message["topic"]]

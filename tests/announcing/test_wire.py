@@ -1,0 +1,129 @@
+"""Announcements on the native socket: asked for, said, caught up on, and preferred."""
+
+import itertools
+
+import pytest
+
+from tests.live.talk import Talk
+
+# A listener for whom nothing takes long.
+QUICK = {"words_per_minute": 800, "min_gap_s": 1, "verbosity": "brief"}
+PATH = "/ws/subscribe?market=simulated&symbols=BTC/USD&timeframe=1s"
+
+
+async def hear(talk, kind):
+    while True:
+        said = await talk.until("announce")
+        if said["kind"] == kind:
+            return said
+
+
+async def test_who_does_not_ask_hears_nothing(client):
+    async with client.websocket(PATH) as connection:
+        talk = Talk(connection)
+        kinds = {(await talk.next())["type"] for _ in range(12)}
+    assert "announce" not in kinds
+
+
+async def test_closes_are_said_in_words_to_who_wants_everything(client):
+    async with client.websocket(f"{PATH}&announce=true&mode=all") as connection:
+        said = await hear(Talk(connection), "bar_close")
+    assert said["priority"] == "routine"
+    assert said["symbol"] == "BTC/USD"
+    assert said["text"].startswith("Bitcoin in US dollars: Bar of ")
+    assert (said["lang"], said["dir"]) == ("en", "ltr")
+    assert said["speech_s"] > 1
+    assert said["cover"]["low"] <= said["cover"]["last"] <= said["cover"]["high"]
+    assert {fact["name"] for fact in said["facts"]} >= {"close", "change_percent"}
+
+
+async def test_the_language_of_the_browser_is_spoken(client):
+    headers = {"Accept-Language": "de-DE,de;q=0.9"}
+    async with client.websocket(f"{PATH}&announce=true&mode=all", headers=headers) as connection:
+        said = await hear(Talk(connection), "bar_close")
+    assert said["lang"] == "de"
+    assert "Bitcoin" in said["text"]
+
+
+async def test_preferences_begin_announcements_and_are_confirmed(client):
+    async with client.websocket(PATH) as connection:
+        talk = Talk(connection)
+        await talk.say(type="preferences", id="p", mode="all", move={"ticks": 40}, verbosity="brief")
+        confirmed = await talk.until("preferences")
+        assert confirmed["id"] == "p"
+        assert confirmed["move"] == {"ticks": 40.0}
+        assert (confirmed["mode"], confirmed["verbosity"], confirmed["stored"]) == ("all", "brief", False)
+        await talk.until("announce")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"mode": "loud"},
+        {"move": {"percent": 1, "ticks": 3}},
+        {"move": {}},
+        {"move": {"percent": 0}},
+        {"min_gap_s": 0},
+        {"words_per_minute": 10_000},
+    ],
+)
+async def test_preferences_that_do_not_fit_are_refused_with_a_sentence(client, wrong):
+    async with client.websocket(PATH) as connection:
+        talk = Talk(connection)
+        await talk.say(type="preferences", **wrong)
+        assert (await talk.until("error"))["code"] == "invalid_command"
+
+
+async def test_an_unknown_language_is_refused_before_the_socket_opens_and_in_a_command(client):
+    async with client.websocket(PATH) as connection:
+        talk = Talk(connection)
+        await talk.say(type="preferences", id="x", locale="tlh")
+        error = await talk.until("error")
+    assert (error["id"], error["code"]) == ("x", "invalid_request")
+    answer = await client.get("/announcements?locale=tlh")
+    assert answer.status_code == 422
+
+
+async def test_after_a_break_exactly_one_catch_up_is_said_with_what_happened(client):
+    async with client.websocket(f"{PATH}&announce=true&mode=all") as connection:
+        talk = Talk(connection)
+        start = await talk.until("subscribed")
+        last = await talk.until("bar")
+        since = f"{start['epoch']},{last['offset']}"
+    # Somebody else keeps the feed running meanwhile.
+    async with client.websocket(PATH) as other:
+        await Talk(other).closed_bars(3, start["topic"])
+    async with client.websocket(f"{PATH}&announce=true&mode=all&since={since}") as connection:
+        talk = Talk(connection)
+        assert (await talk.until("subscribed"))["recovered"]
+        await talk.say(type="preferences", **QUICK)
+        said = [await talk.until("announce") for _ in range(3)]
+    assert [each["kind"] for each in said].count("catch_up") == 1
+    catch_up = said[0]
+    assert catch_up["kind"] == "catch_up"
+    assert catch_up["text"].startswith("You were away for ")
+    assert " bars closed." in catch_up["text"]
+    cover = catch_up["cover"]
+    assert float(cover["low"]) <= float(cover["open"]) <= float(cover["high"])
+    assert cover["to_ms"] > cover["from_ms"]
+
+
+async def test_what_was_missed_can_be_asked_for_at_any_time(client):
+    async with client.websocket(f"{PATH}&announce=true") as connection:
+        talk = Talk(connection)
+        begun = await talk.until("hello")
+        await talk.closed_bars(2, "bars:simulated:simex:BTC/USD:1s")
+        await talk.say(type="preferences", away_since_ms=begun["server_time_ms"] - 5_000)
+        said = await hear(talk, "catch_up")
+    assert said["priority"] == "important"
+
+
+async def test_a_routine_message_is_made_of_the_prices_of_its_moment(client):
+    async with client.websocket(f"{PATH}&announce=true&mode=all") as connection:
+        talk = Talk(connection)
+        await talk.say(type="preferences", **QUICK)
+        said = [await talk.until("announce") for _ in range(3)]
+    for before, after in itertools.pairwise(said):
+        assert after["cover"]["from_ms"] == before["cover"]["to_ms"]
+        assert after["cover"]["open"] == before["cover"]["last"]
+        assert after["sent_time_ms"] - after["cover"]["to_ms"] < 2_500
