@@ -10,9 +10,20 @@ from services.spans import subtract_spans
 from services.stores.derived_bars import Bucket
 from utils.domain import Bar, BarSource, BarState, Span, Timeframe
 
+# What charts ask for. Each that is asked for once becomes a series of its own, so the list has an end.
+BUILT = frozenset(
+    (
+        *("1m", "2m", "3m", "4m", "5m", "6m", "10m", "12m", "15m", "20m", "30m", "45m", "90m"),
+        *("1h", "2h", "3h", "4h", "6h", "8h", "12h", "1d", "2d", "3d", "5d"),
+        *("1w", "2w", "4w", "1M", "2M", "3M", "4M", "6M", "12M"),
+    )
+)
+
 
 def choose_base(timeframe: Timeframe, native: Iterable[Timeframe]) -> Timeframe | None:
-    """Return the native timeframe to build from, None when none fills this one exactly."""
+    """Return the native timeframe to build from; None for what is not built, or filled by none exactly."""
+    if timeframe.text not in BUILT:
+        return None
     fitting = [each for each in native if each.divides(timeframe)]
     return max(fitting, key=lambda each: each.approximate_ms, default=None)
 

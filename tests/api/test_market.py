@@ -245,8 +245,8 @@ async def test_bars_that_may_be_old_say_so_in_every_shape(config: Config) -> Non
 
 EDGES = (
     "&timeframe=12M&limit=5000",
-    "&timeframe=372d&limit=5000",
-    "&timeframe=53w&limit=5000",
+    "&timeframe=5d&limit=5000",
+    "&timeframe=4w&limit=5000",
     "&timeframe=1M&limit=5000&until=1970-01-02",
     "&timeframe=1h&since=0&until=1970-01-01T00:00:00.001Z",
     "&timeframe=12M&since=2099-12-31&limit=5000",

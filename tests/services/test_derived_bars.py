@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 
+import asyncpg
 import orjson
 import pytest
 
+from services.derivation import BUILT
 from services.market_service import History, HistoryQuery, HistoryText, MarketService
 from tests.services.recorded_market import BTC, QUIET, HandClock, RecordedMarket, true_bars
 from utils.domain import DAY_MS, HOUR_MS, Bar, BarSource, BarState, Timeframe
-from utils.errors import UpstreamDown
+from utils.errors import InvalidRequest, UpstreamDown
 
 DAY = Timeframe.parse("1d")
 
@@ -129,3 +131,16 @@ async def test_a_bucket_that_is_over_and_not_built_is_not_passed_over_as_text(
     assert isinstance(later, History)
     assert [bar.state for bar in later.bars] == [BarState.CLOSED, BarState.CLOSED, BarState.FORMING]
     assert isinstance(await market.text(HistoryQuery(BTC, week, limit=3)), HistoryText)
+
+
+@pytest.mark.parametrize("name", ["7m", "23m", "5h", "9d", "3w", "5M"])
+async def test_a_timeframe_that_nobody_charts_makes_no_series(
+    market: MarketService, pool: asyncpg.Pool, name: str
+) -> None:
+    with pytest.raises(InvalidRequest, match="has no bars of"):
+        await market.text(HistoryQuery(BTC, Timeframe.parse(name), limit=3))
+    assert await pool.fetchval("SELECT count(*) FROM series WHERE timeframe = $1", name) == 0
+
+
+def test_every_timeframe_that_is_built_is_one_and_written_as_the_service_writes_it() -> None:
+    assert {Timeframe.parse(text).text for text in BUILT} == BUILT
