@@ -62,7 +62,7 @@ class Page {
     this.picture = new Picture($("picture"), words);
     this.cursor = new Cursor({ surface: $("surface"), reading: $("reading") }, words, () => this.settings.get("verbosity"));
     this.table = new BarTable(
-      { table: $("table"), caption: $("caption"), refresh: $("table-refresh"), newer: $("table-newer"), older: $("table-older"), csv: $("csv") },
+      { table: $("table"), scroller: $("table-scroller"), none: $("table-none"), caption: $("caption"), refresh: $("table-refresh"), newer: $("table-newer"), older: $("table-older"), csv: $("csv") },
       words,
       () => this.settings.get("rowsPerPage"),
     );

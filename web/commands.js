@@ -27,7 +27,9 @@ export class Commands {
     find("open-account").addEventListener("click", () => this.openAccount());
     this.#surface.addEventListener("keydown", (event) => this.#pressed(event));
     this.#surface.addEventListener("pointerdown", (event) => this.#pointed(event));
-    page.sound.addEventListener("change", () => (find("stop").disabled = !page.sound.playing));
+    // Not disabled for good: a button that is pressed and then disabled would lose the focus.
+    const stop = find("stop");
+    page.sound.addEventListener("change", () => stop.setAttribute("aria-disabled", String(!page.sound.playing)));
     page.account.addEventListener("change", () => {
       find("open-account").textContent = page.words.say(page.account.signedIn ? "account" : "sign_in");
     });
@@ -96,7 +98,12 @@ export class Commands {
 
   /** Return what lets a signed-in user's live line be known as theirs; null without an account. */
   async ticket() {
-    return null;
+    if (!this.#page.account.signedIn) return null;
+    try {
+      return (await this.#page.api.post("/auth/ws-ticket", {})).ticket;
+    } catch {
+      return null;
+    }
   }
 
   #pressed(event) {

@@ -1,6 +1,7 @@
 /** What the service says of a chart: the brief, the sentences, the landmarks and the series of sounds. */
 
-const KINDS_OF_LANDMARKS_MAX = 30;
+// More than can be walked through by ear; the service ranks the landmarks of each kind.
+const LANDMARKS_MAX = 15;
 
 /** Ask for the description of a chart; null where this service has none to give. */
 export async function fetchDescription(api, chart, words, settings, signal) {
@@ -22,10 +23,10 @@ export async function fetchDescription(api, chart, words, settings, signal) {
   }
 }
 
-/** Return the landmarks, in order of time. */
+/** Return the landmarks of the best ranks, in order of time. */
 export function landmarksOf(description) {
-  const landmarks = (description?.landmarks ?? []).slice(0, KINDS_OF_LANDMARKS_MAX);
-  return [...landmarks].sort((left, right) => left.open_time_ms - right.open_time_ms);
+  const best = [...(description?.landmarks ?? [])].sort((left, right) => left.rank - right.rank);
+  return best.slice(0, LANDMARKS_MAX).sort((left, right) => left.open_time_ms - right.open_time_ms);
 }
 
 /** Return the landmark next to a time in a direction (-1 or 1), or null. */

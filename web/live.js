@@ -75,7 +75,6 @@ export class LiveLine extends EventTarget {
     switch (message.type) {
       case "hello":
         this.#silenceMs = message.heartbeat_ms * 2;
-        this.sendPreferences();
         break;
       case "subscribed":
         this.#failures = 0;

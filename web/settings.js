@@ -18,7 +18,7 @@ export const DEFAULTS = {
   soundSeconds: 6,
   barsLoaded: 500,
   barsShown: 80,
-  rowsPerPage: 50,
+  rowsPerPage: 25,
   chart: null,
 };
 

@@ -8,8 +8,6 @@
 
 const QUIET_AFTER_KEY_MS = 3_000;
 const LOG_MAX = 50;
-// An empty region in between makes a repeated sentence a change again.
-const SAY_AFTER_MS = 20;
 
 export class Speech {
   #status;
@@ -81,25 +79,14 @@ export class Speech {
   }
 }
 
+// One new element each time, so that a sentence that is repeated is a change as well, and a single one.
 function put(region, text, language) {
-  if (region.textContent !== text) {
-    tag(region, language);
-    region.textContent = text;
-    return;
-  }
-  region.textContent = "";
-  setTimeout(() => {
-    tag(region, language);
-    region.textContent = text;
-  }, SAY_AFTER_MS);
+  const sentence = document.createElement("span");
+  tag(sentence, language);
+  sentence.textContent = text;
+  region.replaceChildren(sentence);
 }
 
 function tag(element, language) {
-  if (language === null) {
-    element.removeAttribute("lang");
-    element.removeAttribute("dir");
-  } else {
-    element.lang = language.lang;
-    element.dir = language.dir;
-  }
+  if (language !== null) [element.lang, element.dir] = [language.lang, language.dir];
 }

@@ -15,7 +15,7 @@ export class BarTable {
   #frozen = [];
   #page = 0;
 
-  /** parts: table, caption, refresh, newer, older, csv. */
+  /** parts: table, scroller, none, caption, refresh, newer, older, csv. */
   constructor(parts, words, rowsPerPage) {
     this.#parts = parts;
     this.#words = words;
@@ -60,9 +60,10 @@ export class BarTable {
     const end = this.#frozen.length - this.#page * size;
     const rows = this.#frozen.slice(Math.max(0, end - size), end).reverse();
     table.tBodies[0].replaceChildren(...rows.map((bar) => this.#row(bar)));
-    caption.textContent = this.#frozen.length
-      ? words.say("caption", { chart: this.#chart.title, page: words.number(this.#page + 1), pages: words.number(pages) })
-      : words.say("caption_none");
+    const args = { chart: this.#chart?.title, page: words.number(this.#page + 1), pages: words.number(pages) };
+    caption.textContent = rows.length ? words.say("caption", args) : "";
+    this.#parts.scroller.hidden = rows.length === 0;
+    this.#parts.none.hidden = rows.length > 0;
     keepFocus(newer, this.#page === 0);
     keepFocus(older, this.#page >= pages - 1);
     this.count();

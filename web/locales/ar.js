@@ -29,8 +29,7 @@ export default {
   paused: "أُوقف التحديث مؤقتًا. ما زالت الإعلانات الحرجة تُقرأ.",
   resumed: "استؤنف التحديث.",
 
-  region_alert: "إعلانات حرجة",
-  region_status: "إعلانات عادية",
+  region_spoken: "أحدث الإعلانات",
   region_log: "الإعلانات السابقة",
 
   choose_heading: "اختيار رسم بياني",
@@ -111,7 +110,6 @@ export default {
 
   table_heading: "الجدول",
   caption: "{chart}، الأحدث أولًا، صفحة {page} من {pages}",
-  caption_none: "لا توجد شموع بعد",
   new_bars: {
     zero: "لا توجد شموع جديدة",
     one: "عرض شمعة جديدة واحدة",

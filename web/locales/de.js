@@ -25,8 +25,7 @@ export default {
   paused: "Aktualisierung angehalten. Kritische Meldungen werden weiter gesprochen.",
   resumed: "Aktualisierung läuft wieder.",
 
-  region_alert: "Kritische Meldungen",
-  region_status: "Gewöhnliche Meldungen",
+  region_spoken: "Neueste Meldungen",
   region_log: "Bisherige Meldungen",
 
   choose_heading: "Chart auswählen",
@@ -103,7 +102,6 @@ export default {
 
   table_heading: "Tabelle",
   caption: "{chart}, Neuestes zuerst, Seite {page} von {pages}",
-  caption_none: "Noch keine Balken",
   new_bars: {
     one: "{count} neuen Balken zeigen",
     other: "{count} neue Balken zeigen",

@@ -25,8 +25,7 @@ export default {
   paused: "Updates paused. Critical announcements are still spoken.",
   resumed: "Updates resumed.",
 
-  region_alert: "Critical announcements",
-  region_status: "Routine announcements",
+  region_spoken: "Latest announcements",
   region_log: "Announcements so far",
 
   choose_heading: "Choose a chart",
@@ -103,7 +102,6 @@ export default {
 
   table_heading: "Table",
   caption: "{chart}, newest first, page {page} of {pages}",
-  caption_none: "No bars yet",
   new_bars: {
     one: "Show {count} new bar",
     other: "Show {count} new bars",

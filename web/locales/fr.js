@@ -26,8 +26,7 @@ export default {
   paused: "Mises à jour en pause. Les annonces critiques sont toujours lues.",
   resumed: "Mises à jour reprises.",
 
-  region_alert: "Annonces critiques",
-  region_status: "Annonces ordinaires",
+  region_spoken: "Dernières annonces",
   region_log: "Annonces précédentes",
 
   choose_heading: "Choisir un graphique",
@@ -105,7 +104,6 @@ export default {
 
   table_heading: "Tableau",
   caption: "{chart}, la plus récente d’abord, page {page} sur {pages}",
-  caption_none: "Pas encore de barres",
   new_bars: {
     one: "Afficher {count} nouvelle barre",
     many: "Afficher {count} nouvelles barres",

@@ -22,8 +22,7 @@ export default {
   paused: "更新を一時停止しました。重大な通知は引き続き読み上げます。",
   resumed: "更新を再開しました。",
 
-  region_alert: "重大な通知",
-  region_status: "通常の通知",
+  region_spoken: "最新の通知",
   region_log: "これまでの通知",
 
   choose_heading: "チャートを選ぶ",
@@ -97,7 +96,6 @@ export default {
 
   table_heading: "表",
   caption: "{chart}、新しい順、{pages}ページ中{page}ページ",
-  caption_none: "足はまだありません",
   new_bars: { other: "新しい足{count}本を表示" },
   no_new_bars: "新しい足はありません",
   newer: "新しい足へ",

@@ -27,8 +27,7 @@ export default {
   paused: "Wstrzymano aktualizacje. Komunikaty krytyczne nadal są czytane.",
   resumed: "Wznowiono aktualizacje.",
 
-  region_alert: "Komunikaty krytyczne",
-  region_status: "Komunikaty zwykłe",
+  region_spoken: "Najnowsze komunikaty",
   region_log: "Dotychczasowe komunikaty",
 
   choose_heading: "Wybierz wykres",
@@ -107,7 +106,6 @@ export default {
 
   table_heading: "Tabela",
   caption: "{chart}, od najnowszej, strona {page} z {pages}",
-  caption_none: "Nie ma jeszcze świec",
   new_bars: {
     one: "Pokaż {count} nową świecę",
     few: "Pokaż {count} nowe świece",

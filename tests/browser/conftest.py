@@ -1,0 +1,164 @@
+"""Chromium, the product as a process of its own, and the Node process that drives the one with the other."""
+
+import asyncio
+import json
+import os
+import selectors
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from app_extensions.embedded import embedded_servers
+from tests.cli.quart import QUART
+from tests.launcher.conftest import APP, ROOT, STOP_TIMEOUT_S, Service
+
+HERE = Path(__file__).parent
+SECRET_KEY = "a-key-that-only-the-tests-know-0123456789"
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
+USERNAME, PASSWORD = "ada", "a sentence that only I know"
+START_TIMEOUT_S = 60
+# One that is named, and takes minutes, has its own limits in it.
+TEST_TIMEOUT_S = 1_200
+
+
+def missing() -> str | None:
+    """Return what the tests of the page cannot run without, and is not here."""
+    if not any(map(shutil.which, CHROMIUMS)):
+        return "Chromium is not installed"
+    if not shutil.which("node"):
+        return "Node.js is not installed"
+    if not (HERE / "node_modules/playwright-core").is_dir():
+        return "their npm packages are not installed: run npm ci in tests/browser"
+    return None
+
+
+@dataclass(frozen=True)
+class Failed(Exception):
+    """Say what a test of the page found wrong."""
+
+    report: str
+
+    def __str__(self) -> str:
+        return self.report
+
+
+class Driver:
+    """Ask the Node process for one test after the other."""
+
+    def __init__(self, url: str) -> None:
+        chromium = next(filter(None, map(shutil.which, CHROMIUMS)))
+        accounts = json.dumps({"username": USERNAME, "password": PASSWORD})
+        self._process = subprocess.Popen(
+            ["node", "run.mjs", chromium, url, accounts],
+            cwd=HERE,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._answer(START_TIMEOUT_S)
+
+    def run(self, file: str, name: str) -> dict[str, Any]:
+        """Run one test and return its figures. Raises: Failed."""
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps({"file": file, "name": name}) + "\n")
+        self._process.stdin.flush()
+        answer = self._answer(TEST_TIMEOUT_S)
+        if not answer["ok"]:
+            raise Failed(answer["error"])
+        return dict(answer["figures"])
+
+    def close(self) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        finally:
+            self._process.kill()
+            self._process.stdout.close()
+
+    def _answer(self, timeout_s: float) -> dict[str, Any]:
+        assert self._process.stdout
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            if not selector.select(timeout_s):
+                self._process.kill()
+                raise Failed(f"The browser did not answer within {timeout_s} s.")
+        line = self._process.stdout.readline()
+        try:
+            return dict(json.loads(line))
+        except ValueError:
+            # Node's own complaint: it has ended, or is about to.
+            self._process.kill()
+            raise Failed(line + self._process.stdout.read()) from None
+
+
+async def _create_database(dsn: str, name: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(f"CREATE DATABASE {name}")
+    finally:
+        await connection.close()
+
+
+def _make_admin(environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [QUART, "create-admin", "--username", USERNAME, "--password-stdin"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]} | environment,
+        input=PASSWORD + "\n",
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=START_TIMEOUT_S,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="session")
+def site(empty_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The product on the simulated market, with a database and a Valkey that no other test empties."""
+    home = tmp_path_factory.mktemp("site")
+    asyncio.run(_create_database(empty_dsn, "page"))
+    with embedded_servers(home, postgres=False, valkey=True, durable=False) as addresses:
+        assert addresses.redis_url
+        environment = {
+            "ENV": "test",
+            "SECRET_KEY": SECRET_KEY,
+            "PORT": "0",
+            "VAR_DIR": str(home / "var"),
+            "DB_CONNECTION_STRING": empty_dsn.replace("/postgres?", "/page?"),
+            "REDIS_URL": addresses.redis_url,
+            "RATE_LIMIT_PER_MINUTE": "100000",
+            "WS_MAX_PER_ADDRESS": "1000",
+            "DEFAULT_MARKET": "simulated",
+            "DEFAULT_EXCHANGE": "simex",
+        }
+        _make_admin(environment)
+        service = Service(APP, environment, home)
+        try:
+            service.wait_until_said("To stop it, press Ctrl-C.")
+            yield service
+        finally:
+            service.process.terminate()
+            service.process.wait(STOP_TIMEOUT_S)
+
+
+@pytest.fixture(scope="session")
+def driver(request: pytest.FixtureRequest) -> Iterator[Driver]:
+    lacking = missing()
+    if lacking and os.environ.get("CI"):
+        pytest.fail(f"The page is not tested, because {lacking}; in CI that is a failure.")
+    if lacking:
+        pytest.skip(f"THE PAGE IS NOT TESTED, because {lacking}.")
+    site: Service = request.getfixturevalue("site")
+    opened = Driver(site.url)
+    yield opened
+    opened.close()
