@@ -63,18 +63,19 @@ async def get_announcements(query: MissedQuery) -> ResponseReturnValue:
         topic=await _topic(query),
         since_ms=query.since_ms,
     )
+    now_ms = services().clock.now_ms()
     answer = {
         "sequence": missed.sequence,
         "lang": voice.locale.code,
         "dir": voice.locale.direction,
-        "catch_up": None if missed.catch_up is None else _shape(missed.catch_up),
-        "announcements": [_shape(announce) for announce in missed.announcements],
+        "catch_up": None if missed.catch_up is None else _shape(missed.catch_up, now_ms),
+        "announcements": [_shape(announce, now_ms) for announce in missed.announcements],
     }
     return answer, PRIVATE
 
 
-def _shape(announce: Announce) -> dict[str, object]:
-    return {"sequence": announce.sequence, **announcement_fields(announce)}
+def _shape(announce: Announce, now_ms: int) -> dict[str, object]:
+    return {"sequence": announce.sequence, **announcement_fields(announce, now_ms)}
 
 
 async def _topic(query: MissedQuery) -> Topic | None:

@@ -93,10 +93,10 @@ class MoveShape(WireMessage):
         raise AssertionError("one is named")
 
 
-class PreferencesMessage(WireMessage):
+class PreferredMessage(WireMessage):
     """Confirms what is announced from now on; ``stored`` tells whether it is kept for the user."""
 
-    type: Literal["preferences"]
+    type: Literal["preferred"]
     id: str | None
     stored: bool
     mode: ModeText
@@ -141,19 +141,18 @@ class PreferencesCommand(WireCommand):
 
 def encode_announce(message: Announce, now_ms: int) -> dict[str, object]:
     """Return an announcement as it is sent at this time."""
-    fields = announcement_fields(message)
-    # What it is and when it was sent come first.
-    return typed("announce", sequence=message.sequence, sent_time_ms=now_ms, **fields)
+    return typed("announce", sequence=message.sequence, **announcement_fields(message, now_ms))
 
 
-def announcement_fields(message: Announce) -> dict[str, object]:
-    """Return all of an announcement but when it is sent."""
+def announcement_fields(message: Announce, now_ms: int) -> dict[str, object]:
+    """Return all of an announcement but its type and sequence."""
     announcement = message.announcement
     return {
         "priority": announcement.priority.value,
         "kind": announcement.kind.value,
         **_place(announcement.topic),
         "event_time_ms": announcement.event_time_ms,
+        "sent_time_ms": now_ms,
         "text": message.words.text,
         "short": message.words.short,
         "lang": message.language,
@@ -168,7 +167,7 @@ def announcement_fields(message: Announce) -> dict[str, object]:
 def encode_preferred(message: Preferred) -> dict[str, object]:
     """Return the confirmation of what is preferred."""
     shown = encode_preferences(message.preferences)
-    return typed("preferences", id=message.command_id, stored=message.stored, **shown)
+    return typed("preferred", id=message.command_id, stored=message.stored, **shown)
 
 
 def _place(topic: Topic) -> dict[str, object]:

@@ -49,7 +49,7 @@ async def test_preferences_begin_announcements_and_are_confirmed(client):
     async with client.websocket(PATH) as connection:
         talk = Talk(connection)
         await talk.say(type="preferences", id="p", mode="all", move={"ticks": 40}, verbosity="brief")
-        confirmed = await talk.until("preferences")
+        confirmed = await talk.until("preferred")
         assert confirmed["id"] == "p"
         assert confirmed["move"] == {"ticks": 40.0}
         assert (confirmed["mode"], confirmed["verbosity"], confirmed["stored"]) == ("all", "brief", False)
