@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from blueprints.formats.ws_announce import AnnounceMessage, PreferencesCommand, PreferencesMessage
+from blueprints.formats.ws_announce import AnnounceMessage, PreferencesCommand, PreferredMessage
 from blueprints.formats.ws_frame import (
     AuthenticateCommand,
     AuthenticatedMessage,
@@ -126,7 +126,7 @@ OUTGOING: TypeAdapter[object] = TypeAdapter(
         | BarMessage
         | StatusMessage
         | AnnounceMessage
-        | PreferencesMessage
+        | PreferredMessage
         | ResyncMessage
         | HeartbeatMessage
         | PongMessage

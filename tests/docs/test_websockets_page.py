@@ -17,7 +17,7 @@ from tests.docs.reading import ROOT, Block, blocks, code_words, headings, sectio
 
 PAGE = (ROOT / "docs/websockets.md").read_text()
 SHOWN = [block for block in blocks(PAGE) if block.language == "json"]
-COMMANDS = {"subscribe", "resume", "unsubscribe", "authenticate", "ping"}
+COMMANDS = {"subscribe", "resume", "unsubscribe", "authenticate", "preferences", "ping"}
 CLOSE_CODES_OF_SERVERS = {"1009"}
 
 ALLOWED = LiveLimits()
