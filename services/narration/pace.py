@@ -1,9 +1,10 @@
 """How long a text takes to be said, estimated from its letters and digits.
 
 The figures are fitted to the sound that espeak-ng makes at 175 words a minute; ``benchmarks/speech.py`` makes
-them again. On texts it was not fitted to, and at 175 and 300 words a minute, the estimate is off by less than
-12 percent on average, and by less than 25 percent for 19 of 20. espeak-ng cannot read Japanese script: the
-figures of Japanese follow the pace of news readers, about 350 characters a minute, and nobody measured them.
+them again. On texts it was not fitted to, the estimate is off by less than 9 percent on average and by less
+than 18 percent for 9 of 10; at 300 words a minute by less than 13 and 25 percent. espeak-ng cannot read the
+script of Japanese: its figures follow the pace of news readers, about 350 characters a minute, and nobody has
+measured them.
 """
 
 import re
