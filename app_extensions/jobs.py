@@ -12,6 +12,7 @@ import asyncpg
 from config import Config
 from services import Services
 from services.backfill import BackfillOrder, Progress, Waiting
+from services.stores import job_runs
 from services.stores.locks import try_lock
 from utils.errors import AppError
 from utils.tasks import end_tasks
@@ -21,6 +22,7 @@ LOOK_EVERY_S = 30.0
 ACQUIRE_TIMEOUT_S = 5.0
 # New bars close all the time; history is kept warm by looking again.
 WARM_EVERY_S = 15 * 60.0
+TIDY_EVERY_S = 60 * 60.0
 # Whoever asks for bars comes first: between two pages the exchange is left alone.
 PAUSE_S = 1.0
 TOLD_EVERY = 0.1
@@ -57,6 +59,7 @@ def _jobs(services: Services, config: Config) -> list[Job]:
     jobs: list[Job] = []
     if config.role == "web":
         return jobs
+    jobs.append(Job("tidy accounts", TIDY_EVERY_S, services.user_admin.tidy))
     if config.backfill:
         orders = [BackfillOrder.parse(text) for text in config.backfill]
         jobs.append(Job("backfill", WARM_EVERY_S, lambda: warm(services, orders)))
@@ -69,11 +72,22 @@ async def _keep_doing(job: Job, services: Services) -> None:
             async with services.pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
                 # Held from one round to the next: other workers take over only when this one is gone.
                 while await try_lock(connection, job.name):
-                    await job.work()
+                    await _run(job, connection, services)
                     await services.clock.sleep_s(job.every_s)
         except LOST_DATABASE as error:
             log.warning("job interrupted", extra={"job": job.name, "reason": str(error)})
         await services.clock.sleep_s(LOOK_EVERY_S)
+
+
+async def _run(job: Job, connection: asyncpg.Connection, services: Services) -> None:
+    run_id = await job_runs.insert_run(connection, job.name, services.clock.now_ms())
+    outcome = "failed"
+    try:
+        await job.work()
+        outcome = "done"
+    except AppError as error:
+        log.warning("job failed", extra={"job": job.name, "reason": error.detail})
+    await job_runs.end_run(connection, run_id, outcome, services.clock.now_ms())
 
 
 async def warm(services: Services, orders: Sequence[BackfillOrder]) -> None:

@@ -1,5 +1,6 @@
 """What only admins see and change: users, sessions, and what was done (``/api/v1/admin``)."""
 
+import os
 from typing import Annotated, TypeVar
 from uuid import UUID
 
@@ -7,13 +8,21 @@ from pydantic import AfterValidator, Field
 from quart import Blueprint, g
 from quart.typing import ResponseReturnValue
 
-from blueprints.formats.accounts import format_event, format_job_run, format_session, format_user
+from blueprints.formats.accounts import (
+    format_event,
+    format_exchange,
+    format_feed,
+    format_job_run,
+    format_session,
+    format_user,
+)
 from middleware.auth_middleware import requires_role
 from middleware.caller import caller
 from middleware.context import services
 from middleware.idempotency import idempotent
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, json_body, query
+from services.upstream.guarded_plugin import GuardedPlugin
 from utils.accounts import Role
 
 BIGINT_MAX = 2**63 - 1
@@ -153,6 +162,26 @@ async def get_jobs(query: NewestFirstQuery) -> ResponseReturnValue:
     runs, more = _page(found, query.limit)
     following = str(runs[-1].job_run_id) if more else None
     return {"runs": [format_job_run(run) for run in runs], "next": following}
+
+
+@blueprint.get("/exchanges")
+@requires_role(Role.ADMIN)
+@limit("default")
+async def get_exchange_states() -> ResponseReturnValue:
+    """Return how the exchanges are that this worker has asked since its start."""
+    guarded = (each for each in services().plugins.by_market.values() if isinstance(each, GuardedPlugin))
+    states = [state for plugin in guarded for state in plugin.states]
+    return {"worker": os.getpid(), "exchanges": [format_exchange(state) for state in states]}
+
+
+@blueprint.get("/feeds")
+@requires_role(Role.ADMIN)
+@limit("default")
+async def get_feeds() -> ResponseReturnValue:
+    """Return the feeds that this worker keeps, and how many live connections it holds."""
+    live = services().live
+    feeds = [format_feed(topic) for topic in sorted(live.feeds, key=lambda topic: topic.text)]
+    return {"worker": os.getpid(), "connections": live.connections, "feeds": feeds}
 
 
 def _page(found: list[Row], limit: int) -> tuple[list[Row], bool]:

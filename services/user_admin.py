@@ -12,6 +12,7 @@ import asyncpg
 from services.sessions import ACQUIRE_TIMEOUT_S, Sessions, no_such_session
 from services.stores import audit, idempotency, job_runs, sessions, socket_tickets, throttles, users
 from services.stores.job_runs import JobRun
+from services.tokens import BIGINT_MAX
 from utils.accounts import AuditEvent, Caller, Principal, Role, Session, User
 from utils.clock import Clock
 from utils.errors import Conflict, NotFound
@@ -70,7 +71,7 @@ class UserAdmin:
         async with self._change() as connection:
             if role is not Role.ADMIN:
                 await _keep_one_admin(connection, user_id)
-            user = await users.update_role(connection, user_id, role)
+            user = await users.update_role(connection, user_id, role) if user_id <= BIGINT_MAX else None
             if user is None:
                 raise _no_such_user(user_id)
             await self._note(
@@ -84,6 +85,8 @@ class UserAdmin:
         Raises: NotFound; Conflict when nobody would be left to administer the service.
         """
         async with self._change() as connection:
+            if user_id > BIGINT_MAX:
+                raise _no_such_user(user_id)
             if disabled:
                 await _keep_one_admin(connection, user_id)
             now_ms = self._clock.now_ms()

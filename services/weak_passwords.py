@@ -17,6 +17,7 @@ ROWS = (
     *("qazwsxedcrfvtgbyhnujm", "1q2w3e4r5t6y7u8i9o0p"),
 )
 RUN_LENGTH_MIN = 3
+REPEAT_LENGTH_MIN = 4
 # Words of the service itself, which whoever attacks it tries first.
 CONTEXT = (
     "accessibletrader accessible accessibility trader trading trade market markets chart charts price "
@@ -81,7 +82,7 @@ def _pieces(text: str, plain: str, start: int, name: str) -> set[int]:
     if text[start:].isdigit():
         found.add(len(text) - start)
     found.update(range(RUN_LENGTH_MIN, _run_length(text, start) + 1))
-    found.update(range(RUN_LENGTH_MIN, _repeat_length(text, start) + 1))
+    found.update(range(REPEAT_LENGTH_MIN, _repeat_length(text, start) + 1))
     return found
 
 

@@ -17,7 +17,19 @@ class JobRun:
 
 
 async def insert_run(connection: asyncpg.Connection, job: str, now_ms: int) -> int:
-    """Begin a run and return its id."""
+    """Begin a run and return its id; to be called by whoever alone may run this job.
+
+    An earlier run that has no end was stopped together with its worker, and is told so now.
+    """
+    await connection.execute(
+        """
+        UPDATE job_run
+        SET ended_at = to_timestamp($2::bigint / 1000.0), outcome = 'stopped'
+        WHERE job = $1 AND ended_at IS NULL
+        """,
+        job,
+        now_ms,
+    )
     job_run_id: int = await connection.fetchval(
         """
         INSERT INTO job_run (job, started_at)

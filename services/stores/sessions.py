@@ -49,6 +49,7 @@ async def delete_expired_sessions(connection: asyncpg.Connection, user_id: int, 
 
 async def delete_all_expired_sessions(pool: asyncpg.Pool, now_ms: int) -> None:
     """Forget every session that can never be used again, with its refresh tokens."""
+    # Reads the whole table, once an hour.
     await pool.execute(
         """
         DELETE FROM session

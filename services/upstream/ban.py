@@ -36,6 +36,11 @@ class Ban:
         """Tell whether no question was answered since the exchange asked us to wait, as far as is known."""
         return self._local.on_trial
 
+    @property
+    def left_s(self) -> float:
+        """Return how long nobody may ask, as far as is known here."""
+        return self._local.left_s(self._steady_s())
+
     def check(self) -> None:
         """Raise UpstreamLimited when it is known here already that nobody may ask."""
         if left_s := self._local.left_s(self._steady_s()):

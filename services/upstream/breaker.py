@@ -40,6 +40,11 @@ class Breaker:
         """Tell whether everybody may ask."""
         return not self._open_for_s
 
+    @property
+    def left_s(self) -> float:
+        """Return how long nobody may ask."""
+        return 0.0 if self.closed else max(self._open_until_s - self._steady_s(), 0.0)
+
     def check(self) -> None:
         """Raise UpstreamDown with the time to wait when nobody may ask now."""
         if self.closed:

@@ -14,6 +14,7 @@ from services.upstream.optional_redis import OptionalRedis
 from services.upstream.rate_budget import RateBudget
 from services.upstream.refusals import silent
 from services.upstream.retries import RetryBudget
+from services.upstream.state import ExchangeMood
 from utils.errors import UpstreamDown, UpstreamLimited
 
 # An exchange that is away for longer is not asked a second time at once.
@@ -61,6 +62,15 @@ class ExchangeGuard:
                 workers=parts.workers,
                 steady_s=steady_s,
             )
+
+    @property
+    def mood(self) -> tuple[ExchangeMood, float]:
+        """Return what a question would meet now, and how long nobody will put one."""
+        if self._ban.left_s:
+            return ExchangeMood.LIMITED, self._ban.left_s
+        if not self._breaker.closed:
+            return ExchangeMood.SILENT, self._breaker.left_s
+        return ExchangeMood.ANSWERING, 0.0
 
     async def ask(self, question: Callable[[], Awaitable[Result]]) -> Result:
         """Put a question and return its answer; put it again where the exchange was away for a moment.

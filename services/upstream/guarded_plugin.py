@@ -10,6 +10,7 @@ from plugins.base import BarPage, MarketPlugin, VenueProfile
 from services.upstream.exchange_guard import ExchangeGuard, GuardParts
 from services.upstream.limits import UpstreamLimits
 from services.upstream.optional_redis import OptionalRedis
+from services.upstream.state import ExchangeState
 from utils.clock import Clock
 from utils.domain import Bar, Instrument, InstrumentSpec, Timeframe, Trade
 from utils.errors import UpstreamBusy, UpstreamLimited
@@ -57,6 +58,14 @@ class GuardedPlugin(MarketPlugin):
     async def close(self) -> None:
         """Close the plugin."""
         await self._plugin.close()
+
+    @property
+    def states(self) -> tuple[ExchangeState, ...]:
+        """Return how the exchanges are that were asked since the start, by name."""
+        return tuple(
+            ExchangeState(self.market, exchange, *self._guards[exchange].mood)
+            for exchange in sorted(self._guards)
+        )
 
     async def list_exchanges(self) -> tuple[str, ...]:
         """Return the plugin's exchanges."""

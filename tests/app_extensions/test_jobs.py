@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from app import create_app
-from app_extensions.jobs import LOOK_EVERY_S, PAUSE_S, WARM_EVERY_S
+from app_extensions.jobs import LOOK_EVERY_S, PAUSE_S, TIDY_EVERY_S, WARM_EVERY_S
 from config import Config, ConfigError, load_config
 from plugins.simulated_path import ORIGIN_MS
 from services.stores.series import upsert_series
@@ -37,6 +37,9 @@ class Naps:
         return Clock(now_ms=lambda: NOW_MS, sleep_s=self.sleep_s)
 
     async def sleep_s(self, seconds: float) -> None:
+        if seconds == TIDY_EVERY_S:
+            # Another job, of which nothing is told here.
+            await asyncio.Event().wait()
         async with self.changed:
             self.slept_s.append(seconds)
             self.changed.notify_all()
