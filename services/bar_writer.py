@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import asyncpg
 
-from services.stores.bars import upsert_bars
+from services.stores.bars import update_confirmed, upsert_bars
 from services.stores.series import Series, select_derived, update_known, update_unknown
-from utils.domain import Bar, Span, Topic
+from utils.domain import Bar, BarSource, Span, Topic
 
 # Whoever keeps answers is told which topics they are about, once a change is committed.
 Announce = Callable[[Collection[Topic]], Awaitable[None]]
@@ -29,6 +29,9 @@ async def write_bars(
     What was built from a bar that changed is forgotten, so that it is built again from the new one.
     """
     changed = await upsert_bars(connection, series, bars)
+    confirmed = [bar.open_time_ms for bar in bars if bar.final and bar.source is BarSource.EXCHANGE]
+    if confirmed:
+        await update_confirmed(connection, series, confirmed)
     if known or checked_ms is not None:
         await update_known(connection, series.series_id, known, checked_ms=checked_ms)
     final = [bar for bar in changed if bar.final]

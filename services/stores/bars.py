@@ -55,6 +55,32 @@ async def upsert_bars(
     return tuple(sorted((read_bar(row) for row in rows), key=lambda bar: bar.open_time_ms))
 
 
+async def update_confirmed(
+    connection: asyncpg.Connection | asyncpg.Pool, series: Series, opens_ms: Sequence[int]
+) -> None:
+    """Name the exchange as the source of bars that it has just confirmed, value for value.
+
+    To be called when its bars are written: those that differed carry its name already. What we had built of
+    trades is the exchange's word from then on, and no late trade may change it.
+    """
+    # The range is served by the primary key (series_id, open_time).
+    await connection.execute(
+        """
+        UPDATE bar SET source = 'exchange'
+        WHERE series_id = $1
+            AND open_time >= 'epoch'::timestamptz + $2::bigint * INTERVAL '1 millisecond'
+            AND open_time <= 'epoch'::timestamptz + $3::bigint * INTERVAL '1 millisecond'
+            AND source = 'trades'
+            AND state <> 'forming'
+            AND (date_part('epoch', open_time) * 1000)::bigint = ANY($4::bigint[])
+        """,
+        series.series_id,
+        min(opens_ms),
+        max(opens_ms),
+        opens_ms,
+    )
+
+
 async def select_bars(
     pool: asyncpg.Pool, series: Series, *, start_ms: int, end_ms: int, limit: int
 ) -> tuple[Bar, ...]:
