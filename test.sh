@@ -6,8 +6,11 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source=scripts/environment.sh
 . scripts/environment.sh
+# shellcheck source=scripts/programs.sh
+. scripts/programs.sh
 
 set_up tests requirements.txt requirements-dev.txt
+want espeak-ng espeak-ng "what a synthesizer makes of our sentences"
 if [ "$#" -eq 0 ]; then
     say "Checking the format."
     .venv/bin/ruff format --check .
