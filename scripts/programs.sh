@@ -14,11 +14,11 @@ as_root() {
 }
 
 install_package() {
-    local options=(--quiet --quiet --yes --no-install-recommends)
+    local install=(env DEBIAN_FRONTEND=noninteractive timeout 300 apt-get install --yes --no-install-recommends)
     command -v apt-get >/dev/null 2>&1 || return 1
-    as_root env DEBIAN_FRONTEND=noninteractive timeout 300 apt-get install "${options[@]}" "$1" >/dev/null 2>&1 && return
-    as_root timeout 120 apt-get update --quiet --quiet >/dev/null 2>&1 || return 1
-    as_root env DEBIAN_FRONTEND=noninteractive timeout 300 apt-get install "${options[@]}" "$1" >/dev/null 2>&1
+    as_root "${install[@]}" "$1" >/dev/null 2>&1 && return
+    as_root timeout 120 apt-get update >/dev/null 2>&1 || return 1
+    as_root "${install[@]}" "$1" >/dev/null 2>&1
 }
 
 # want PROGRAM PACKAGE WHAT: sees to a program that is needed to test WHAT, or says that it is not tested.
