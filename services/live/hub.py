@@ -139,12 +139,15 @@ class Hub:
         if entries[0].position.epoch != channel.position.epoch:
             self._break(channel, entries[0].position)
         channel.position = entries[-1].position
-        for entry in entries:
-            self._watch.hear(entry.topic, entry.event)
         updates = [Update(entry) for entry in entries if isinstance(entry.event, Bar)]
         if updates:
             for listener in tuple(channel.listeners):
                 listener.deliver(updates)
+            self._watch.hear(entries[0].topic, None)
+        # After the bars: a feed says that it is live when the hole before it is filled.
+        for entry in entries:
+            if isinstance(entry.event, FeedStatus):
+                self._watch.hear(entry.topic, entry.event)
 
     async def _check_epochs(self) -> None:
         # A Redis that came back empty counts its entries anew: the old offsets mean nothing there.

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from services.live.log import FeedStatus, LiveLog
 from services.live.topic_status import LogReading, TopicStatus
 from utils.clock import Clock
-from utils.domain import Bar, Topic
+from utils.domain import Topic
 from utils.tasks import end_tasks
 
 TICK_S = 1.0
@@ -67,12 +67,11 @@ class StatusWatch:
         status = self._topics.get(topic)
         return None if status is None else status.said
 
-    def hear(self, topic: Topic, event: Bar | FeedStatus) -> None:
-        """Note an entry of a topic's log."""
+    def hear(self, topic: Topic, feed: FeedStatus | None) -> None:
+        """Note what a topic's log says of its feed; None when there were bars."""
         status = self._topics.get(topic)
         if status is None:
             return
-        feed = event if isinstance(event, FeedStatus) else None
         status.hear(feed, self._clock.steady_s())
         if feed is not None:
             self._say_due(topic, status)

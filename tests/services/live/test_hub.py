@@ -7,7 +7,7 @@ import pytest
 from app_extensions.redis_manager import open_blocking_redis
 from services.live.hub import Hub, Listener
 from services.live.lease import Leases
-from services.live.log import FeedStatus, LiveLog, LogEntry, Position
+from services.live.log import FeedStatus, LiveLog, LogEntry, Position, encode_event, stream_key
 from services.live.messages import Update
 from utils.clock import Clock
 from utils.domain import Bar, BarState, Instrument, Timeframe, Topic
@@ -140,3 +140,26 @@ async def test_a_reader_cut_off_goes_on_where_it_was(hub, log, redis):
         await live_log.append(TOPICS[0], replace(BAR, revision=revision), token=token)
     assert [(await ear.next()).event.revision for _ in range(5)] == [1, 2, 3, 4, 5]
     assert ear.broken.empty()
+
+
+async def test_that_a_feed_is_live_is_said_after_the_hole_it_filled(hub, redis):
+    order: list[Bar | FeedStatus] = []
+    said = asyncio.Event()
+    listener = Listener(
+        TOPICS[0],
+        deliver=lambda updates: order.extend(update.entry.event for update in updates),
+        broken=lambda _: None,
+        told=lambda status: (order.append(status), said.set()),
+    )
+    position = await hub.join(listener)
+    closes = [replace(BAR, open_time_ms=60_000 * number) for number in range(1, 4)]
+    status = FeedStatus("live", 1, "Live.")
+    # In one transaction, so that one reading brings them all.
+    async with redis.pipeline() as pipeline:
+        for event in (*closes, status):
+            pipeline.xadd(stream_key(TOPICS[0]), {"e": position.epoch, "d": encode_event(event)})
+        await pipeline.execute()
+    async with asyncio.timeout(DEADLINE_S):
+        await said.wait()
+    assert order == [*closes, status]
+    assert hub.status(TOPICS[0]) == status
