@@ -294,7 +294,7 @@ def shape(hear: Listener, said: Said) -> Checks:
     yield "rule", said["rule"] == RULES[said["what"]]
     bars = [each for each in hear.truth.bar_at(said["at_1"]) if said["what"] in hear.truth.patterns_at(each)]
     yield "pattern", bool(bars)
-    if said.get("newest"):
+    if bars and said.get("newest"):
         yield "newest", not any(hear.truth.patterns_at(each) for each in range(bars[-1] + 1, hear.last + 1))
 
 

@@ -1,0 +1,95 @@
+"""Sound keeps the order of prices: higher is never lower, equal is equal, what is missing is silent."""
+
+import itertools
+from decimal import Decimal
+
+import pytest
+
+from services.narration.chart import make_chart
+from services.narration.numbers import exact_step
+from services.narration.sonification import EMPTY, Sonification, count_opens, sonify
+from tests.narration.charts import made_history
+from utils.domain import HOUR_MS, Bar, BarState, Timeframe
+
+HOUR = Timeframe.parse("1h")
+FIELDS = ("open", "high", "low", "close")
+SEEDS = range(120)
+
+
+def sound_of(*bars: Bar) -> Sonification:
+    return sonify(make_chart(bars, HOUR, None))
+
+
+def bar_at(hour: int, *prices: float, volume: float = 1.0) -> Bar:
+    return Bar(hour * HOUR_MS, *prices, volume, BarState.CLOSED)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_sound_keeps_the_order_of_every_number(seed: int) -> None:
+    history = made_history(seed)
+    chart = make_chart(history.bars, history.query.timeframe, exact_step(history.spec.price_step))
+    sound = sonify(chart)
+    prices, heard = [], []
+    for field in FIELDS:
+        present = [value for value in getattr(sound, field) if value is not None]
+        assert len(present) == len(history.bars)
+        prices += [chart.price(field, bar) for bar in range(len(history.bars))]
+        heard += present
+    check_order(prices, heard)
+    volumes = [value for value in sound.volume if value is not None]
+    check_order([Decimal(repr(bar.volume)) for bar in history.bars], volumes)
+
+
+def check_order(numbers: list[Decimal], heard: list[float]) -> None:
+    assert all(0 <= value <= 1 for value in heard)
+    for (one, first), (two, second) in itertools.pairwise(sorted(zip(numbers, heard, strict=True))):
+        assert first == second if one == two else first <= second
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_each_missing_bar_between_two_is_silent(seed: int) -> None:
+    history = made_history(seed)
+    sound = sonify(make_chart(history.bars, history.query.timeframe, None))
+    opens = {bar.open_time_ms for bar in history.bars}
+    expected = []
+    open_ms = min(opens, default=0)
+    while opens and open_ms <= max(opens):
+        expected.append(open_ms in opens)
+        open_ms = history.query.timeframe.next(open_ms)
+    for field in (*FIELDS, "volume"):
+        assert [value is not None for value in getattr(sound, field)] == expected
+
+
+def test_the_domains_say_what_the_ends_stand_for() -> None:
+    sound = sound_of(bar_at(0, 2, 4, 1, 3, volume=5), bar_at(1, 3, 5, 2, 4, volume=0))
+    assert sound.price_domain == (Decimal(1), Decimal(5))
+    assert sound.volume_domain == (Decimal(0), Decimal(5))
+    assert (sound.open, sound.high, sound.low, sound.close) == (
+        (0.25, 0.5),
+        (0.75, 1.0),
+        (0.0, 0.25),
+        (0.5, 0.75),
+    )
+    assert sound.volume == (1.0, 0.0)
+
+
+def test_prices_that_never_moved_are_in_the_middle() -> None:
+    sound = sound_of(bar_at(0, 7, 7, 7, 7, volume=0))
+    assert (sound.close, sound.volume) == ((0.5,), (0.0,))
+
+
+def test_numbers_that_floats_cannot_tell_apart_when_added_stay_apart() -> None:
+    # In units of 1e-8 these have eighteen digits.
+    sound = sound_of(bar_at(0, 1e9, 1e9, 1e-8, 2e-8), bar_at(1, 1e9, 1e9, 1e-8, 1e9))
+    assert sound.close == (0.0, 1.0)
+    assert sound.price_domain == (Decimal("0.00000001"), Decimal(1_000_000_000))
+
+
+def test_nothing_sounds_like_nothing() -> None:
+    assert sonify(make_chart((), HOUR, None)) == EMPTY
+
+
+def test_opens_are_counted_in_months_as_well() -> None:
+    assert count_opens(Timeframe.parse("1M"), 0, 366 * 24 * HOUR_MS) == 13
+    assert count_opens(HOUR, 1, 3 * HOUR_MS) == 2
+    assert count_opens(HOUR, 2 * HOUR_MS, HOUR_MS) == 0
