@@ -119,6 +119,7 @@ class AlertWatch:
         assert news.last is not None
         # Which of its high and low an entry reached first is not known; what it ended at came after both.
         pairs = [(news.low, news.last), (news.high, news.last)]
+        window.forget(news.time_ms)
         if window.begun:
             pairs += [(window.lowest, news.high), (window.highest, news.low)]
         first, reached = max(pairs, key=lambda pair: abs(pair[1] / pair[0] - 1))
@@ -164,8 +165,10 @@ class _Window:
             self._highs.pop()
         self._lows.append((news.time_ms, news.low))
         self._highs.append((news.time_ms, news.high))
+
+    def forget(self, now_ms: int) -> None:
         for prices in (self._lows, self._highs):
-            while prices[0][0] < news.time_ms - self._length_ms:
+            while prices and prices[0][0] < now_ms - self._length_ms:
                 prices.popleft()
 
     def clear(self) -> None:

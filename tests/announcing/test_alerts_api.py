@@ -1,0 +1,140 @@
+"""Alerts by REST, and the alerts of a user on every connection of theirs, on every worker."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+
+from app import create_app
+from tests.live.talk import Talk
+from utils.clock import Clock
+
+ALERTS = "/api/v1/alerts"
+PLACE = {"market": "simulated", "exchange": "simex", "symbol": "BTC/USD", "timeframe": "1s"}
+CROSSING = PLACE | {"kind": "cross_above", "level": "100000"}
+# The smallest move at all.
+MOVE = PLACE | {"kind": "percent_in_window", "percent": "0.00001", "window_s": 60, "repeats": False}
+LISTEN = "/ws/subscribe?market=simulated&symbols=ETH/USD&timeframe=1m&announce=true&mode=alerts"
+
+
+async def test_an_alert_is_made_listed_and_deleted(client, signed_in):
+    made = await client.post(ALERTS, json=CROSSING, headers=signed_in)
+    alert = await made.get_json()
+    assert made.status_code == 201
+    assert alert.items() >= (CROSSING | {"state": "new", "repeats": True, "fired_count": 0}).items()
+    listed = await (await client.get(ALERTS, headers=signed_in)).get_json()
+    assert listed == {"alerts": [alert], "next": None}
+    assert (await client.delete(f"{ALERTS}/{alert['id']}", headers=signed_in)).status_code == 204
+    again = await client.delete(f"{ALERTS}/{alert['id']}", headers=signed_in)
+    assert (again.status_code, (await again.get_json())["code"]) == (404, "unknown_alert")
+    assert (await (await client.get(ALERTS, headers=signed_in)).get_json())["alerts"] == []
+
+
+async def test_pages_of_alerts_follow_each_other(client, signed_in):
+    for level in range(5):
+        await client.post(ALERTS, json=CROSSING | {"level": str(100_000 + level)}, headers=signed_in)
+    seen, query = [], "?limit=2"
+    while query:
+        page = await (await client.get(ALERTS + query, headers=signed_in)).get_json()
+        seen += [alert["level"] for alert in page["alerts"]]
+        query = f"?limit=2&cursor={page['next']}" if page["next"] else ""
+    assert seen == [str(100_000 + level) for level in range(5)]
+
+
+async def test_the_same_request_sent_twice_makes_one_alert(client, signed_in):
+    headers = signed_in | {"Idempotency-Key": "a-key-of-this-test"}
+    first, second = [
+        await (await client.post(ALERTS, json=CROSSING, headers=headers)).get_json() for _ in range(2)
+    ]
+    assert first == second
+    assert len((await (await client.get(ALERTS, headers=signed_in)).get_json())["alerts"]) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        CROSSING | {"level": None},
+        CROSSING | {"level": "0"},
+        CROSSING | {"level": "NaN"},
+        CROSSING | {"percent": "1"},
+        CROSSING | {"kind": "cross"},
+        CROSSING | {"timeframe": "7x"},
+        MOVE | {"window_s": 1},
+        MOVE | {"window_s": None},
+        MOVE | {"level": "3"},
+        CROSSING | {"hysteresis_percent": "-1"},
+        CROSSING | {"colour": "red"},
+    ],
+)
+async def test_what_does_not_fit_is_refused(client, signed_in, wrong):
+    answer = await client.post(ALERTS, json=wrong, headers=signed_in)
+    assert answer.status_code == 422
+    assert (await answer.get_json())["detail"]
+
+
+async def test_an_unknown_symbol_is_named_with_what_was_meant(client, signed_in):
+    answer = await client.post(ALERTS, json=CROSSING | {"symbol": "BTCUSD"}, headers=signed_in)
+    assert (answer.status_code, (await answer.get_json())["code"]) == (404, "unknown_symbol")
+
+
+async def test_nobody_has_alerts_who_is_not_signed_in(client):
+    assert (await client.get(ALERTS)).status_code == 401
+    assert (await client.post(ALERTS, json=CROSSING)).status_code == 401
+    assert (await client.delete(f"{ALERTS}/1")).status_code == 401
+
+
+async def test_an_alert_is_heard_on_every_connection_of_its_user_on_every_worker(config, client, signed_in):
+    async with AsyncExitStack() as stack:
+        other = create_app(config)
+        await stack.enter_async_context(other.test_app())
+        talks = [
+            Talk(await stack.enter_async_context(each.websocket(LISTEN, headers=signed_in)))
+            for each in (client, client, other.test_client())
+        ]
+        stranger = Talk(await stack.enter_async_context(client.websocket(LISTEN)))
+        for talk in (*talks, stranger):
+            await talk.until("subscribed")
+        # Nobody listens to this topic: it is fed for the alert alone.
+        await client.post(ALERTS, json=MOVE, headers=signed_in)
+        heard = await asyncio.gather(*(talk.until("announce") for talk in talks))
+        said = {each["text"] for each in heard}
+        assert len(said) == 1
+        assert said.pop().startswith("Alert. Bitcoin in US dollars: ")
+        assert {(each["priority"], each["kind"], each["symbol"]) for each in heard} == {
+            ("critical", "alert", "BTC/USD")
+        }
+        sequence = heard[0]["sequence"]
+        missed = await (await client.get("/announcements?since=0", headers=signed_in)).get_json()
+        assert missed["sequence"] == sequence
+        assert [each["text"] for each in missed["announcements"]] == [heard[0]["text"]]
+    async with client.websocket(f"{LISTEN}&announce_since={sequence - 1}", headers=signed_in) as connection:
+        again = await Talk(connection).until("announce")
+    assert (again["sequence"], again["text"]) == (sequence, heard[0]["text"])
+
+
+async def test_preferences_are_kept_for_who_is_signed_in(client, signed_in):
+    async with client.websocket(LISTEN, headers=signed_in) as connection:
+        talk = Talk(connection)
+        await talk.say(type="preferences", locale="pl", move={"atr": 2}, min_gap_s=30)
+        assert (await talk.until("preferred"))["stored"]
+    async with client.websocket(LISTEN, headers=signed_in) as connection:
+        talk = Talk(connection)
+        await talk.say(type="preferences", verbosity="full")
+        kept = await talk.until("preferred")
+    assert (kept["locale"], kept["move"], kept["min_gap_s"]) == ("pl", {"atr": 2.0}, 30.0)
+    # What the address asks for goes before what is kept.
+    assert (kept["mode"], kept["verbosity"]) == ("alerts", "full")
+
+
+async def test_what_a_symbol_did_since_a_time_is_told_to_anybody(client):
+    since_ms = Clock().now_ms() - 3_600_000
+    path = f"/announcements?market=simulated&symbol=BTC/USD&since_ms={since_ms}&locale=en"
+    answer = await client.get(path)
+    missed = await answer.get_json()
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert missed["catch_up"]["text"].startswith("You were away for 1 hour. Bitcoin in US dollars: ")
+    cover = missed["catch_up"]["cover"]
+    assert float(cover["low"]) <= float(cover["last"]) <= float(cover["high"])
+    assert missed["announcements"] == []
+    half = await client.get("/announcements?symbol=BTC/USD")
+    assert (await half.get_json())["errors"][0]["field"] == "since_ms"
