@@ -26,6 +26,7 @@ def create_app(config: Config | None = None, clock: Clock | None = None) -> Quar
             trusted_origins=config.trusted_origins,
             trusted_proxy_hops=config.trusted_proxy_hops,
             rate_limit_per_minute=config.rate_limit_per_minute,
+            workers=config.workers,
             production=config.env == "production",
         ),
     )

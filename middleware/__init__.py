@@ -26,6 +26,7 @@ class MiddlewareSettings:
     trusted_origins: tuple[str, ...] = ()
     trusted_proxy_hops: int = 0
     rate_limit_per_minute: int = 60
+    workers: int = 1
     production: bool = False
 
 
@@ -46,6 +47,6 @@ def init_middleware(app: Quart, settings: MiddlewareSettings) -> None:
     init_request_log(app)
     init_security_headers(app, production=settings.production)
     init_origins(app, settings.trusted_origins)
-    init_rate_limit(app, settings.rate_limit_per_minute)
+    init_rate_limit(app, settings.rate_limit_per_minute, settings.workers)
     init_error_handler(app)
     init_early_answers(app, production=settings.production)

@@ -1,6 +1,7 @@
 """How often one caller may call: named buckets, counted in Redis for all workers together.
 
-Not for connections or messages of WebSockets. Redis away or slow: everybody may pass, and it is counted.
+Not for connections or messages of WebSockets. Redis away or slow: each worker counts its share by itself, and
+how often that was is counted too.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from middleware.call_leases import CALLERS_MAX, Allowance, CallLeases
 from middleware.client_address import address_group, client_address
 from middleware.context import services
 from middleware.declarations import declare
+from middleware.local_calls import LocalCalls
 from services import Services
 from utils.cell_rate import CELL_RATE_SCRIPT
 from utils.errors import TooManyRequests
@@ -42,15 +44,17 @@ class RateLimits:
     """Hold the buckets, calls a minute by name, and how Redis has been answering."""
 
     per_minute: dict[str, int]
-    uncounted: int = 0
+    local: LocalCalls
+    counted_alone: int = 0
     rest_until_ms: int = 0
     logged_ms: int = -LOG_EVERY_MS
     leases: CallLeases = field(default_factory=CallLeases)
 
 
-def init_rate_limit(app: Quart, per_minute: int) -> None:
+def init_rate_limit(app: Quart, per_minute: int, workers: int) -> None:
     """Set up the buckets ``default`` and ``login``, and their headers."""
-    app.extensions[EXTENSION] = RateLimits({"default": per_minute, "login": LOGIN_PER_MINUTE})
+    buckets = {"default": per_minute, "login": LOGIN_PER_MINUTE}
+    app.extensions[EXTENSION] = RateLimits(buckets, LocalCalls(workers))
     app.after_request(_add_headers)
 
 
@@ -86,8 +90,6 @@ async def count_call(bucket: str) -> None:
     """
     limits: RateLimits = current_app.extensions[EXTENSION]
     allowance = await take_call(limits, services(), bucket, _key(bucket))
-    if allowance is None:
-        return
     g.allowance = allowance
     if not allowance.allowed:
         wait_s = allowance.wait_ms / 1000
@@ -95,8 +97,8 @@ async def count_call(bucket: str) -> None:
         raise TooManyRequests(detail, retry_after_s=wait_s)
 
 
-async def take_call(limits: RateLimits, house: Services, bucket: str, caller: str) -> Allowance | None:
-    """Return whether a caller may call and what is left; None when nobody can count."""
+async def take_call(limits: RateLimits, house: Services, bucket: str, caller: str) -> Allowance:
+    """Return whether a caller may call and what is left."""
     leased = leased_call(limits, house, bucket, caller)
     return leased if leased is not None else await _ask(limits, house, bucket, caller)
 
@@ -106,12 +108,12 @@ def leased_call(limits: RateLimits, house: Services, bucket: str, caller: str) -
     return limits.leases.use(caller, bucket, limits.per_minute[bucket], house.clock.steady_s())
 
 
-async def _ask(limits: RateLimits, house: Services, bucket: str, caller: str) -> Allowance | None:
+async def _ask(limits: RateLimits, house: Services, bucket: str, caller: str) -> Allowance:
     now_ms = house.clock.now_ms()
-    if now_ms < limits.rest_until_ms:
-        limits.uncounted += 1
-        return None
     per_minute, now_s = limits.per_minute[bucket], house.clock.steady_s()
+    if now_ms < limits.rest_until_ms:
+        limits.counted_alone += 1
+        return limits.local.take(caller, bucket, per_minute, now_s)
     wanted, returned = limits.leases.wanted(caller, per_minute, now_s)
     terms = [per_minute, PERIOD_MS, NO_PATIENCE_MS, wanted, returned]
     script = house.redis.register_script(CELL_RATE_SCRIPT)
@@ -120,7 +122,7 @@ async def _ask(limits: RateLimits, house: Services, bucket: str, caller: str) ->
             answer = await script(keys=[caller], args=terms)
     except (RedisError, OSError) as error:
         _note_failure(limits, now_ms, error)
-        return None
+        return limits.local.take(caller, bucket, per_minute, house.clock.steady_s())
     taken, left, full_in_ms, wait_ms = (int(number) for number in answer)
     allowance = Allowance(bucket, per_minute, bool(taken), left, full_in_ms, wait_ms)
     return limits.leases.keep(caller, allowance, taken, now_s) if taken else allowance
@@ -140,13 +142,13 @@ def caller_at(bucket: str, address: str) -> str:
 
 
 def _note_failure(limits: RateLimits, now_ms: int, error: Exception) -> None:
-    limits.uncounted += 1
+    limits.counted_alone += 1
     limits.rest_until_ms = now_ms + REST_AFTER_FAILURE_MS
     if now_ms - limits.logged_ms >= LOG_EVERY_MS:
         limits.logged_ms = now_ms
         log.warning(
-            "calls pass uncounted because Redis does not answer",
-            extra={"uncounted": limits.uncounted, "error_type": type(error).__name__},
+            "each worker counts calls by itself because Redis does not answer",
+            extra={"counted_alone": limits.counted_alone, "error_type": type(error).__name__},
         )
 
 
