@@ -59,10 +59,12 @@ def test_of_equal_bars_the_first_is_named() -> None:
     assert (found.rising, found.falling, found.unchanged) == (2, 1, 1)
 
 
-def test_a_tie_that_floats_do_not_see_is_one() -> None:
-    # 0.1 to 0.3 and 0.2 to 0.6 are three times as much, but 0.3 / 0.1 is less than 0.6 / 0.2 for a float.
-    chart = chart_of((0.1, 0.3, 0.1, 0.3), (0.2, 0.6, 0.2, 0.6), hours=(0, 5))
-    assert find_statistics(chart).biggest_rise == 0
+def test_changes_are_compared_more_finely_than_floats_can() -> None:
+    # A cent more on ten million is more than a cent more on ten million and a cent; for a float it is not.
+    smaller, larger = (10_000_000.01, 10_000_000.02), (10_000_000.0, 10_000_000.01)
+    assert smaller[1] / smaller[0] == larger[1] / larger[0]
+    prices = [(opened, close, opened, close) for opened, close in (smaller, larger)]
+    assert find_statistics(chart_of(*prices, hours=(0, 5))).biggest_rise == 1
 
 
 def test_a_bar_after_a_gap_counts_from_its_own_open() -> None:

@@ -78,11 +78,11 @@ def test_prices_that_never_moved_are_in_the_middle() -> None:
     assert (sound.close, sound.volume) == ((0.5,), (0.0,))
 
 
-def test_numbers_that_floats_cannot_tell_apart_when_added_stay_apart() -> None:
-    # In units of 1e-8 these have eighteen digits.
-    sound = sound_of(bar_at(0, 1e9, 1e9, 1e-8, 2e-8), bar_at(1, 1e9, 1e9, 1e-8, 1e9))
-    assert sound.close == (0.0, 1.0)
-    assert sound.price_domain == (Decimal("0.00000001"), Decimal(1_000_000_000))
+def test_neighbours_among_floats_are_heard_apart() -> None:
+    # In units of 1e-7 these have seventeen digits, more than a float holds of a whole number.
+    prices = (1e9, 1000000000.0000001, 1000000000.0000002)
+    sound = sound_of(*(bar_at(hour, *[price] * 4) for hour, price in enumerate(prices)))
+    assert sound.close == (0.0, 0.5, 1.0)
 
 
 def test_nothing_sounds_like_nothing() -> None:
