@@ -28,6 +28,7 @@ from middleware.live_frames import EXTENSION as FRAMES
 
 HYPERCORN_VERSION = "0.18."
 INBOUND_MESSAGES_MAX = 16
+GOODBYE_TIMEOUT_S = 1.0
 
 _unguarded_ws_handle = WSStream.handle
 _unguarded_app_send = WSStream.app_send
@@ -157,10 +158,40 @@ async def _handle_stream_event(stream: WSStream, event: StreamEvent) -> None:
     await stream.send(StreamClosed(stream_id=stream.stream_id))
 
 
+class _Afterwards:
+    """Take the place of an app that has ended: drop what a client still sends, and know the end of it."""
+
+    def __init__(self, put: Any) -> None:
+        self.over = asyncio.Event()
+        unread: asyncio.Queue[Any] = put.__self__
+        # Hypercorn's reader waits for room in a queue that nobody empties any more: it never saw the client
+        # leave, and each such connection left a descriptor and three tasks behind for ever.
+        while not unread.empty():
+            unread.get_nowait()
+
+    async def __call__(self, message: Any) -> None:
+        if message["type"] == "websocket.disconnect":
+            self.over.set()
+
+
+async def _end_app(stream: WSStream) -> None:
+    if stream.app_put is not None and not stream.closed:
+        afterwards = stream.app_put = _Afterwards(stream.app_put)
+        if stream.state is ASGIWebsocketState.CLOSED:
+            # A connection that is cut while its client is sending takes the goodbye with it: the client first
+            # answers that, and what it sends until then is dropped.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GOODBYE_TIMEOUT_S):
+                    await afterwards.over.wait()
+    await _unguarded_app_send(stream, None)
+
+
 async def _send_from_app(stream: WSStream, message: Any) -> None:
     # Whole frames go the way of all data, with its order and its waiting for a slow reader, but not one by
     # one through the parser: that costs several times as much as all the rest.
-    if message is None or message["type"] != FRAMES:
+    if message is None:
+        await _end_app(stream)
+    elif message["type"] != FRAMES:
         await _unguarded_app_send(stream, message)
     elif (
         not stream.closed

@@ -132,6 +132,26 @@ def test_a_sender_whom_nobody_reads_has_to_wait(
         assert service.get("/health")["worker"]
 
 
+@both_servers
+def test_who_goes_on_sending_hears_why_the_connection_ends_and_leaves_nothing_behind(
+    launch: Callable[..., Service], beside: dict[str, str], server: str
+) -> None:
+    service = launch(SERVER=server, **beside)
+    before = service.get("/health")
+    for _ in range(10):
+        with service.ask(service.upgrade("/curt")) as connection:
+            read_head(connection)
+            connection.settimeout(10)
+            # More than every queue on the way holds: the last of it is sent when nobody listens any more.
+            connection.sendall(frame(b"x" * 60_000) * 100)
+            said = b""
+            while b"Enough." not in said:
+                said += connection.recv(256)
+            assert said[said.index(b"\x88") + 2 :][:2] == (1008).to_bytes(2)
+            connection.sendall(b"\x88\x82\0\0\0\0" + (1008).to_bytes(2))
+    assert_nothing_is_kept(service, before)
+
+
 def test_http_2_that_asks_for_nothing_is_hung_up_on(
     launch: Callable[..., Service], beside: dict[str, str]
 ) -> None:

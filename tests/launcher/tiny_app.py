@@ -60,6 +60,14 @@ async def deaf() -> None:
     await asyncio.Event().wait()
 
 
+@doors.websocket("/curt")
+async def curt() -> None:
+    """Hears one message, and has enough."""
+    await websocket.send("hello")
+    await websocket.receive()
+    await websocket.close(1008, "Enough.")
+
+
 @doors.websocket("/echo")
 async def echo() -> None:
     while True:
