@@ -36,6 +36,7 @@ FOREIGN = {
     "pydantic": ("utils", "middleware", "blueprints"),
     "quart": ("app", "app_extensions", "blueprints", "middleware"),
     "quart_cors": ("middleware.origins",),
+    "quart_schema": ("app_extensions", "blueprints", "middleware"),
     "redis": ("app_extensions", "services", "middleware.failures", "middleware.rate_limit"),
     "structlog": ("app_extensions", "middleware.request_log"),
     "uvicorn": ("app_extensions",),
