@@ -17,7 +17,11 @@ NORMAL_S = 12.0
 
 @dataclass(frozen=True, slots=True)
 class SpokenBar:
-    """Say a bar: briefly within six seconds, normally within twelve, fully however long it takes."""
+    """Say a bar: briefly within six seconds, normally within twelve, fully however long it takes.
+
+    To keep within its time a text leaves out the day, then the high and the low, then the time, and of a brief
+    one the price is what stays in the end.
+    """
 
     brief: str
     normal: str
@@ -42,24 +46,16 @@ def say_bar(chart: Chart, bar: int, voice: Voice) -> SpokenBar:
     state = chart.bars[bar].state
     clock = _clock(chart, bar, voice) or words["time"]
     timely = words | {"time": clock}
-    brief = _first_in_time(
-        [
-            _with_state(voice, state, voice.say(phrase, **timely), brief=True)
-            for phrase in (phrases.SAY_BRIEF, phrases.SAY_BRIEFEST)
-        ],
-        voice,
-        BRIEF_S,
+    said = [voice.say(phrase, **timely) for phrase in (phrases.SAY_BRIEF, phrases.SAY_BRIEFEST)]
+    briefs = [_with_state(voice, state, text, brief=True) for text in (*said, words["close"])]
+    said = [voice.say(phrases.SAY_NORMAL, **words), voice.say(phrases.SAY_NORMAL, **timely)]
+    said += [voice.say(phrase, **timely) for phrase in (phrases.SAY_SHORTER, phrases.SAY_SHORTEST)]
+    normals = [_with_state(voice, state, text) for text in said]
+    return SpokenBar(
+        brief=_first_in_time(briefs, voice, BRIEF_S),
+        normal=_first_in_time(normals, voice, NORMAL_S),
+        full=_with_state(voice, state, voice.say(phrases.SAY_FULL, **words)),
     )
-    normal = _first_in_time(
-        [
-            _with_state(voice, state, voice.say(phrases.SAY_NORMAL, **words)),
-            _with_state(voice, state, voice.say(phrases.SAY_NORMAL, **timely)),
-            _with_state(voice, state, voice.say(phrases.SAY_SHORTER, **timely)),
-        ],
-        voice,
-        NORMAL_S,
-    )
-    return SpokenBar(brief, normal, _with_state(voice, state, voice.say(phrases.SAY_FULL, **words)))
 
 
 def _clock(chart: Chart, bar: int, voice: Voice) -> str | None:
