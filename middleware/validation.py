@@ -8,7 +8,7 @@ import functools
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from quart import has_websocket_context, request, websocket
 from werkzeug.datastructures import MultiDict
 
@@ -22,7 +22,12 @@ from utils.errors import (
     shorten,
 )
 from utils.field_sentences import field_sentence
-from utils.field_types import TEXT_LENGTH_MAX, refuse_control_characters
+from utils.field_types import (
+    TEXT_LENGTH_MAX,
+    is_whole_number,
+    read_whole_number,
+    refuse_control_characters,
+)
 from utils.json_codec import JsonError, decode_json
 
 DETAIL_LENGTH_MAX = 200
@@ -38,10 +43,21 @@ class RequestModel(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=TEXT_LENGTH_MAX)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_odd_numbers(cls, value: Any, info: ValidationInfo) -> Any:
+        return read_whole_number(value) if info.field_name in _whole_numbers(cls) else value
+
     @field_validator("*", mode="after")
     @classmethod
     def _refuse_control_characters(cls, value: Any) -> Any:
         return refuse_control_characters(value)
+
+
+@functools.cache
+def _whole_numbers(model: type[BaseModel]) -> frozenset[str]:
+    fields = model.model_fields.items()
+    return frozenset(name for name, field in fields if is_whole_number(field.annotation, field.metadata))
 
 
 def query(model: type[RequestModel]) -> Callable[[View], View]:

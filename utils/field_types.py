@@ -1,10 +1,13 @@
 """Types that requests are made of: a time, a comma-separated list. Not for what a field means."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticKnownError
 
 TEXT_LENGTH_MAX = 256
 # 1973 in milliseconds, and the year 5138 in seconds: whatever is below was meant as seconds.
@@ -16,6 +19,8 @@ ISO_PATTERN = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)(T(?P<clock>\d\d:\d\d(:\d\d(\.\d{1,6})?)?)(?P<zone>Z|[+ -]\d\d:\d\d)?)?",
     re.ASCII | re.IGNORECASE,
 )
+# Long ones are read too, so that the sentence can name the bound that they pass.
+WHOLE_NUMBER = re.compile(r"0|-?[1-9]\d{0,63}", re.ASCII)
 CONTROL_CHARACTER = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -28,6 +33,33 @@ def refuse_control_characters(value: Any) -> Any:
     if any(isinstance(item, str) and CONTROL_CHARACTER.search(item) for item in items):
         raise ValueError("holds a control character: remove it.")
     return value
+
+
+def read_whole_number(value: Any) -> Any:
+    """Return a whole number, or its plain decimal text, as a number; what is neither is returned as it is.
+
+    Pydantic by itself also takes ``5_0``, ``+5``, ``05``, ``5.0`` and true.
+    Raises: PydanticKnownError for those.
+    """
+    if isinstance(value, str):
+        if WHOLE_NUMBER.fullmatch(value) is None:
+            raise PydanticKnownError("int_parsing")
+        return int(value)
+    if isinstance(value, bool | float):
+        raise PydanticKnownError("int_type")
+    return value
+
+
+def is_whole_number(annotation: Any, metadata: Iterable[Any] = ()) -> bool:
+    """Tell whether a field is a whole number, or one or nothing, that nobody else reads."""
+    if any(isinstance(each, BeforeValidator) for each in metadata):
+        return False
+    if get_origin(annotation) is Annotated:
+        inner, *others = get_args(annotation)
+        return is_whole_number(inner, others)
+    if get_origin(annotation) in (Union, UnionType):
+        return any(is_whole_number(each) for each in get_args(annotation))
+    return annotation is int
 
 
 def read_time_ms(value: Any) -> int:

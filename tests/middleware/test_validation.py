@@ -266,3 +266,41 @@ async def test_a_websocket_query_is_checked_before_the_socket_opens(serving: Qua
 def test_views_show_what_they_read(serving: Quart) -> None:
     assert serving.view_functions["bars"].query_model is Bars
     assert serving.view_functions["accounts"].body_model is Account
+
+
+class Numbers(RequestModel):
+    whole: int = 0
+    bounded: Annotated[int, Field(ge=-5, le=5)] = 0
+    perhaps: Annotated[int, Field(ge=0)] | None = None
+    when: TimeMs | None = None
+
+
+ODD_NUMBERS = [
+    "5_0", "+5", "05", "-0", "5.0", " 5", "5 ", "5e1", "0x5", "٥", "5\n", "", "true", "NaN", "9" * 65,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ODD_NUMBERS)
+def test_a_number_in_an_address_is_written_in_one_way(text: str) -> None:
+    for name in ("whole", "bounded", "perhaps"):
+        with pytest.raises(InvalidRequest) as refused:
+            read_query(Numbers, MultiDict({name: text}))
+        assert [(error.field, error.code) for error in refused.value.errors] == [(name, "int_parsing")]
+
+
+@pytest.mark.parametrize("value", ["5.0", "true", '"+5"', "5e0", "[5]", "{}"])
+def test_a_number_in_a_body_is_a_whole_one(value: str) -> None:
+    for name in ("whole", "bounded", "perhaps"):
+        with pytest.raises(InvalidRequest) as refused:
+            read_body(Numbers, f'{{"{name}": {value}}}'.encode())
+        assert [error.field for error in refused.value.errors] == [name]
+
+
+@given(st.integers(-(10**18), 10**18))
+def test_any_whole_number_is_read_as_itself(number: int) -> None:
+    assert read_query(Numbers, MultiDict({"whole": str(number)})).whole == number
+    assert read_body(Numbers, f'{{"whole": {number}}}'.encode()).whole == number
+
+
+def test_a_time_has_its_own_way_to_be_written() -> None:
+    assert read_query(Numbers, MultiDict({"when": "2025-01-01"})).when == 1_735_689_600_000

