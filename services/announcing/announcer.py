@@ -6,6 +6,7 @@ price is ever said, and everything since the message before is inside its ``cove
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from services.announcing.air_time import AirTime
 from services.announcing.announcement import (
@@ -135,9 +136,8 @@ class Announcer:
         for ear in sorted(self._waiting.values(), key=lambda each: each.rank):
             if ear.priority is None or self._due_of(ear, now_ms) > now_ms:
                 continue
-            announcement = ear.announce(now_ms)
-            speech_s = self._estimate(announcement)
-            free_ms = self._air.free_ms(announcement.priority, speech_s, now_ms)
+            announcement = self._fitting(ear.announce(now_ms), now_ms)
+            free_ms = self._free_ms(announcement, now_ms)
             if free_ms > now_ms:
                 # It turned out longer than there is room for.
                 ear.not_before_ms = free_ms
@@ -145,6 +145,15 @@ class Announcer:
             self._settle(ear)
             return self._say(announcement, now_ms)
         return None
+
+    def _fitting(self, announcement: Announcement, now_ms: int) -> Announcement:
+        # Where there is no room for more, the reason alone.
+        if len(announcement.parts) == 1 or self._free_ms(announcement, now_ms) <= now_ms:
+            return announcement
+        return replace(announcement, parts=announcement.parts[:1])
+
+    def _free_ms(self, announcement: Announcement, now_ms: int) -> int:
+        return self._air.free_ms(announcement.priority, self._estimate(announcement), now_ms)
 
     def _due_of(self, ear: Ear, now_ms: int) -> int:
         feed_ms = ear.feed_due_ms

@@ -129,9 +129,9 @@ class _Teller:
         # Who listens now knows what day it is.
         time = voice.clock(bar.open_time_ms) if within_day else voice.bar_time(bar.open_time_ms, timeframe)
         said = [voice.say(phrases.CLOSED, time=time, price=price, change=change)]
-        if part.bars_count > 1:
-            said.append(voice.say_count(*phrases.CLOSED_MORE, count=part.bars_count))
         if self._verbosity is Verbosity.FULL:
+            if part.bars_count > 1:
+                said.append(voice.say_count(*phrases.CLOSED_MORE, count=part.bars_count))
             high, low = self.price("high", bar.high), self.price("low", bar.low)
             volume = self._exact("volume", exact_amount(bar.volume, self._steps.amount))
             said.append(voice.say(phrases.CLOSED_DETAILS, high=high, low=low, volume=volume))
@@ -157,7 +157,9 @@ class _Teller:
         voice = self._voice
         if part.symbols_count > 1:
             forms = phrases.FEEDS_LOST if part.lost else phrases.FEEDS_BACK
-            return voice.say_count(*forms, count=part.symbols_count, exchange=instrument.exchange)
+            return voice.say_count(
+                *forms, count=part.symbols_count, exchange=voice.exchange(instrument.exchange)
+            )
         if part.lost:
             return voice.say(phrases.FEED_LOST)
         return voice.say(phrases.FEED_BACK, duration=voice.duration(part.lost_ms))
