@@ -2,7 +2,10 @@
 
 import { field, frame, make, select } from "./dialogs.js";
 
-const CONDITIONS = ["cross_above", "cross_below"];
+const MOVES = "percent_in_window";
+const CONDITIONS = ["cross_above", "cross_below", MOVES];
+const PERCENT = "1";
+const MINUTES = "15";
 
 /** Open it for a chart; price is what the field begins with. */
 export function openAlerts(dialog, { api, account, chart, price, words, sentenceOf, signIn }) {
@@ -17,13 +20,24 @@ export function openAlerts(dialog, { api, account, chart, price, words, sentence
     return;
   }
   const condition = select(CONDITIONS.map((each) => [each, words.say(`alert_${each}`)]), CONDITIONS[0]);
-  const value = make("input", { type: "text", inputMode: "decimal", required: true, value: price ?? "" });
+  const decimal = (value) => make("input", { type: "text", inputMode: "decimal", value });
+  const level = field("alert-price", words.say("alert_price"), decimal(price ?? ""));
+  const percent = field("alert-percent", words.say("alert_percent"), decimal(PERCENT));
+  const minutes = field("alert-window", words.say("alert_window"), decimal(MINUTES));
+  const fit = () => {
+    level.hidden = condition.value === MOVES;
+    percent.hidden = minutes.hidden = condition.value !== MOVES;
+  };
+  condition.addEventListener("change", fit);
+  fit();
   const outcome = make("p", { id: "alert-outcome", tabIndex: -1, hidden: true });
   const list = make("ul", { className: "sentences" });
   const form = make(
     "form", { className: "fields" },
     field("alert-condition", words.say("alert_condition"), condition),
-    field("alert-price", words.say("alert_price"), value),
+    level,
+    percent,
+    minutes,
     make("p", { className: "field" }, make("button", { type: "submit", className: "main-action" }, words.say("alert_make"))),
   );
   const tell = (text) => {
@@ -34,7 +48,8 @@ export function openAlerts(dialog, { api, account, chart, price, words, sentence
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     try {
-      await api.post("/api/v1/alerts", alertOf(chart, condition.value, value.value));
+      const given = [level, percent, minutes].map((each) => each.querySelector("input").value.trim());
+      await api.post("/api/v1/alerts", alertOf(chart, condition.value, ...given));
       await refresh();
       tell(words.say("alert_made"));
     } catch (error) {
@@ -59,17 +74,23 @@ export function openAlerts(dialog, { api, account, chart, price, words, sentence
   refresh().catch((error) => tell(sentenceOf(error)));
 }
 
-function alertOf(chart, kind, price) {
+function alertOf(chart, kind, level, percent, minutes) {
   const { market, exchange, symbol } = chart;
-  return { market, exchange, symbol, kind, price: price.trim() };
+  const terms = kind === MOVES ? { percent, window_s: Math.round(Number(minutes) * 60) } : { level };
+  return { market, exchange, symbol, kind, ...terms };
+}
+
+function textOf(alert, words) {
+  const { symbol, kind } = alert;
+  if (kind === MOVES) {
+    const window = words.duration(alert.window_ms);
+    return words.say("alert_row_percent", { symbol, percent: words.decimal(alert.percent), window });
+  }
+  return words.say("alert_row", { symbol, condition: words.say(`alert_${kind}`), price: words.decimal(alert.level) });
 }
 
 function row(alert, words, remove) {
-  const text = words.say("alert_row", {
-    symbol: alert.symbol,
-    condition: words.say(`alert_${alert.kind}`),
-    price: alert.price ?? alert.percent,
-  });
+  const text = textOf(alert, words);
   const press = make("button", { type: "button", "aria-label": words.say("alert_delete", { alert: text }) }, words.say("delete"));
   press.addEventListener("click", () => remove(alert));
   return make("li", {}, text, " ", press);

@@ -22,6 +22,8 @@ import { keepVisit, lastVisitMs } from "./visits.js";
 import { chooseLocale, loadWords } from "./words.js";
 
 const DESCRIBE_AGAIN_MS = 30_000;
+const FETCH_AGAIN_MAX = 5;
+const FETCH_AGAIN_MS = 2_000;
 const DEFAULT_TIMEFRAME = "1h";
 const SIMULATED = { market: "simulated", exchange: "simex", symbol: "BTC/USD", timeframe: "1m" };
 // What changes what is loaded, what the service says, and what is drawn.
@@ -72,6 +74,8 @@ class Page {
     });
     this.commands = new Commands(this, $);
     this.cursor.addEventListener("move", () => this.#cursorMoved());
+    // Whose alerts are told is settled when the line is opened.
+    this.account.addEventListener("change", () => this.#line?.reopen());
     this.settings.addEventListener("change", (event) => this.#changed(event.detail));
     $("try-again").addEventListener("click", () => (this.facts ? this.show(this.#wanted(), true) : this.begin()));
     $("try-simulated").addEventListener("click", () => this.begin(SIMULATED));
@@ -120,7 +124,9 @@ class Page {
     this.#showChart();
     this.#connect(chart);
     await this.#describe(chart, signal);
-    if (this.chart === chart) this.speech.routine(this.#loadedText(), { kind: "loaded" });
+    if (this.chart !== chart) return;
+    this.speech.routine(this.#loadedText(), { kind: "loaded" });
+    await this.#fetchRest(chart);
   }
 
   /** Say why something cannot be had. */
@@ -180,6 +186,20 @@ class Page {
     this.picture.draw();
     this.table.count();
     if (closed.length) this.#describeAgain();
+  }
+
+  // An exchange is asked page by page, and not all of them may have come in time for the first answer.
+  async #fetchRest(chart) {
+    for (let tries = 0; tries < FETCH_AGAIN_MAX; tries += 1) {
+      if (!chart.bars.gaps.some((gap) => gap.reason === "unfetched")) return;
+      await new Promise((resolve) => setTimeout(resolve, FETCH_AGAIN_MS));
+      if (chart !== this.chart) return;
+      const before = chart.bars.count;
+      await chart.load(this.api, this.settings.get("barsLoaded")).catch(() => null);
+      if (chart !== this.chart || chart.bars.count === before) continue;
+      this.#take([]);
+      await this.#describe(chart);
+    }
   }
 
   // What lies between our last bar and the first of a snapshot was missed: history has it.

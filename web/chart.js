@@ -31,8 +31,9 @@ export class Chart {
     // A derived timeframe has another name than it was asked by.
     this.timeframe = answer.timeframe;
     for (const given of answer.bars) this.bars.take(readBar(given));
-    const known = new Set(answer.gaps.map((gap) => gap.start_ms));
-    this.bars.gaps = [...this.bars.gaps.filter((gap) => !known.has(gap.start_ms)), ...answer.gaps];
+    // The newest word on a span of time holds.
+    const earlier = this.bars.gaps.filter((gap) => sinceMs !== null && gap.end_ms <= sinceMs);
+    this.bars.gaps = [...earlier, ...answer.gaps];
     this.stale = answer.stale;
     this.pricePlaces = answer.price_step ? places(plain(answer.price_step)) : this.#longestPrice();
   }

@@ -7,6 +7,7 @@
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
+const TOO_SLOW = 4008;
 // Until hello says how long the silence may be.
 const SILENCE_MS = 30_000;
 
@@ -16,6 +17,7 @@ export class LiveLine extends EventTarget {
   #ticket;
   #socket = null;
   #position = null;
+  #heard = null;
   #failures = 0;
   #retryTimer = 0;
   #silenceTimer = 0;
@@ -38,6 +40,10 @@ export class LiveLine extends EventTarget {
     const address = new URL("/ws/subscribe", location.href);
     address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     for (const [name, text] of Object.entries(this.#address)) address.searchParams.set(name, text);
+    const { mode, verbosity, locale, time_zone } = this.#preferences();
+    const heard = this.#heard === null ? {} : { announce_since: this.#heard };
+    const spoken = { announce: true, mode, verbosity, locale, time_zone, ...heard };
+    for (const [name, value] of Object.entries(spoken)) address.searchParams.set(name, value);
     if (this.#position?.epoch) {
       address.searchParams.set("since", `${this.#position.epoch},${this.#position.offset}`);
     }
@@ -58,6 +64,16 @@ export class LiveLine extends EventTarget {
     this.#socket.send(JSON.stringify({ type: "preferences", ...this.#preferences() }));
   }
 
+  /** Connect anew, as somebody else; nothing is missed in between. */
+  reopen() {
+    const socket = this.#socket;
+    if (socket === null || this.#ended) return;
+    clearTimeout(this.#silenceTimer);
+    this.#socket = null;
+    socket.close();
+    this.open();
+  }
+
   /** End for good. */
   close() {
     this.#ended = true;
@@ -75,6 +91,7 @@ export class LiveLine extends EventTarget {
     switch (message.type) {
       case "hello":
         this.#silenceMs = message.heartbeat_ms * 2;
+        this.sendPreferences();
         break;
       case "subscribed":
         this.#failures = 0;
@@ -90,6 +107,8 @@ export class LiveLine extends EventTarget {
         this.#tell("feed", message);
         break;
       case "announce":
+        // Only what is kept for the user has a place in the record.
+        if (message.sequence > (this.#heard ?? 0)) this.#heard = message.sequence;
         this.#tell("announce", message);
         break;
       case "server_shutdown":
@@ -103,8 +122,8 @@ export class LiveLine extends EventTarget {
     this.#socket = null;
     if (this.#ended) return;
     this.#failures += 1;
-    // Nothing was ever told here: the position itself may be what the service refuses.
-    if (this.#failures > 3) this.#position = null;
+    // More was missed than may be told at once: history has it.
+    if (code === TOO_SLOW) this.#position = null;
     this.#tell("state", "offline", code);
     const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (this.#failures - 1));
     // Not all clients at once.

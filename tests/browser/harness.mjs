@@ -158,6 +158,7 @@ export class Wire {
   refusing = false;
   opened = 0;
   sent = [];
+  announced = [];
   addresses = [];
 
   async put(page) {
@@ -167,6 +168,11 @@ export class Wire {
       this.addresses.push(route.url());
       const server = route.connectToServer();
       this.#routes.add(route);
+      server.onMessage((message) => {
+        const told = JSON.parse(message);
+        if (told.type === "announce") this.announced.push({ ...told, atMs: Date.now() });
+        route.send(message);
+      });
       route.onMessage((message) => {
         this.sent.push(JSON.parse(message));
         server.send(message);
@@ -202,6 +208,6 @@ export function announcement(text, { priority = "routine", kind = "bar_close" } 
   const now = Date.now();
   return {
     type: "announce", sequence: announced, priority, kind, topic: "announce", symbol: "BTC/USD", event_time_ms: now,
-    sent_time_ms: now, text, short: text, lang: "en", dir: "ltr", speech_s: 2, conflated: 0, facts: [],
+    sent_time_ms: now, text, short: text, lang: "en", dir: "ltr", speech_s: 2, conflated: 0, cover: null, facts: [],
   };
 }
