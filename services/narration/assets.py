@@ -1,4 +1,4 @@
-"""What well-known assets are called, in English; the catalogs hold the other languages."""
+"""What well-known assets are called in English, and exchanges everywhere; catalogs hold the rest."""
 
 from typing import NamedTuple
 
@@ -103,4 +103,41 @@ ASSETS = {
     "XTZ": Asset("Tezos"),
     "ZAR": Asset("South African rand", "South African rand"),
     "ZEC": Asset("Z Cash"),
+}
+
+# By their ids; a name is the same in every language.
+EXCHANGES = {
+    "binance": "Binance",
+    "binancecoinm": "Binance Coin Futures",
+    "binanceus": "Binance US",
+    "binanceusdm": "Binance Futures",
+    "bitfinex": "Bitfinex",
+    "bitflyer": "Bitflyer",
+    "bitget": "Bitget",
+    "bithumb": "Bithumb",
+    "bitmex": "Bitmex",
+    "bitstamp": "Bitstamp",
+    "bitvavo": "Bitvavo",
+    "bybit": "Bybit",
+    "coinbase": "Coinbase",
+    "coinbaseexchange": "Coinbase Exchange",
+    "coinbaseinternational": "Coinbase International",
+    "cryptocom": "Crypto dot com",
+    "deribit": "Deribit",
+    "gate": "Gate",
+    "gateio": "Gate",
+    "gemini": "Gemini",
+    "htx": "H T X",
+    "huobi": "H T X",
+    "hyperliquid": "Hyperliquid",
+    "kraken": "Kraken",
+    "krakenfutures": "Kraken Futures",
+    "kucoin": "Kucoin",
+    "kucoinfutures": "Kucoin Futures",
+    "mexc": "M E X C",
+    "myokx": "O K X",
+    "okx": "O K X",
+    "poloniex": "Poloniex",
+    "upbit": "Upbit",
+    "whitebit": "Whitebit",
 }

@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from services.narration import phrases
-from services.narration.assets import ASSETS
+from services.narration.assets import ASSETS, EXCHANGES
 from services.narration.locales import SpokenLocale
 from services.narration.numbers import number_text
 
@@ -53,6 +53,11 @@ def asset_name(locale: SpokenLocale, code: str) -> str:
     """Return what one asset is called, ``Bitcoin``; one that is not well known is spelled."""
     asset = ASSETS.get(code.upper())
     return locale.catalog.find_in(phrases.ASSET, asset.name) if asset else spell(code)
+
+
+def exchange_name(exchange: str) -> str:
+    """Return what an exchange is called by its id, ``Bitstamp``; one that is not well known keeps its id."""
+    return EXCHANGES.get(exchange, exchange.capitalize())
 
 
 def spell(code: str) -> str:

@@ -65,7 +65,7 @@ def _overview(teller: Teller, history: History) -> Sentence:
     count = teller.book.count("bars", len(history.bars))
     words = {
         "name": voice.name(instrument).spoken,
-        "exchange": instrument.exchange,
+        "exchange": voice.exchange(instrument.exchange),
         "timeframe": voice.timeframe(history.query.timeframe),
     }
     if not history.bars:

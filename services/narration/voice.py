@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from services.narration import phrases
 from services.narration.locales import SpokenLocale, choose_locale
-from services.narration.names import SpokenName, spoken_name
+from services.narration.names import SpokenName, exchange_name, spoken_name
 from services.narration.numbers import number_text
 from utils.domain import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Instrument, Timeframe
 from utils.errors import FieldError, InvalidRequest, shorten
@@ -113,6 +113,10 @@ class Voice:
     def name(self, instrument: Instrument) -> SpokenName:
         """Return how the instrument is called: whole, in short, and letter by letter."""
         return spoken_name(self.locale, instrument.symbol)
+
+    def exchange(self, exchange: str) -> str:
+        """Return what an exchange is called: ``Bitstamp``, ``O K X``."""
+        return exchange_name(exchange)
 
 
 def voice_for(locale: str | None, accept_language: str | None, time_zone: str | None = None) -> Voice:

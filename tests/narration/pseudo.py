@@ -37,4 +37,4 @@ def _catalog() -> Catalog:
 
 
 # Japanese dates have no words, so the patterns of the CLDR leak nothing.
-PSEUDO = Voice(replace(LOCALES["ja"], code="pseudo", catalog=_catalog()))
+PSEUDO = Voice(replace(LOCALES["ja"], catalog=_catalog()))

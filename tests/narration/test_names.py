@@ -2,9 +2,10 @@
 
 import pytest
 
-from services.narration.assets import ASSETS
+from services.narration.assets import ASSETS, EXCHANGES
 from services.narration.locales import CODES, LOCALES
-from services.narration.names import SpokenName, asset_name, spell, spoken_name
+from services.narration.names import SpokenName, asset_name, exchange_name, spell, spoken_name
+from tests.narration.lint import faults_of
 
 BITCOIN_IN_DOLLARS = {
     "en": SpokenName("Bitcoin in US dollars", "Bitcoin", "B T C, U S D"),
@@ -58,6 +59,16 @@ def test_letters_are_spelled_one_by_one_and_digits_stay_together() -> None:
     assert spell("usdt") == "U S D T"
     assert spell("1000SATS") == "1000 S A T S"
     assert spell("A-B_C") == "A B C"
+
+
+def test_exchanges_are_called_by_their_names_and_else_by_their_ids() -> None:
+    assert [exchange_name(exchange) for exchange in ("bitstamp", "okx", "simex")] == [
+        "Bitstamp",
+        "O K X",
+        "Simex",
+    ]
+    faults = [fault for name in EXCHANGES.values() for fault in faults_of(name, "en")]
+    assert not faults
 
 
 def test_about_ninety_assets_have_names_of_their_own() -> None:
