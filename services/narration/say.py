@@ -19,8 +19,8 @@ NORMAL_S = 12.0
 class SpokenBar:
     """Say a bar: briefly within six seconds, normally within twelve, fully however long it takes.
 
-    To keep within its time a text leaves out the day, then the high and the low, then the time, and of a brief
-    one the price is what stays in the end.
+    To keep within its time a text leaves out the day, then the high and the low, then the time. The price is
+    what stays in the end.
     """
 
     brief: str
