@@ -6,6 +6,8 @@ from datetime import datetime
 
 from babel.core import Locale
 
+TWO_DIGITS = tuple(f"{number:02}" for number in range(60))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DatePatterns:
@@ -21,33 +23,36 @@ class DatePatterns:
 
     def write_day(self, moment: datetime) -> str:
         """Return ``21 November``."""
-        return self._fill(self.day, moment)
+        return self._write_date(self.day, moment)
 
     def write_full_day(self, moment: datetime) -> str:
         """Return ``21 November 2026``."""
-        return self._fill(self.full_day, moment)
+        return self._write_date(self.full_day, moment)
 
     def write_month(self, moment: datetime) -> str:
         """Return ``November 2026``."""
-        return self._fill(self.month, moment)
+        return self._write_date(self.month, moment)
 
     def write_clock(self, moment: datetime, *, with_seconds: bool) -> str:
         """Return ``13:05`` or ``13:05:30``."""
-        return self._fill(self.clock_with_seconds if with_seconds else self.clock, moment)
+        pattern = self.clock_with_seconds if with_seconds else self.clock
+        hour = moment.hour
+        return pattern % {
+            "H": hour,
+            "HH": TWO_DIGITS[hour],
+            "mm": TWO_DIGITS[moment.minute],
+            "ss": TWO_DIGITS[moment.second],
+        }
 
     # Patterns are those of Babel: "%(d)s. %(MMMM)s %(y)s".
-    def _fill(self, pattern: str, moment: datetime) -> str:
-        month = moment.month - 1
+    def _write_date(self, pattern: str, moment: datetime) -> str:
+        month = moment.month
         return pattern % {
             "d": moment.day,
             "y": moment.year,
-            "M": moment.month,
-            "MMMM": self.months[month],
-            "LLLL": self.months_alone[month],
-            "H": moment.hour,
-            "HH": f"{moment.hour:02}",
-            "mm": f"{moment.minute:02}",
-            "ss": f"{moment.second:02}",
+            "M": month,
+            "MMMM": self.months[month - 1],
+            "LLLL": self.months_alone[month - 1],
         }
 
 

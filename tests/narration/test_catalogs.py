@@ -102,6 +102,16 @@ def test_no_catalog_holds_what_cannot_be_heard(code: str) -> None:
     assert not faults, "\n".join(faults)
 
 
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_no_translation_says_a_number_that_the_english_does_not(code: str) -> None:
+    catalog = catalog_of(code)
+    texts = [
+        *catalog.single.items(),
+        *((one, form) for one, forms in catalog.counted.items() for form in forms),
+    ]
+    assert [text for english, text in texts if re.search(r"\d", text) and not re.search(r"\d", english)] == []
+
+
 def test_no_english_template_holds_what_cannot_be_heard() -> None:
     texts = [text for template in TEMPLATES for text in template.texts]
     faults = [fault for text in texts for fault in faults_of(re.sub(r"\{\w+\}", "7", text), "en")]
