@@ -10,6 +10,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from quart import g, has_websocket_context, request, websocket
+from quart_schema import security_scheme
 
 from middleware.context import services
 from middleware.declarations import declare
@@ -18,6 +19,11 @@ from utils.accounts import Principal, Role
 from utils.errors import Forbidden, Unauthorized
 
 TICKET = "ticket"
+
+# What the OpenAPI document says of a view: no token is read, one may be sent, one has to be.
+NO_TOKEN: list[dict[str, list[str]]] = []
+TOKEN: list[dict[str, list[str]]] = [{"bearer": []}]
+MAYBE_TOKEN: list[dict[str, list[str]]] = [{}, *TOKEN]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,7 +36,7 @@ def public(view: View[P, T]) -> View[P, T]:
     Whoever sends a token is known by it (``g.principal``); a token that is not good is answered with 401
     rather than passed over, so that nobody believes to be signed in who is not.
     """
-    return _guard(view, "public", _principal_of_request)
+    return security_scheme(MAYBE_TOKEN)(_guard(view, "public", _principal_of_request))
 
 
 def public_without_token(view: View[P, T]) -> View[P, T]:
@@ -38,12 +44,12 @@ def public_without_token(view: View[P, T]) -> View[P, T]:
 
     A client whose access token has ended may well send it along when it asks for a new one.
     """
-    return _guard(view, "public", _nobody)
+    return security_scheme(NO_TOKEN)(_guard(view, "public", _nobody))
 
 
 def requires_user(view: View[P, T]) -> View[P, T]:
     """Open a view to everybody who is signed in; ``g.principal`` is theirs."""
-    return _guard(view, "user", _signed_in)
+    return security_scheme(TOKEN)(_guard(view, "user", _signed_in))
 
 
 def requires_role(role: Role) -> Callable[[View[P, T]], View[P, T]]:
@@ -56,7 +62,7 @@ def requires_role(role: Role) -> Callable[[View[P, T]], View[P, T]]:
         return principal
 
     def decorate(view: View[P, T]) -> View[P, T]:
-        return _guard(view, f"role:{role}", signed_in_with_role)
+        return security_scheme(TOKEN)(_guard(view, f"role:{role}", signed_in_with_role))
 
     return decorate
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from quart import has_websocket_context, request, websocket
+from quart_schema import document_querystring, document_request
 from werkzeug.datastructures import MultiDict
 
 from middleware.declarations import declare
@@ -70,7 +71,7 @@ def query(model: type[RequestModel]) -> Callable[[View], View]:
             return await view(*args, query=read_query(model, parameters), **kwargs)
 
         declare(wrapper, query_model=model)
-        return wrapper
+        return document_querystring(model)(wrapper)
 
     return decorate
 
@@ -87,7 +88,7 @@ def json_body(model: type[RequestModel]) -> Callable[[View], View]:
             return await view(*args, body=read_body(model, data), **kwargs)
 
         declare(wrapper, body_model=model)
-        return wrapper
+        return document_request(model)(wrapper)
 
     return decorate
 
