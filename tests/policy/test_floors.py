@@ -20,7 +20,7 @@ FLOORS = (
 )
 # Everything that is not ours and not Python's, and where it may be met.
 FOREIGN = {
-    "aiohttp": ("plugins",),
+    "aiohttp": ("plugins", "app_extensions.cli_listen", "app_extensions.live_listener"),
     "asyncpg": ("app_extensions", "services", "middleware.failures"),
     "babel": ("services.narration",),
     "bcrypt": ("services",),
