@@ -17,7 +17,13 @@ from middleware.live_connection import LiveConnection
 from middleware.live_identity import LiveIdentity, OnEnd
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, query
-from services.announcing.preferences import Mode, PreferencesChange, Verbosity
+from services.announcing.preferences import (
+    WORDS_PER_MINUTE_MAX,
+    WORDS_PER_MINUTE_MIN,
+    Mode,
+    PreferencesChange,
+    Verbosity,
+)
 from services.live.dialect import Dialect, Wanted
 from services.live.log import Position
 from services.live.session import LiveSession
@@ -51,6 +57,7 @@ class LiveQuery(VenueQuery):
     announce_since: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     mode: Literal["off", "alerts", "important", "all"] | None = None
     verbosity: Literal["brief", "normal", "full"] | None = None
+    words_per_minute: Annotated[int, Field(ge=WORDS_PER_MINUTE_MIN, le=WORDS_PER_MINUTE_MAX)] | None = None
     locale: Name | None = None
     time_zone: Name | None = None
 
@@ -61,6 +68,7 @@ class LiveQuery(VenueQuery):
         return PreferencesChange(
             mode=None if self.mode is None else Mode(self.mode),
             verbosity=None if self.verbosity is None else Verbosity(self.verbosity),
+            words_per_minute=self.words_per_minute,
             locale=self.locale,
             time_zone=self.time_zone,
         )
