@@ -1,6 +1,6 @@
 """What is true of a history, worked out with decimals and fractions from its bars, by nothing of the product.
 
-Written from docs/accessibility.md, slowly and plainly, so that the product can be held against it.
+Written from docs/descriptions.md, slowly and plainly, so that the product can be held against it.
 """
 
 from datetime import UTC, datetime
