@@ -7,7 +7,19 @@ from quart import Quart
 from app_extensions import init_app_extensions
 from app_extensions.cli import register_cli
 from app_extensions.server import main
-from blueprints import admin, alerts, announcements, auth, market, pages, system, websocket
+from blueprints import (
+    admin,
+    alerts,
+    announcements,
+    auth,
+    first_admin,
+    market,
+    pages,
+    problems,
+    system,
+    users,
+    websocket,
+)
 from config import Config, ConfigError, load_config
 from middleware import MiddlewareSettings, init_middleware
 from utils.clock import Clock
@@ -60,6 +72,9 @@ def _register_blueprints(app: Quart) -> None:
         announcements.blueprint, name="announcements_v1", url_prefix=f"{VERSIONED}/announcements"
     )
     app.register_blueprint(alerts.blueprint, url_prefix=f"{VERSIONED}/alerts")
+    app.register_blueprint(users.blueprint, url_prefix=f"{VERSIONED}/users")
+    app.register_blueprint(first_admin.blueprint)
+    app.register_blueprint(problems.blueprint)
     app.register_blueprint(admin.blueprint, url_prefix=f"{VERSIONED}/admin")
 
 

@@ -20,6 +20,7 @@ import asyncpg
 from quart import Quart
 
 from app_extensions.embedded import EmbeddedError, embedded_servers
+from app_extensions.first_accounts import FirstAccounts, prepare_accounts
 from app_extensions.hypercorn_guard import GuardError
 from app_extensions.migrations import MigrationError, migrate
 from app_extensions.server_socket import BACKLOG, ListenError, bound_socket, listen_error, url_of
@@ -53,7 +54,8 @@ def main(create_app: Callable[[Config], Quart], arguments: Sequence[str] | None 
         config = load_config()
         if options.worker:
             return run_worker(create_app, config, Inherited(options.fd, options.lifeline, options.ready))
-        return _launch(config)
+        _refuse_demo(config, demo=options.demo)
+        return _launch(config, demo=options.demo)
     except ConfigError as error:
         _complain("The service does not start, because its settings are not right.", *error.problems)
         return EXIT_SETTINGS
@@ -70,13 +72,19 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         prog="app.py",
         description="Run AccessibleTrader. Settings come from the environment and .env; see .env.example.",
     )
+    parser.add_argument("--demo", action="store_true", help="Make two users to try things with.")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     for name in ("--fd", "--lifeline", "--ready"):
         parser.add_argument(name, type=int, default=-1, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
 
-def _launch(config: Config) -> int:
+def _refuse_demo(config: Config, *, demo: bool) -> None:
+    if demo and config.env == "production":
+        raise ConfigError(["--demo makes users to try things with: leave it out in production."])
+
+
+def _launch(config: Config, *, demo: bool) -> int:
     # Until the workers run there is nothing to drain: every request to stop ends the start where it is.
     for number in stop_signals():
         signal.signal(number, signal.default_int_handler)
@@ -96,7 +104,7 @@ def _launch(config: Config) -> int:
             redis_url=config.redis_url or addresses.redis_url or "",
         )
         _bring_up_to_date(config.db_connection_string)
-        well = _serve(config, listener)
+        well = _serve(config, listener, asyncio.run(prepare_accounts(config, demo=demo)))
         # Only taking down is left, and it is bounded: a second Ctrl-C would leave it half done.
         for number in stop_signals():
             signal.signal(number, signal.SIG_IGN)
@@ -121,7 +129,7 @@ def _bring_up_to_date(dsn: str) -> None:
         _say(f"Applied {name}.")
 
 
-def _serve(config: Config, listener: socket.socket) -> bool:
+def _serve(config: Config, listener: socket.socket, accounts: FirstAccounts) -> bool:
     try:
         listener.listen(BACKLOG)
     except OSError as error:
@@ -138,7 +146,9 @@ def _serve(config: Config, listener: socket.socket) -> bool:
             listener=listener.fileno(),
             environment=_worker_environment(config, listener),
             say=_say,
-            when_ready=lambda: _say_ready(url_of(listener), TRY[:1] if config.role == "feed" else TRY),
+            when_ready=lambda: _say_ready(
+                url_of(listener), TRY[:1] if config.role == "feed" else TRY, accounts
+            ),
         )
         return await workers.run()
 
@@ -155,8 +165,14 @@ def _worker_environment(config: Config, listener: socket.socket) -> Mapping[str,
     }
 
 
-def _say_ready(url: str, paths: Sequence[str]) -> None:
+def _say_ready(url: str, paths: Sequence[str], accounts: FirstAccounts) -> None:
     _say(f"AccessibleTrader is ready at {url}", "Try:", *(f"  {url}{path}" for path in paths))
+    _say(*accounts.sentences)
+    if accounts.link_path:
+        _say(
+            "Nobody is an admin yet. This link makes the first one, within an hour:",
+            f"  {url}{accounts.link_path}",
+        )
     _say("To stop it, press Ctrl-C.")
 
 

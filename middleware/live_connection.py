@@ -167,6 +167,8 @@ class LiveConnection:
             self.session.mailbox.put(Failure(error.error_code, error.detail, command.command_id))
             # Nobody may believe to be signed in who is not.
             return Goodbye(CLOSE_UNAUTHORIZED, NOT_SIGNED_IN) if isinstance(error, Unauthorized) else None
+        if self.session.earphone is not None:
+            await self.session.earphone.sign_in(principal)
         confirmation = Authenticated(principal.username, self.topics_max, command.command_id)
         self.session.mailbox.put(confirmation)
         return None

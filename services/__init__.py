@@ -41,6 +41,7 @@ from services.live.wish_follower import WishFollower
 from services.live.wishes import Wishes
 from services.market_service import HistoryQuery, MarketService
 from services.principal_watch import PrincipalWatch
+from services.profile import Profiles
 from services.quarantine import Quarantine
 from services.stores.series import upsert_series
 from services.upstream.guarded_plugin import guard_plugins
@@ -79,6 +80,7 @@ class Services:
     plugins: PluginRegistry
     auth: AuthService
     user_admin: UserAdmin
+    profiles: Profiles
     principals: PrincipalWatch
     requests: IdempotentRequests
     catalog: Catalog
@@ -113,6 +115,7 @@ def auth_settings(config: Config) -> AuthSettings:
         session_life_s=config.refresh_token_days * 24 * 60 * 60,
         session_idle_s=config.session_idle_days * 24 * 60 * 60,
         registration_open=config.registration_open,
+        first_admin_link=config.env == "development",
     )
 
 
@@ -147,6 +150,7 @@ def build_services(config: Config, backends: Backends) -> Services:
         plugins=plugins,
         auth=auth,
         user_admin=UserAdmin(pool=backends.pool, clock=clock, sessions=auth.sessions),
+        profiles=Profiles(backends.pool, clock),
         principals=PrincipalWatch(auth.sessions, clock),
         requests=IdempotentRequests(backends.pool, clock),
         catalog=catalog,
@@ -173,7 +177,7 @@ def _build_live(
     log = LiveLog(backends.redis_live)
     leases = Leases(backends.redis_live)
 
-    async def open_feed(topic: Topic) -> Feed:
+    async def open_feed(topic: Topic, fed_until_ms: int | None) -> Feed:
         series = await upsert_series(backends.pool, topic.instrument, topic.timeframe)
         pace = broadcaster.pace_of(topic)
         projector = Projector(
@@ -195,6 +199,7 @@ def _build_live(
                 projector=projector,
                 clock=backends.clock,
                 pace=pace,
+                fed_until_ms=fed_until_ms,
             )
         )
 

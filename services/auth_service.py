@@ -11,6 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.first_admin import is_first_admin_token
 from services.hash_pool import HashPool
 from services.passwords import DEFAULT_COST, PasswordHasher, check_new_password
 from services.sessions import ACQUIRE_TIMEOUT_S, Sessions, SessionSettings, TokenPair, no_such_session
@@ -25,6 +26,7 @@ from utils.errors import (
     FieldError,
     Forbidden,
     InvalidRequest,
+    NotFound,
     Unauthorized,
     Unavailable,
     shorten,
@@ -53,6 +55,7 @@ class AuthSettings:
     bcrypt_cost: int = DEFAULT_COST
     session_idle_s: int = SESSION_IDLE_S
     registration_open: bool = False
+    first_admin_link: bool = False
 
 
 class AuthService:
@@ -100,7 +103,7 @@ class AuthService:
         now_ms = self._clock.now_ms()
         async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
             if only_first_admin and await users.lock_admins(connection):
-                raise Conflict("There is an admin already. Sign in at /auth/login.", code="set_up_already")
+                raise _set_up_already()
             user = await users.insert_user(
                 connection, username, password_hash=password_hash, role=role, now_ms=now_ms
             )
@@ -127,6 +130,26 @@ class AuthService:
                 code="registration_closed",
             )
         return await self.create_user(username, password, Role.USER, caller=caller)
+
+    async def check_first_admin_token(self, token: str) -> None:
+        """Refuse a link to make the first admin that is not good, or that nobody needs any more.
+
+        Raises: NotFound where such links are not given; Unauthorized; Conflict when there is an admin.
+        """
+        if not self._settings.first_admin_link:
+            raise NotFound("Links that make an admin are given in development only. Use quart create-admin.")
+        now_s = self._clock.now_ms() // 1000
+        if not is_first_admin_token(token, self._settings.secret_keys[0], now_s):
+            raise Unauthorized(
+                "This link is not valid, or has ended. Restart the service: it prints a new one.",
+                code="invalid_token",
+            )
+        if await users.has_admin(self._pool):
+            raise _set_up_already()
+
+    async def create_first_admin(self, username: str, password: str, caller: Caller) -> User:
+        """Add the first admin; of any number of callers at once one does. Raises: as ``create_user``."""
+        return await self.create_user(username, password, Role.ADMIN, caller=caller, only_first_admin=True)
 
     async def sign_in(self, username: str, password: str, caller: Caller = NOBODY) -> TokenPair:
         """Begin a session.
@@ -278,6 +301,10 @@ class AuthService:
             now_ms=now_ms,
         )
         return ended
+
+
+def _set_up_already() -> Conflict:
+    return Conflict("There is an admin already. Sign in at /auth/login.", code="set_up_already")
 
 
 def _refused(found: StoredUser | None) -> Unauthorized:

@@ -76,6 +76,12 @@ class Earphone:
             await self._parts.desk.begin(listening, topic)
         await self._hear_alerts(listening, since_sequence)
 
+    async def sign_in(self, principal: Principal) -> None:
+        """Hear the alerts of whoever has signed in on this connection since it was opened."""
+        self._principal = principal
+        if self._listening is not None:
+            await self._hear_alerts(self._listening, None)
+
     async def prefer(
         self,
         change: PreferencesChange,
