@@ -8,6 +8,15 @@ from pydantic import AfterValidator, Field
 from quart import Blueprint, g
 from quart.typing import ResponseReturnValue
 
+from blueprints.formats.account_models import (
+    AuditPage,
+    ExchangeStates,
+    Feeds,
+    JobRunsPage,
+    SessionsPage,
+    UserAnswer,
+    UsersPage,
+)
 from blueprints.formats.accounts import (
     format_event,
     format_exchange,
@@ -19,6 +28,7 @@ from blueprints.formats.accounts import (
 from middleware.auth_middleware import requires_role
 from middleware.caller import caller
 from middleware.context import services
+from middleware.documentation import Answers, responses
 from middleware.idempotency import idempotent
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, json_body, query
@@ -26,6 +36,7 @@ from services.upstream.guarded_plugin import GuardedPlugin
 from utils.accounts import Role
 
 BIGINT_MAX = 2**63 - 1
+OF_USERS = {404: ("unknown_user",), 409: ("last_admin",)}
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
@@ -77,6 +88,7 @@ class RoleBody(RequestModel):
 @requires_role(Role.ADMIN)
 @limit("default")
 @query(UsersQuery)
+@responses(Answers(UsersPage))
 async def get_users(query: UsersQuery) -> ResponseReturnValue:
     """Return users in order of their id, and the cursor of the next page, null at the end."""
     found = await services().user_admin.list_users(after_user_id=query.cursor, limit=query.limit + 1)
@@ -89,6 +101,7 @@ async def get_users(query: UsersQuery) -> ResponseReturnValue:
 @requires_role(Role.ADMIN)
 @limit("default")
 @json_body(RoleBody)
+@responses(Answers(UserAnswer), refuses=OF_USERS)
 async def put_role(user_id: int, body: RoleBody) -> ResponseReturnValue:
     """Give a user a role; it counts at the next request, and the user's WebSockets end."""
     return format_user(await services().user_admin.set_role(g.principal, user_id, body.role, caller()))
@@ -98,6 +111,7 @@ async def put_role(user_id: int, body: RoleBody) -> ResponseReturnValue:
 @requires_role(Role.ADMIN)
 @limit("default")
 @idempotent
+@responses(Answers(UserAnswer), refuses=OF_USERS)
 async def post_disable(user_id: int) -> ResponseReturnValue:
     """Shut a user out and end every session of theirs."""
     admin = services().user_admin
@@ -108,6 +122,7 @@ async def post_disable(user_id: int) -> ResponseReturnValue:
 @requires_role(Role.ADMIN)
 @limit("default")
 @idempotent
+@responses(Answers(UserAnswer), refuses=OF_USERS)
 async def post_enable(user_id: int) -> ResponseReturnValue:
     """Let a disabled user sign in again."""
     admin = services().user_admin
@@ -118,6 +133,7 @@ async def post_enable(user_id: int) -> ResponseReturnValue:
 @requires_role(Role.ADMIN)
 @limit("default")
 @query(SessionsQuery)
+@responses(Answers(SessionsPage))
 async def get_all_sessions(query: SessionsQuery) -> ResponseReturnValue:
     """Return the sessions of everybody or of one user, newest first."""
     began_ms, _, session_id = (query.cursor or "").partition(".")
@@ -134,6 +150,7 @@ async def get_all_sessions(query: SessionsQuery) -> ResponseReturnValue:
 @blueprint.delete("/sessions/<uuid:session_id>")
 @requires_role(Role.ADMIN)
 @limit("default")
+@responses(Answers(status=204), refuses={404: ("unknown_session",)})
 async def delete_any_session(session_id: UUID) -> ResponseReturnValue:
     """End anybody's session."""
     await services().user_admin.end_session(g.principal, session_id, caller())
@@ -144,6 +161,7 @@ async def delete_any_session(session_id: UUID) -> ResponseReturnValue:
 @requires_role(Role.ADMIN)
 @limit("default")
 @query(NewestFirstQuery)
+@responses(Answers(AuditPage))
 async def get_audit(query: NewestFirstQuery) -> ResponseReturnValue:
     """Return who did what, newest first."""
     found = await services().user_admin.list_events(before_event_id=query.cursor, limit=query.limit + 1)
@@ -156,6 +174,7 @@ async def get_audit(query: NewestFirstQuery) -> ResponseReturnValue:
 @requires_role(Role.ADMIN)
 @limit("default")
 @query(NewestFirstQuery)
+@responses(Answers(JobRunsPage))
 async def get_jobs(query: NewestFirstQuery) -> ResponseReturnValue:
     """Return what the service did by itself, newest first."""
     found = await services().user_admin.list_job_runs(before_run_id=query.cursor, limit=query.limit + 1)
@@ -167,6 +186,7 @@ async def get_jobs(query: NewestFirstQuery) -> ResponseReturnValue:
 @blueprint.get("/exchanges")
 @requires_role(Role.ADMIN)
 @limit("default")
+@responses(Answers(ExchangeStates))
 async def get_exchange_states() -> ResponseReturnValue:
     """Return how the exchanges are that this worker has asked since its start."""
     guarded = (each for each in services().plugins.by_market.values() if isinstance(each, GuardedPlugin))
@@ -177,6 +197,7 @@ async def get_exchange_states() -> ResponseReturnValue:
 @blueprint.get("/feeds")
 @requires_role(Role.ADMIN)
 @limit("default")
+@responses(Answers(Feeds))
 async def get_feeds() -> ResponseReturnValue:
     """Return the feeds that this worker keeps, and how many live connections it holds."""
     live = services().live

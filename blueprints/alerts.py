@@ -8,8 +8,10 @@ from quart import Blueprint, g
 from quart.typing import ResponseReturnValue
 
 from blueprints.formats.alerts import format_alert
+from blueprints.formats.announcement_models import AlertAnswer, AlertsPage
 from middleware.auth_middleware import requires_user
 from middleware.context import services
+from middleware.documentation import OF_BARS, Answers, refusals, responses
 from middleware.idempotency import idempotent
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, json_body, query
@@ -64,6 +66,7 @@ class AlertBody(RequestModel):
 @requires_user
 @limit("default")
 @query(AlertsQuery)
+@responses(Answers(AlertsPage))
 async def get_alerts(query: AlertsQuery) -> ResponseReturnValue:
     """Return your alerts in order of their id, and the cursor of the next page, null at the end."""
     book = services().announcing.alerts
@@ -79,6 +82,7 @@ async def get_alerts(query: AlertsQuery) -> ResponseReturnValue:
 @limit("default")
 @idempotent
 @json_body(AlertBody)
+@responses(Answers(AlertAnswer, status=201), refuses=refusals(OF_BARS, {409: ("too_many_alerts",)}))
 async def post_alert(body: AlertBody) -> ResponseReturnValue:
     """Add an alert: it watches every price from now on."""
     alert = await services().announcing.alerts.create(g.principal.user_id, await _terms(body))
@@ -88,6 +92,7 @@ async def post_alert(body: AlertBody) -> ResponseReturnValue:
 @blueprint.delete("/<int:alert_id>")
 @requires_user
 @limit("default")
+@responses(Answers(status=204), refuses={404: ("unknown_alert",)})
 async def delete_alert(alert_id: int) -> ResponseReturnValue:
     """Take an alert away."""
     await services().announcing.alerts.delete(g.principal.user_id, min(alert_id, BIGINT_MAX))

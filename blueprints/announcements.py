@@ -6,9 +6,11 @@ from pydantic import Field
 from quart import Blueprint, g, request
 from quart.typing import ResponseReturnValue
 
+from blueprints.formats.announcement_models import MissedAnnouncements
 from blueprints.formats.ws_announce import announcement_fields
 from middleware.auth_middleware import public
 from middleware.context import services
+from middleware.documentation import OF_BARS, Answers, responses
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, query
 from services.announcing.messages import Announce
@@ -50,6 +52,7 @@ class MissedQuery(RequestModel):
 @public
 @limit("default")
 @query(MissedQuery)
+@responses(Answers(MissedAnnouncements, headers=("Cache-Control", "Vary")), refuses=OF_BARS)
 async def get_announcements(query: MissedQuery) -> ResponseReturnValue:
     """Return your alerts that fired after a place of the record, and what a symbol did since a time."""
     voice = voice_for(query.locale, request.headers.get("Accept-Language"), query.time_zone)

@@ -7,10 +7,12 @@ from pydantic import AliasChoices, Field
 from quart import Blueprint, g, request
 from quart.typing import ResponseReturnValue
 
+from blueprints.formats.account_models import OwnSessions, TicketAnswer, TokenPairAnswer, UserAnswer
 from blueprints.formats.accounts import format_session, format_user
 from middleware.auth_middleware import public_without_token, requires_user
 from middleware.caller import caller
 from middleware.context import services
+from middleware.documentation import Answers, responses
 from middleware.idempotency import idempotent
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, json_body, query
@@ -22,6 +24,9 @@ blueprint = Blueprint("auth", __name__, url_prefix="/auth")
 # No store between here and the client may keep a token. Source: RFC 6749, section 5.1.
 PRIVATE = {"Cache-Control": "no-store"}
 NO_CONTENT = ("", 204, PRIVATE)
+NOT_KEPT = ("Cache-Control",)
+NOTHING_TO_SAY = Answers(status=204, headers=NOT_KEPT)
+BUSY = {429: ("too_many_attempts",), 503: ("busy",)}
 
 Username = Annotated[str, Field(max_length=256)]
 # Room for 128 characters in the form of Unicode that takes the most.
@@ -60,6 +65,7 @@ class EndSessionsQuery(RequestModel):
 @public_without_token
 @limit("login")
 @json_body(LoginBody)
+@responses(Answers(TokenPairAnswer, headers=NOT_KEPT), refuses={401: ("invalid_credentials",), **BUSY})
 async def post_login(body: LoginBody) -> ResponseReturnValue:
     """Trade a username and a password for a pair of tokens."""
     return _format_pair(await services().auth.sign_in(body.username, body.password, caller())), PRIVATE
@@ -69,6 +75,7 @@ async def post_login(body: LoginBody) -> ResponseReturnValue:
 @public_without_token
 @limit("default")
 @json_body(RefreshBody)
+@responses(Answers(TokenPairAnswer, headers=NOT_KEPT), refuses={401: ("invalid_refresh_token",)})
 async def post_refresh(body: RefreshBody) -> ResponseReturnValue:
     """Trade a refresh token, which can be used once, for a new pair."""
     return _format_pair(await services().auth.refresh(body.refresh_token, caller())), PRIVATE
@@ -79,6 +86,10 @@ async def post_refresh(body: RefreshBody) -> ResponseReturnValue:
 @limit("login")
 @idempotent
 @json_body(LoginBody)
+@responses(
+    Answers(UserAnswer, status=201, headers=NOT_KEPT),
+    refuses={403: ("registration_closed",), 409: ("username_taken",), **BUSY},
+)
 async def post_register(body: LoginBody) -> ResponseReturnValue:
     """Make an account, where the operator lets people do so by themselves."""
     user = await services().auth.register(body.username, body.password, caller())
@@ -88,6 +99,7 @@ async def post_register(body: LoginBody) -> ResponseReturnValue:
 @blueprint.post("/logout")
 @requires_user
 @limit("default")
+@responses(NOTHING_TO_SAY)
 async def post_logout() -> ResponseReturnValue:
     """End the session that asks."""
     await services().auth.end_session(g.principal, g.principal.session_id, caller())
@@ -98,6 +110,7 @@ async def post_logout() -> ResponseReturnValue:
 @requires_user
 @limit("login")
 @json_body(PasswordBody)
+@responses(NOTHING_TO_SAY, refuses={403: ("wrong_password",), 409: ("conflict",), **BUSY})
 async def post_password(body: PasswordBody) -> ResponseReturnValue:
     """Change the password and end every session of the user, this one too."""
     await services().auth.change_password(g.principal, body.current_password, body.new_password, caller())
@@ -107,6 +120,7 @@ async def post_password(body: PasswordBody) -> ResponseReturnValue:
 @blueprint.get("/sessions")
 @requires_user
 @limit("default")
+@responses(Answers(OwnSessions))
 async def get_sessions() -> ResponseReturnValue:
     """Return the sessions of whoever asks, newest first."""
     sessions = await services().auth.list_sessions(g.principal)
@@ -119,6 +133,7 @@ async def get_sessions() -> ResponseReturnValue:
 @requires_user
 @limit("default")
 @query(EndSessionsQuery)
+@responses(NOTHING_TO_SAY)
 async def delete_sessions(query: EndSessionsQuery) -> ResponseReturnValue:
     """End every session of whoever asks."""
     spared_id = g.principal.session_id if query.keep_current else None
@@ -129,6 +144,7 @@ async def delete_sessions(query: EndSessionsQuery) -> ResponseReturnValue:
 @blueprint.delete("/sessions/<uuid:session_id>")
 @requires_user
 @limit("default")
+@responses(NOTHING_TO_SAY, refuses={404: ("unknown_session",)})
 async def delete_session(session_id: UUID) -> ResponseReturnValue:
     """End one session of whoever asks."""
     await services().auth.end_session(g.principal, session_id, caller())
@@ -138,6 +154,7 @@ async def delete_session(session_id: UUID) -> ResponseReturnValue:
 @blueprint.post("/ws-ticket")
 @requires_user
 @limit("default")
+@responses(Answers(TicketAnswer))
 async def post_ws_ticket() -> ResponseReturnValue:
     """Give a ticket that opens one WebSocket from a browser, which can send no header with it."""
     ticket = await services().auth.issue_ticket(g.principal, request.headers.get("Origin"))

@@ -12,12 +12,15 @@ from quart.typing import ResponseReturnValue
 from blueprints.formats.candles import encode_candles
 from blueprints.formats.csv_bars import CSV, csv_headers, encode_csv
 from blueprints.formats.description import encode_description, with_accessibility
+from blueprints.formats.description_models import DescriptionAnswer
 from blueprints.formats.highcharts import encode_history
 from blueprints.formats.lightweight import encode_lightweight
+from blueprints.formats.market_models import Bars, CsvBars, ExchangeIds, Symbols
 from blueprints.formats.native import encode_native
 from middleware.auth_middleware import public
 from middleware.caching import cached_response
 from middleware.context import services
+from middleware.documentation import OF_BARS, OF_EXCHANGES, OF_MARKETS, Answers, responses
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, query
 from services.answers import VARY_HEADER, Answer, AnswerKey, make_answer
@@ -31,6 +34,8 @@ from utils.field_types import Name, TimeMs, split_commas
 blueprint = Blueprint("market", __name__, url_prefix="/market")
 
 JSON = "application/json"
+KEPT = ("ETag", "Cache-Control", "Vary")
+IN_HEADERS = ("Content-Disposition", "Link", "X-As-Of", "X-Gap-Count", "X-Gaps", "X-Next", "X-Stale")
 # Each bar takes some tenths of a millisecond to put into words.
 SAY_BARS_MAX = 500
 Extra = Literal["accessibility", "sonification"]
@@ -130,6 +135,7 @@ class DescriptionQuery(SpanQuery):
 @public
 @limit("default")
 @query(MarketQuery)
+@responses(Answers(ExchangeIds), refuses=OF_MARKETS)
 async def get_exchanges(query: MarketQuery) -> ResponseReturnValue:
     """Return the ids of the exchanges of a market."""
     return list(await services().catalog.exchanges(query.market))
@@ -139,6 +145,7 @@ async def get_exchanges(query: MarketQuery) -> ResponseReturnValue:
 @public
 @limit("default")
 @query(ExchangeQuery)
+@responses(Answers(Symbols), refuses=OF_EXCHANGES)
 async def get_symbols(query: ExchangeQuery) -> ResponseReturnValue:
     """Return the symbols of an exchange."""
     specs = await services().catalog.instruments(query.market, query.exchange)
@@ -149,6 +156,12 @@ async def get_symbols(query: ExchangeQuery) -> ResponseReturnValue:
 @public
 @limit("default")
 @query(BarsQuery)
+@responses(
+    Answers(Bars, headers=(*KEPT, "Content-Language")),
+    Answers(CsvBars, media="text/csv", headers=IN_HEADERS),
+    Answers(status=304, headers=KEPT),
+    refuses=OF_BARS,
+)
 async def get_ohlcv(query: BarsQuery) -> ResponseReturnValue:
     """Return bars, oldest first, in one of five shapes, with what each answer has to say of itself."""
     if query.include:
@@ -160,6 +173,11 @@ async def get_ohlcv(query: BarsQuery) -> ResponseReturnValue:
 @public
 @limit("default")
 @query(DescriptionQuery)
+@responses(
+    Answers(DescriptionAnswer, headers=(*KEPT, "Content-Language")),
+    Answers(status=304, headers=KEPT),
+    refuses=OF_BARS,
+)
 async def get_description(query: DescriptionQuery) -> ResponseReturnValue:
     """Return what bars say in words, with the facts behind each number, places to jump to, and sound."""
     return await _spoken_response(query, functools.partial(_describe, services().market, query))

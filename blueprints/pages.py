@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 
 from quart import Blueprint, Quart, Response, current_app, request
 
+from blueprints.formats.system_models import FrontPage, Page
 from middleware.auth_middleware import public_without_token
 from middleware.context import services
+from middleware.documentation import Answers, responses
 from middleware.rate_limit import limit, limit_exempt
 from services.answers import tag_matches
 from utils.errors import NotFound, shorten
@@ -30,6 +32,7 @@ CONTENT_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+FILE = ("ETag", "Cache-Control")
 # Highcharts is not ours to give away. Whoever has a licence installs it here, or names its address.
 HIGHCHARTS_FOLDER = Path("node_modules/highcharts")
 HIGHCHARTS_FILES = ("highstock.js", "modules/accessibility.js", "modules/sonification.js")
@@ -96,6 +99,11 @@ def init_pages(app: Quart, highcharts_url: str, folder: Path = FOLDER) -> None:
 @blueprint.get("/")
 @public_without_token
 @limit("default")
+@responses(
+    Answers(FrontPage, headers=("Cache-Control", "Vary")),
+    Answers(Page, media="text/html", headers=FILE),
+    Answers(status=304, headers=FILE),
+)
 async def get_front_page() -> Response:
     """Show the page to a browser; tell a program what this is and what to try."""
     pages = _pages()
@@ -112,6 +120,10 @@ async def get_front_page() -> Response:
 @blueprint.get("/web/<path:name>")
 @public_without_token
 @limit_exempt("a page is made of many files, and they come from memory")
+@responses(
+    *(Answers(Page, media=kind.partition(";")[0], headers=FILE) for kind in CONTENT_TYPES.values()),
+    Answers(status=304, headers=FILE),
+)
 async def get_page_file(name: str) -> Response:
     """Return one file that the page is made of."""
     pages = _pages()

@@ -2,8 +2,10 @@
 
 from quart import Blueprint, Response, current_app
 
+from blueprints.formats.system_models import HealthAnswer, LiveAnswer, ReadyAnswer
 from middleware.auth_middleware import public_without_token
 from middleware.context import services
+from middleware.documentation import Answers, responses
 from middleware.rate_limit import limit_exempt
 from services.health import Health, HealthStatus, PartHealth, check_health
 from utils.json_codec import encode_json
@@ -13,12 +15,14 @@ blueprint = Blueprint("system", __name__)
 
 # Set to true by the launcher when the service begins to stop.
 DRAINING = "accessibletrader_draining"
+STATE = ("Cache-Control",)
 WATCHED = "load balancers and monitors ask this often, and must not be sent away"
 
 
 @blueprint.get("/health")
 @public_without_token
 @limit_exempt(WATCHED)
+@responses(Answers(HealthAnswer, headers=STATE), Answers(HealthAnswer, status=503, headers=STATE))
 async def get_health() -> Response:
     """Say how the service, its database and its cache are doing."""
     health = await _check()
@@ -34,6 +38,7 @@ async def get_health() -> Response:
 @blueprint.get("/live")
 @public_without_token
 @limit_exempt(WATCHED)
+@responses(Answers(LiveAnswer, headers=STATE))
 async def get_live() -> Response:
     """Say that the process runs; asks nobody else, since a restart would not bring them back."""
     return _answer({"status": HealthStatus.OK}, 200)
@@ -42,6 +47,7 @@ async def get_live() -> Response:
 @blueprint.get("/ready")
 @public_without_token
 @limit_exempt(WATCHED)
+@responses(Answers(ReadyAnswer, headers=STATE), Answers(ReadyAnswer, status=503, headers=STATE))
 async def get_ready() -> Response:
     """Say whether new requests should be sent here, and what is missing if they should nevertheless."""
     health = await _check()

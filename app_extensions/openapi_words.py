@@ -1,0 +1,98 @@
+"""The words of the OpenAPI document that no view says itself."""
+
+from typing import Any
+
+DESCRIPTION = """\
+Live and historical market prices, for people who cannot see a chart and for everybody.
+
+Success is the thing itself, without a wrapper. Every failure is a problem document (RFC 9457) whose
+`detail` is a sentence that can be read out. Routes without a version in their path and their twins
+under `/api/v1` are the same; what is published changes only by additions. Live bars come by WebSocket:
+see `/docs/websockets`.
+"""
+
+TAGS = {
+    "market": "Exchanges, symbols, bars, and bars in words.",
+    "announcements": "What is worth hearing, for whoever was away.",
+    "alerts": "Prices that you want to be told of.",
+    "auth": "Signing in, staying signed in, and signing out.",
+    "users": "Your own account.",
+    "admin": "What admins see and change.",
+    "system": "How the service is doing.",
+    "versions": "Which versions of this interface there are.",
+    "docs": "This document, and pages that show it.",
+    "pages": "The page for people.",
+}
+
+# What a parameter of a path or a query means; a name means the same wherever it stands.
+PARAMETERS = {
+    "alert_id": "The id of an alert.",
+    "cursor": "The `next` of the page before; the first page without one.",
+    "exchange": "An exchange of the market; where it may be left out, the default one.",
+    "format": "The shape of the bars.",
+    "include": "What to add to the bars, separated by commas.",
+    "keep_current": "Spare the session that asks.",
+    "limit": "How many at most.",
+    "locale": "The language of sentences, like `en` or `de`; else what Accept-Language asks for.",
+    "market": "The market; where it may be left out, the default one.",
+    "name": "The name of a file of the page.",
+    "say": "Whether every bar of the window is said in words too.",
+    "session_id": "The id of a session.",
+    "since": "For bars, the earliest open; for announcements, the last number that was heard.",
+    "since_ms": "Since when the symbol was not heard: milliseconds since 1970, or ISO 8601.",
+    "symbol": "A symbol of the exchange, like `BTC/USD`.",
+    "time_zone": "The time zone of spoken times, like `Europe/Berlin`.",
+    "timeframe": "How long a bar is: `1m`, `1h`, `1d`, `1w`, `1M`, or TradingView's `60` and `1D`.",
+    "until": "Bars that open before this.",
+    "user_id": "The id of a user.",
+    "verbosity": "How much is said.",
+    "words_per_minute": "How fast whoever listens lets things be said.",
+}
+
+STATUS_WORDS = {
+    200: "Done.",
+    201: "Made.",
+    204: "Done; there is nothing to say.",
+    304: "What you have is still true.",
+    400: "The request cannot be read:",
+    401: "Whoever asks is not known:",
+    403: "Known, but not allowed:",
+    404: "There is no such thing:",
+    408: "The request did not arrive in time:",
+    409: "The state of things forbids it:",
+    413: "The body is too long:",
+    415: "The body is no JSON:",
+    422: "Parameters or fields do not fit, and `errors` names each:",
+    429: "Too often; wait:",
+    500: "Something went wrong here:",
+    503: "A part that this needs is away; wait:",
+    504: "An exchange did not answer in time:",
+}
+
+
+def _header(description: str, **shape: Any) -> dict[str, Any]:
+    required = {"required": True} if shape.pop("required", False) else {}
+    return {"description": description, **required, "schema": {"type": "string"} | shape}
+
+
+HEADERS = {
+    "Cache-Control": _header("How long the answer may be kept."),
+    "Content-Disposition": _header("A name for the file."),
+    "Content-Language": _header("The language of the sentences."),
+    "ETag": _header("The tag of the answer, for If-None-Match."),
+    "Idempotency-Replayed": _header("Whether the request had been answered before.", enum=["true"]),
+    "Link": _header("The address of what follows."),
+    "RateLimit": _header("What is left in the bucket, and when it is full again."),
+    "RateLimit-Policy": _header("The bucket in which the request was counted."),
+    "Retry-After": _header("Whole seconds to wait.", pattern=r"^\d+$"),
+    "Vary": _header("Which headers of the request the answer depends on."),
+    "WWW-Authenticate": _header("That an access token is expected.", pattern="^Bearer"),
+    "X-As-Of": _header("When the newest part of the answer was last true."),
+    "X-Gap-Count": _header("How many gaps there are.", pattern=r"^\d+$"),
+    "X-Gaps": _header("The first gaps, and their reasons."),
+    "X-Next": _header("The `since` of the next request."),
+    "X-Request-ID": _header(
+        "What the log calls this request.", required=True, pattern=r"^[A-Za-z0-9._-]{8,64}$"
+    ),
+    "X-Stale": _header("Whether the exchange could not be asked.", enum=["true", "false"]),
+}

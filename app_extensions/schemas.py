@@ -1,0 +1,104 @@
+"""JSON Schemas of pydantic models, collected by the names of the models, as both documents need them."""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel, TypeAdapter
+
+REFERENCE = "#/components/schemas/{model}"
+
+Schema = dict[str, Any]
+
+
+class Schemas:
+    """Collect what models look like; each is named once and referred to from everywhere."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, Schema] = {}
+        # Routes and their twins share models, and a large one takes a while.
+        self._answers: dict[Any, Schema] = {}
+
+    def answer(self, model: Any) -> Schema:
+        """Return the schema of something that is sent; open, since later versions may send more."""
+        if model not in self._answers:
+            schema = TypeAdapter(model).json_schema(mode="serialization", ref_template=REFERENCE)
+            self._answers[model] = self._keep(model, _opened(schema))
+        return self._answers[model]
+
+    def request(self, model: Any) -> Schema:
+        """Return the schema of something that is read; closed, since what is unknown is refused."""
+        return self._keep(model, TypeAdapter(model).json_schema(ref_template=REFERENCE))
+
+    def parameters(self, model: type[BaseModel]) -> Schema:
+        """Return the schema of a query, whose properties are parameters."""
+        schema = model.model_json_schema(ref_template=REFERENCE)
+        self._keep_definitions(schema)
+        return {**schema, "properties": {k: _parameter(v) for k, v in schema["properties"].items()}}
+
+    @staticmethod
+    def examples(model: Any) -> Mapping[str, Any]:
+        """Return the examples of a model, or of each model of a union, by name."""
+        found = {}
+        for each in get_args(model) or (model,):
+            extra = getattr(each, "model_config", {}).get("json_schema_extra") or {}
+            if "example" in extra:
+                found[each.__name__] = extra["example"]
+        return found
+
+    def _keep(self, model: Any, schema: Schema) -> Schema:
+        self._keep_definitions(schema)
+        if not isinstance(model, type):
+            tidy: Schema = _tidied(schema)
+            return tidy
+        self._put(model.__name__, schema)
+        return {"$ref": REFERENCE.format(model=model.__name__)}
+
+    def _keep_definitions(self, schema: Schema) -> None:
+        for name, definition in schema.pop("$defs", {}).items():
+            self._put(name, definition)
+
+    def _put(self, name: str, schema: Schema) -> None:
+        schema = _tidied(schema)
+        schema.pop("example", None)
+        assert self.by_name.setdefault(name, schema) == schema, f"two models are named {name}"
+
+
+def _parameter(schema: Schema) -> Schema:
+    """A parameter is there or it is not; it is never null."""
+    shape: Schema = _tidied(schema)
+    if shape.get("default", "") is None:
+        del shape["default"]
+    kinds = [each for each in shape.get("anyOf", ()) if each != {"type": "null"}]
+    if "anyOf" in shape:
+        del shape["anyOf"]
+        shape |= kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
+    return shape
+
+
+def _tidied(schema: Any) -> Any:
+    """Leave out the titles that pydantic makes of names, which say nothing."""
+    if isinstance(schema, list):
+        return [_tidied(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    tidy: Schema = {
+        key: {name: _tidied(each) for name, each in value.items()} if key == "properties" else _tidied(value)
+        for key, value in schema.items()
+        if key != "title" or not isinstance(value, str)
+    }
+    description = tidy.get("description")
+    if isinstance(description, str):
+        tidy["description"] = description.replace("``", "`")
+    return tidy
+
+
+def _opened(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_opened(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: {name: _opened(each) for name, each in value.items()} if key == "properties" else _opened(value)
+        for key, value in schema.items()
+        if not (key == "additionalProperties" and value is False) and key != "default"
+    }

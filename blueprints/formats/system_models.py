@@ -1,0 +1,96 @@
+"""What answers about the service itself look like; pure."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, RootModel
+
+from blueprints.formats.answer_model import ABSENT, AnswerModel, example
+from services.health import HealthStatus
+from utils.version import VERSION
+
+
+class PartAnswer(AnswerModel):
+    """How one part answered."""
+
+    status: HealthStatus
+    latency_ms: Annotated[float, Field(ge=0, description="Absent when it did not answer.")] = ABSENT
+
+
+class HealthAnswer(AnswerModel):
+    """How the service, its database and its cache are doing."""
+
+    model_config = example(
+        {
+            "status": "ok",
+            "version": VERSION,
+            "database": {"status": "ok", "latency_ms": 0.6},
+            "cache": {"status": "ok", "latency_ms": 0.2},
+        }
+    )
+
+    status: HealthStatus
+    version: str
+    database: PartAnswer
+    cache: PartAnswer
+
+
+class LiveAnswer(AnswerModel):
+    """That the process runs."""
+
+    model_config = example({"status": "ok"})
+
+    status: Literal["ok"]
+
+
+class ReadyAnswer(AnswerModel):
+    """Whether new requests should be sent here."""
+
+    model_config = example({"ready": True, "draining": False, "degraded": []})
+
+    ready: bool
+    draining: Annotated[bool, Field(description="Whether the service is about to stop.")]
+    degraded: Annotated[list[str], Field(description="The parts that are away.")]
+
+
+class LinkAnswer(AnswerModel):
+    """An address to try."""
+
+    title: str
+    href: str
+
+
+class FrontPage(AnswerModel):
+    """What this service is, and what to try."""
+
+    model_config = example(
+        {
+            "name": "AccessibleTrader",
+            "version": VERSION,
+            "description": "Live and historical market prices, for people who cannot see a chart "
+            "and for everybody.",
+            "documentation": "README.md and the folder docs, beside the program.",
+            "markets": ["crypto", "simulated"],
+            "default_market": "crypto",
+            "default_exchange": "bitstamp",
+            "highcharts_url": None,
+            "links": [{"title": "State of this service", "href": "/health"}],
+        }
+    )
+
+    name: str
+    version: str
+    description: str
+    documentation: str
+    markets: list[str]
+    default_market: str
+    default_exchange: str
+    highcharts_url: Annotated[str | None, Field(description="Where the page finds Highcharts.")]
+    links: list[LinkAnswer]
+
+
+class Page(RootModel[str]):
+    """A page or a file of one, for browsers."""
+
+
+class JsonDocument(AnswerModel):
+    """A document about this service, in a format of its own."""
