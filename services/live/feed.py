@@ -10,7 +10,7 @@ from plugins.base import LiveMode, MarketPlugin, VenueProfile
 from services.bar_checks import CLOSE_GRACE_MS, check_bar_values
 from services.history_filler import HistoryFiller
 from services.live.broadcaster import Pace
-from services.live.folding import BARS_KEPT
+from services.live.hole import find_hole
 from services.live.owed_closes import OwedCloses
 from services.live.projector import Projector
 from services.live.streamed_bars import StreamedBars
@@ -24,11 +24,7 @@ SILENCE_MS = 60_000
 POLL_MIN_S, POLL_MAX_S = 2.0, 30.0
 UPDATES_WAITING_MAX = 1_000
 WAIT_MIN_S, WAIT_MAX_S = 0.02, 5.0
-# A hole longer than this stays a gap, which history fills when somebody asks for it.
-CATCH_UP_BARS = 500
 CATCH_UP_ROUNDS = 3
-# As many as the fold of trades keeps: no older bar can still be waiting for its close.
-OVERLAP_BARS = BARS_KEPT
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +47,8 @@ class FeedParts:
     projector: Projector
     clock: Clock
     pace: Pace
+    # Up to when the session before this one saw everything, None when there was none here.
+    fed_until_ms: int | None
 
 
 class Feed:
@@ -62,6 +60,7 @@ class Feed:
 
     def __init__(self, parts: FeedParts) -> None:
         self._parts = parts
+        self.fed_until_ms = parts.fed_until_ms
         self._timeframe = parts.topic.timeframe
         self._streamed = StreamedBars(self._timeframe)
         self._newest: Bar | None = None
@@ -105,7 +104,7 @@ class Feed:
         """Read by REST what closed since the newest logged bar, store it and log it."""
         polling = self._parts.profile.live_mode is LiveMode.POLL
         for _ in range(CATCH_UP_ROUNDS):
-            span = self._hole()
+            span = await self._hole()
             if span.end_ms <= span.start_ms:
                 return
             await self._fill(span)
@@ -117,21 +116,21 @@ class Feed:
                 self._newest, self._pending = bar, True
             # Reading took its time, or showed that the exchange's clock is ahead of what we thought.
             if self._timeframe.next(self._now_ms()) <= span.end_ms:
-                return
+                break
+        self.fed_until_ms = self._now_ms()
 
-    def _hole(self) -> Span:
-        now_ms = self._now_ms()
-        start_ms = self._timeframe.shift(now_ms, -1)
-        newest_ms, first_ms = self._parts.projector.newest_final_ms, self._parts.projector.oldest_logged_ms
-        if newest_ms is not None and first_ms is not None:
-            # A little further back than the newest close: a session may have died before an older bar's close
-            # was confirmed. What the log says already is not said again.
-            start_ms = max(self._timeframe.shift(newest_ms, -OVERLAP_BARS), first_ms)
-        elif first_ms is not None:
-            # The session that told of this bar died before it could close one.
-            start_ms = min(start_ms, first_ms)
-        oldest_ms = self._timeframe.shift(now_ms, -CATCH_UP_BARS)
-        return Span(max(start_ms, oldest_ms), self._timeframe.next(now_ms))
+    async def _hole(self) -> Span:
+        projector = self._parts.projector
+        hole = find_hole(
+            self._timeframe,
+            self._now_ms(),
+            newest_final_ms=projector.newest_final_ms,
+            oldest_logged_ms=projector.oldest_logged_ms,
+            fed_until_ms=self.fed_until_ms,
+        )
+        if not hole.whole:
+            await projector.begin_anew()
+        return hole.span
 
     async def _fill(self, span: Span) -> None:
         parts = self._parts
@@ -146,7 +145,7 @@ class Feed:
             except TimeoutError:
                 update = ()
             if update:
-                heard_ms = self._now_ms()
+                heard_ms = self.fed_until_ms = self._now_ms()
                 await self._on_update(update)
             elif self._now_ms() - heard_ms >= SILENCE_MS:
                 raise FeedSilent

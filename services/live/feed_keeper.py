@@ -48,6 +48,13 @@ class _Kept:
 async def _nothing(_: Topic) -> None: ...
 
 
+@dataclass(slots=True)
+class _Past:
+    """What one session of a feed leaves to the next."""
+
+    fed_until_ms: int | None = None
+
+
 class FeedKeeper:
     """Count the listeners of each topic on this worker and feed the topics this worker holds."""
 
@@ -57,7 +64,7 @@ class FeedKeeper:
         leases: Leases,
         log_: LiveLog,
         clock: Clock,
-        open_feed: Callable[[Topic], Awaitable[Feed]],
+        open_feed: Callable[[Topic, int | None], Awaitable[Feed]],
         beside: Callable[[Topic], Awaitable[None]] = _nothing,
         linger_s: float = LINGER_S,
     ) -> None:
@@ -114,13 +121,13 @@ class FeedKeeper:
         kept.task.add_done_callback(self._ended.discard)
 
     async def _keep(self, topic: Topic) -> None:
-        backoff_s = BACKOFF_MIN_S
+        backoff_s, past = BACKOFF_MIN_S, _Past()
         loop = asyncio.get_running_loop()
         while True:
             began_s = loop.time()
             try:
                 if await self._leases.take(topic):
-                    await self._hold(topic)
+                    await self._hold(topic, past)
                 else:
                     await asyncio.sleep(RETRY_S)
                     continue
@@ -140,13 +147,16 @@ class FeedKeeper:
             await asyncio.sleep(random.uniform(0, backoff_s))  # noqa: S311 - no secret
             backoff_s = min(BACKOFF_MAX_S, backoff_s * 2)
 
-    async def _hold(self, topic: Topic) -> None:
+    async def _hold(self, topic: Topic, past: _Past) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._renew_for_ever(topic))
                 group.create_task(self._run_beside(topic))
-                feed = await self._open_feed(topic)
-                await feed.run(lambda: self._say(topic, "live", LIVE))
+                feed = await self._open_feed(topic, past.fed_until_ms)
+                try:
+                    await feed.run(lambda: self._say(topic, "live", LIVE))
+                finally:
+                    past.fed_until_ms = feed.fed_until_ms
         except* UPSTREAM_AWAY:
             await self._say(topic, "stale", STALE)
             raise

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from redis.asyncio import Redis
 
-from services.live.log_scripts import APPEND, POSITION
+from services.live.log_scripts import APPEND, BEGIN_ANEW, POSITION
 from utils.domain import Bar, BarSource, BarState, Topic
 from utils.tasks import heed_cancellation
 
@@ -152,6 +152,7 @@ class LiveLog:
         self._redis = redis
         self._reading = asyncio.Semaphore(READS_AT_ONCE)
         self._append = redis.register_script(APPEND)
+        self._begin_anew = redis.register_script(BEGIN_ANEW)
         self._position = redis.register_script(POSITION)
 
     async def append(self, topic: Topic, event: Bar | FeedStatus, *, token: str) -> Position:
@@ -165,6 +166,12 @@ class LiveLog:
         if not epoch:
             raise LeaseLost
         return Position(epoch.decode(), offset.decode())
+
+    async def begin_anew(self, topic: Topic, *, token: str) -> None:
+        """Begin a new life of the log. Raises: LeaseLost as ``append`` does."""
+        keys = [*_log_keys(topic), lease_key(topic)]
+        if not await heed_cancellation(self._begin_anew(keys=keys, args=[token])):
+            raise LeaseLost
 
     async def position(self, topic: Topic) -> Position:
         """Return the place of the newest entry; a topic without a log gets an empty one."""

@@ -1,7 +1,7 @@
 """What Redis does with a topic's log in one step: these are the only writers of its keys.
 
-KEYS of both scripts: the log, its epoch, its final bars, the newest status of its feed; ``APPEND`` also the
-lease.
+KEYS of all: the log, its epoch, its final bars, the newest status of its feed; where a token is given, the
+lease as well.
 """
 
 # A log without an epoch begins a new life, and nothing of the earlier one may be taken for part of it.
@@ -29,6 +29,13 @@ end
 redis.call('PEXPIRE', KEYS[3], ARGV[4])
 redis.call('PEXPIRE', KEYS[4], ARGV[4])
 return {{epoch, id}}
+"""
+
+# ARGV: token. Whatever comes next is written into a new life.
+BEGIN_ANEW = """
+if redis.call('GET', KEYS[5]) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
+return 1
 """
 
 # ARGV: how long an empty log is kept, in ms.

@@ -53,6 +53,11 @@ class Projector:
             if isinstance(entry.event, Bar):
                 self._remember(entry.event)
 
+    async def begin_anew(self) -> None:
+        """Begin a new life of the log: between its newest bar and now lies more than can be told."""
+        await self._log.begin_anew(self._topic, token=self._token)
+        self._logged.clear()
+
     @property
     def newest_final_ms(self) -> int | None:
         """Return the open of the newest final bar in the log, None when it holds none."""

@@ -44,3 +44,22 @@ async def test_a_bar_whose_holder_died_before_any_close_is_closed_by_the_next(cl
         assert (await talk.until("subscribed"))["recovered"] is True
         await talk.closed_bars(5, TOPIC.text)
     assert talk.closed_opens == [formed_ms + number * MINUTE_MS for number in range(5)]
+
+
+async def test_a_hole_too_long_to_be_told_is_said_and_not_passed_over(client, exchange, redis):
+    """A client comes back with a good position, but for six hundred bars nobody fed the topic."""
+    leases, log = Leases(redis), LiveLog(redis)
+    assert await leases.take(TOPIC)
+    old = Bar(START_MS - 600 * MINUTE_MS, 1.0, 2.0, 0.5, 1.5, 1.0, BarState.CLOSED)
+    position = await log.append(TOPIC, old, token=leases.token)
+    await leases.release(TOPIC)
+    async with client.websocket(f"{WS}&since={position.epoch},{position.offset}") as connection:
+        talk = Talk(connection)
+        assert (await talk.until("subscribed"))["recovered"] is True
+        resync = await talk.next()
+        assert resync["type"] == "resync"
+        assert resync["epoch"] != position.epoch
+        snapshot = await talk.next()
+        assert snapshot["type"] == "snapshot"
+        assert START_MS + 9 * MINUTE_MS in [bar["open_time_ms"] for bar in snapshot["bars"]]
+        await talk.until("status", state="live")

@@ -35,7 +35,7 @@ async def token(redis):
 
 @pytest.fixture
 async def session(redis, redis_url, log):
-    async def open_feed(topic):
+    async def open_feed(topic, fed_until_ms):
         raise AssertionError("somebody else holds the topic")
 
     async def no_bars(topic, limit):
