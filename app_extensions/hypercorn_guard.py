@@ -15,23 +15,25 @@ from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.events import Event as ConnectionEvent
 from hypercorn.events import Updated
 from hypercorn.protocol import ProtocolWrapper, ws_stream
-from hypercorn.protocol.events import Body, Data, StreamClosed
-from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h2 import H2Protocol
-from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
+from hypercorn.protocol.ws_stream import WSStream
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, WebsocketScope
 from quart import Quart, Websocket
 from quart.asgi import ASGIWebsocketConnection
-from wsproto.connection import ConnectionState
 
+from app_extensions.hypercorn_streams import (
+    GOODBYE_TIMEOUT_S,
+    accept_stream,
+    handle_stream_event,
+    no_extensions,
+    send_from_app,
+)
 from middleware.live_frames import EXTENSION as FRAMES
 
 HYPERCORN_VERSION = "0.18."
 INBOUND_MESSAGES_MAX = 16
-GOODBYE_TIMEOUT_S = 1.0
+UNREAD_BYTES = 64 * 1024
 
-_unguarded_ws_handle = WSStream.handle
-_unguarded_app_send = WSStream.app_send
 _unguarded_protocol_handle = ProtocolWrapper.handle
 
 
@@ -74,9 +76,10 @@ def guard_hypercorn() -> OpenConnections:
     connections = OpenConnections()
     for owner, name, guarded in (
         (hypercorn_run, "TCPServer", partial(_GuardedServer, connections)),
-        (ws_stream, "server_extensions_handshake", _no_extensions),
-        (WSStream, "handle", _handle_stream_event),
-        (WSStream, "app_send", _send_from_app),
+        (ws_stream, "server_extensions_handshake", no_extensions),
+        (WSStream, "handle", handle_stream_event),
+        (WSStream, "app_send", send_from_app),
+        (WSStream, "_accept", accept_stream),
         (ProtocolWrapper, "handle", _handle_connection_event),
     ):
         setattr(owner, name, guarded)
@@ -133,72 +136,22 @@ class _GuardedServer(TCPServer):
     def __init__(self, connections: OpenConnections, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._connections = connections
+        self._reading: asyncio.Task[Any] | None = None
 
     async def run(self) -> None:
+        self._reading = asyncio.current_task()
         with self._connections.holding(self.writer), contextlib.suppress(OSError):
             await super().run()
 
-
-def _no_extensions(*_: Any) -> None:
-    # permessage-deflate costs 100 KB a connection and lets 80 KB on the wire become 80 MB in memory.
-    return
-
-
-async def _handle_stream_event(stream: WSStream, event: StreamEvent) -> None:
-    # A frame sent before the handshake was answered: without this the application is never told that the
-    # connection is over, and each such connection leaves a descriptor and four tasks behind for ever.
-    early = isinstance(event, Body | Data) and not stream.closed and not stream.handshake.accepted
-    if not early:
-        await _unguarded_ws_handle(stream, event)
-        return
-    if stream.state is not ASGIWebsocketState.HANDSHAKE:
-        return  # the refusal is on its way, and whatever comes after it is nobody's
-    await stream._send_error_response(400)  # noqa: SLF001 - there is no public way
-    await _unguarded_ws_handle(stream, StreamClosed(stream_id=stream.stream_id))
-    await stream.send(StreamClosed(stream_id=stream.stream_id))
-
-
-class _Afterwards:
-    """Take the place of an app that has ended: drop what a client still sends, and know the end of it."""
-
-    def __init__(self, put: Any) -> None:
-        self.over = asyncio.Event()
-        unread: asyncio.Queue[Any] = put.__self__
-        # Hypercorn's reader waits for room in a queue that nobody empties any more: it never saw the client
-        # leave, and each such connection left a descriptor and three tasks behind for ever.
-        while not unread.empty():
-            unread.get_nowait()
-
-    async def __call__(self, message: Any) -> None:
-        if message["type"] == "websocket.disconnect":
-            self.over.set()
-
-
-async def _end_app(stream: WSStream) -> None:
-    if stream.app_put is not None and not stream.closed:
-        afterwards = stream.app_put = _Afterwards(stream.app_put)
-        if stream.state is ASGIWebsocketState.CLOSED:
-            # A connection that is cut while its client is sending takes the goodbye with it: the client first
-            # answers that, and what it sends until then is dropped.
-            with contextlib.suppress(TimeoutError):
+    async def _close(self) -> None:
+        # Bytes that nobody has read turn the end into a reset, which takes the last words with it.
+        if asyncio.current_task() is self._reading:
+            with contextlib.suppress(OSError, RuntimeError, NotImplementedError, TimeoutError):
+                self.writer.write_eof()
                 async with asyncio.timeout(GOODBYE_TIMEOUT_S):
-                    await afterwards.over.wait()
-    await _unguarded_app_send(stream, None)
-
-
-async def _send_from_app(stream: WSStream, message: Any) -> None:
-    # Whole frames go the way of all data, with its order and its waiting for a slow reader, but not one by
-    # one through the parser: that costs several times as much as all the rest.
-    if message is None:
-        await _end_app(stream)
-    elif message["type"] != FRAMES:
-        await _unguarded_app_send(stream, message)
-    elif (
-        not stream.closed
-        and stream.state is ASGIWebsocketState.CONNECTED
-        and stream.connection.state is ConnectionState.OPEN
-    ):
-        await stream.send(Data(stream_id=stream.stream_id, data=message["frames"]))
+                    while await self.reader.read(UNREAD_BYTES):
+                        pass
+        await super()._close()
 
 
 async def _handle_connection_event(wrapper: ProtocolWrapper, event: ConnectionEvent) -> None:

@@ -20,7 +20,13 @@ def takes_frames() -> bool:
 
 
 class FramesProtocol(WSProtocol):
-    """Take whole frames beside single messages, and keep writing in order and no faster than is read."""
+    """Take whole frames beside single messages, in order and no faster than is read; tell what was broken."""
+
+    def handle_close(self, event: Any) -> None:
+        """Answer the client's goodbye, and tell one that broke the protocol before hanging up."""
+        if self.conn.state is ConnectionState.OPEN:
+            self.transport.write(self.conn.send(event))
+        super().handle_close(event)
 
     async def send(self, message: Any) -> None:
         """Send what the app gives; frames for a connection that is ending are dropped."""

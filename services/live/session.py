@@ -1,6 +1,7 @@
 """One connection's subscriptions: position first, then what was missed or a snapshot, then live, no seam."""
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ SNAPSHOT_BARS = 2
 OVERLAY_ENTRIES = 64
 # How soon a subscription is worth another try while the log is away.
 LOG_AWAY_S = 2.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ class LiveSession:
                 self.mailbox.put(Subscribed(topic, position, recovered=False, name=subscription.name))
                 self.mailbox.put(Snapshot(topic, position, bars))
         except (RedisError, OSError) as error:
+            log.warning("topic not followed", extra={"topic": topic.text, "reason": repr(error)[:200]})
             self._end(topic)
             raise Unavailable(
                 f"{topic.text} cannot be followed at the moment. Subscribe again in a few seconds.",

@@ -115,6 +115,24 @@ def test_a_message_over_64_kib_ends_the_connection(
 
 
 @both_servers
+@pytest.mark.parametrize(
+    ("data", "code"), [(b"\x83\x80\0\0\0\0", 1002), (b"\x81\x81\0\0\0\0\xff", 1007)], ids=["opcode", "utf-8"]
+)
+def test_who_breaks_the_protocol_is_told_so(
+    launch: Callable[..., Service], beside: dict[str, str], server: str, data: bytes, code: int
+) -> None:
+    service = launch(SERVER=server, **beside)
+    with service.ask(service.upgrade("/echo")) as connection:
+        read_head(connection)
+        connection.settimeout(5)
+        # Behind it lies something that nobody will read.
+        connection.sendall(data + frame(b"x" * 1_000))
+        said = connection.recv(64)
+        assert said[:1] == b"\x88"
+        assert int.from_bytes(said[2:4]) == code
+
+
+@both_servers
 def test_a_sender_whom_nobody_reads_has_to_wait(
     launch: Callable[..., Service], beside: dict[str, str], server: str
 ) -> None:
