@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import ccxt.pro  # noqa: F401 - loading it takes seconds, which no feed here should wait for
 import pytest
 
 from app import create_app
