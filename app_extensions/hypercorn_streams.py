@@ -52,6 +52,9 @@ async def handle_stream_event(stream: WSStream, event: StreamEvent) -> None:
     if not early:
         if isinstance(event, StreamClosed) and not stream.closed:
             await _tell_failure(stream)
+            # The app is told of the end through the same queue. Where its own write has found the client
+            # gone, it would wait for room in what only itself can empty.
+            _empty(stream.app_put)
         await _unguarded_handle(stream, event)
         return
     if stream.state is not ASGIWebsocketState.HANDSHAKE:
@@ -79,15 +82,19 @@ class _Afterwards:
 
     def __init__(self, put: Any) -> None:
         self.over = asyncio.Event()
-        unread: asyncio.Queue[Any] = put.__self__
         # Hypercorn's reader waits for room in a queue that nobody empties any more: it never saw the client
         # leave, and each such connection left a descriptor and three tasks behind for ever.
-        while not unread.empty():
-            unread.get_nowait()
+        _empty(put)
 
     async def __call__(self, message: Any) -> None:
         if message["type"] == "websocket.disconnect":
             self.over.set()
+
+
+def _empty(put: Any) -> None:
+    queue = getattr(put, "__self__", None)
+    while isinstance(queue, asyncio.Queue) and not queue.empty():
+        queue.get_nowait()
 
 
 async def _end_app(stream: WSStream) -> None:
