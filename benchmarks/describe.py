@@ -127,7 +127,7 @@ def main() -> None:
         (
             f"`python benchmarks/describe.py --repeats {options.repeats}`",
             speed(voice, options.repeats),
-            "Compressed with gzip, as `include=accessibility` and `include=accessibility,sonification` send it:",
+            "With gzip, as `include=accessibility` and `include=accessibility,sonification` send it:",
             size(voice),
         )
     )

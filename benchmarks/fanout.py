@@ -5,17 +5,17 @@
 What is measured, and how it is kept fair:
 
 - The server has one core; the subscribers, the publisher, Valkey and PostgreSQL share the other.
-- An update takes the way of every update: one entry of a Redis Stream, read by the server with XREAD, told to each
-  subscriber. The product's go into its live log, under the lease of the topic. Peers read one stream and have
-  nothing else to do: they keep no position, resume nobody, and drop nobody.
-- Updates are closed bars: the product conflates running ones for slow readers, and may not leave out these. Every
-  subscriber must hear each of them, and a run in which one does not fails.
-- Saturated means that the next update is published as soon as the average subscriber has heard all but a window of
-  those before. A wide window makes for full batches and long delays; each contender is tried with all of them first
-  and runs with the one that gave it the most within a p99 of 200 ms.
+- An update takes the way of every update: one entry of a Redis Stream, read by the server with XREAD, told to
+  each subscriber. The product's go into its live log, under the lease of the topic. Peers read one stream and
+  have nothing else to do: they keep no position, resume nobody, and drop nobody.
+- Updates are closed bars: the product conflates running ones for slow readers, and may not leave out these.
+  Every subscriber must hear each of them, and a run in which one does not fails.
+- Saturated means that the next update is published as soon as the average subscriber has heard all but a
+  window of those before. A wide window makes for full writes and long delays; each contender is tried with all
+  of them first, and runs with the one that gave it the most within a p99 of 200 ms.
 - A delivery lasts from before the update is written to when the client's loop hands over its bytes.
-- Ratios are taken within a repeat. The share of its core that the load took is shown: near 1 the client is what was
-  measured. Updates for each second of the server's processor time are disturbed less by what else runs.
+- Ratios are taken within a repeat. The share of its core that the load took is shown: near 1 the client is
+  what was measured. Updates for each second of the server's processor time are disturbed less by what else runs.
 """
 
 import argparse
@@ -107,7 +107,8 @@ def contenders(bench: Bench) -> list[Contender]:
 
 
 def load(plan: Plan) -> Heard:
-    command = ["taskset", "-c", LOAD_CORE, sys.executable, "benchmarks/fanout_load.py", json.dumps(asdict(plan))]
+    script = [sys.executable, "benchmarks/fanout_load.py", json.dumps(asdict(plan))]
+    command = ["taskset", "-c", LOAD_CORE, *script]
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"The load on {plan.url} failed:\n{done.stderr}")
@@ -128,9 +129,7 @@ def best_window(contender: Contender) -> int:
     return best
 
 
-def in_turn(
-    plans: dict[str, Plan], repeats: int
-) -> dict[str, list[Heard]]:
+def in_turn(plans: dict[str, Plan], repeats: int) -> dict[str, list[Heard]]:
     """Return what each did, in turn, so that what disturbs the machine disturbs all alike."""
     heard: dict[str, list[Heard]] = {name: [] for name in plans}
     for repeat in range(repeats):
@@ -174,7 +173,8 @@ def report_saturated(heard: dict[str, list[Heard]], windows: dict[str, int]) -> 
     size = next(iter(heard.values()))[0].frame_bytes
     header = ["server", "updates/s, median (range)", "x Quart loop", "x broadcast", "p50 ms", "p99 ms"]
     header += ["updates/s of processor time", "x broadcast", "load's core", "window"]
-    return f"{SATURATED:,} subscribers, updates of {size} bytes, as fast as they are heard:\n\n" + table(header, rows)
+    text = f"{SATURATED:,} subscribers, updates of {size} bytes, as fast as they are heard:\n\n"
+    return text + table(header, rows)
 
 
 def report_crowd(heard: dict[str, list[Heard]], memory_kib: dict[str, float]) -> str:
@@ -203,7 +203,7 @@ def report_stalled(alone: dict[str, list[Heard]], beside: dict[str, list[Heard]]
         ]
         for name, done in beside.items()
     ]
-    text = f"{HEALTHY} healthy subscribers, {STALLED_RATE:g} updates a second, beside {STALLED} that do not read:\n\n"
+    text = f"{HEALTHY} subscribers, {STALLED_RATE:g} updates a second, beside {STALLED} that do not read:\n\n"
     return text + table(["server", "p99 ms alone", "p99 ms beside them", "allowed"], rows)
 
 

@@ -3,8 +3,8 @@
 ``python benchmarks/fanout_load.py JSON`` with the fields of ``Plan``; it prints a ``Heard`` as JSON.
 
 The client is made to cost little, so that it is not what is measured: a bare asyncio protocol that counts, in
-whatever bytes arrive, the words that each update holds exactly once. Since every update reaches every subscriber
-once and in order, how many a subscriber has heard says which: the time of each delivery follows from that.
+whatever bytes arrive, the words that each update holds exactly once. Since every update reaches every
+subscriber once and in order, how many a subscriber has heard says which: the time of each delivery follows.
 """
 
 import asyncio
@@ -19,16 +19,16 @@ from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import numpy as np  # noqa: E402 - the product is found by its path
-import uvloop  # noqa: E402
-from redis.asyncio import Redis  # noqa: E402
+import numpy as np
+import uvloop
+from redis.asyncio import Redis
 
-from benchmarks.harness import cpu_seconds  # noqa: E402
-from blueprints.formats.ws_native import NATIVE  # noqa: E402
-from services.live.dialect import Told  # noqa: E402
-from services.live.log import LiveLog, LogEntry, Position, lease_key  # noqa: E402
-from services.live.messages import Update  # noqa: E402
-from utils.domain import Bar, BarSource, BarState, Instrument, Timeframe, Topic  # noqa: E402
+from benchmarks.harness import cpu_seconds
+from blueprints.formats.ws_native import NATIVE
+from services.live.dialect import Told
+from services.live.log import LiveLog, LogEntry, Position, lease_key
+from services.live.messages import Update
+from utils.domain import Bar, BarSource, BarState, Instrument, Timeframe, Topic
 
 MARK = b'"state":"closed"'
 TOPIC = Topic(Instrument("simulated", "simex", "BTC/USD"), Timeframe.parse("1m"))
@@ -100,6 +100,8 @@ class Subscriber(asyncio.Protocol):
         if self.ready is not None:
             if not self.ready.done() and self.ready_at in whole:
                 self.ready.set_result(None)
+            elif not whole.startswith(b"HTTP/1.1 101") and b"HTTP/1.1" in whole:
+                self.ready.set_exception(ConnectionError(f"refused: {whole!r}"))
             return
         found = whole.count(MARK)
         if found:
@@ -111,6 +113,8 @@ class Subscriber(asyncio.Protocol):
                 crowd.room.set()
 
     def connection_lost(self, error: Exception | None) -> None:
+        if self.ready is not None and not self.ready.done():
+            self.ready.set_exception(ConnectionError(f"refused: {self._tail!r} {error}"))
         if not self._crowd.leaving:
             self._crowd.lost += 1
             self._crowd.room.set()
@@ -230,7 +234,7 @@ class Stalled:
     async def keep(self) -> None:
         try:
             while True:
-                still = [each for each in self._sockets if each.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TCP_ESTABLISHED]
+                still = [each for each in self._sockets if is_open(each)]
                 for each in set(self._sockets) - set(still):
                     each.close()
                 self._sockets = still + [self._come() for _ in range(self._crowd.plan.stalled - len(still))]
@@ -245,6 +249,12 @@ class Stalled:
         made.connect(self._crowd.address)
         made.sendall(self._crowd.request)
         return made
+
+
+def is_open(connection: socket.socket) -> bool:
+    """Tell whether the other side has not ended the connection, without reading from it."""
+    state = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+    return state == TCP_ESTABLISHED
 
 
 def latencies_ms(crowd: Crowd, publisher: Publisher, first: int, end: int) -> np.ndarray:

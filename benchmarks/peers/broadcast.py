@@ -106,7 +106,7 @@ async def with_aiohttp(port: int, redis_url: str) -> None:
             subscribers.discard(connection)
         return connection
 
-    async def live(request: web.Request) -> web.Response:
+    async def live(_: web.Request) -> web.Response:
         return web.Response()
 
     app = web.Application()
