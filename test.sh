@@ -10,6 +10,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 . scripts/programs.sh
 
 set_up tests requirements.txt requirements-dev.txt
+case "${*:-tests/browser}" in
+*tests/browser* | tests | tests/) set_up_browser ;;
+esac
 want espeak-ng espeak-ng "what a synthesizer makes of our sentences"
 if [ "$#" -eq 0 ]; then
     say "Checking the format."

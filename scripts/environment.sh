@@ -96,3 +96,37 @@ set_up() {
     printf '%s\n' "$sum" >"$stamp"
     rm -f "$unfinished"
 }
+
+# set_up_browser: Chromium and the npm packages of tests/browser, as far as this machine allows. What is lacking is
+# said in capitals; the tests of the page are then skipped, or fail where CI is set.
+set_up_browser() {
+    local stamp=tests/browser/node_modules/.installed sum
+    if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null &&
+        ! command -v google-chrome >/dev/null; then
+        if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+            say "THE PAGE WILL NOT BE TESTED: Chromium is not installed. Install it, then run this again."
+            return
+        fi
+        say "Installing Chromium, for the tests of the page. This takes a minute, once."
+        if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium; } \
+            >/dev/null 2>&1; then
+            say "THE PAGE WILL NOT BE TESTED: Chromium could not be installed."
+            return
+        fi
+    fi
+    if ! command -v npm >/dev/null || ! node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; then
+        say "THE PAGE WILL NOT BE TESTED: Node.js 20 or later, with npm, is not installed."
+        return
+    fi
+    sum=$(cksum <tests/browser/package-lock.json)
+    if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$sum" ]; then
+        return
+    fi
+    say "Installing the packages of the tests of the page with npm."
+    if npm ci --prefix tests/browser --ignore-scripts --no-audit --no-fund --loglevel=error; then
+        printf '%s\n' "$sum" >"$stamp"
+    else
+        rm -rf tests/browser/node_modules
+        say "THE PAGE WILL NOT BE TESTED: npm could not install what its tests need."
+    fi
+}

@@ -164,7 +164,8 @@ class Page {
     on("bar", (bar) => this.#arrived([bar]));
     on("snapshot", (bars) => this.#snapshot(chart, bars));
     on("feed", (status) => {
-      this.#feed = status.state;
+      // Of a topic, "offline" means that nobody feeds it; our own line is well.
+      this.#feed = status.state === "offline" ? "unfed" : status.state;
       this.#showLine();
     });
     on("announce", (announcement) => this.#announce(announcement));
@@ -231,7 +232,7 @@ class Page {
 
   #showLine() {
     const { state } = this.overview;
-    const connected = ["live", "stale", "delayed", "paused"].includes(state);
+    const connected = !["connecting", "offline"].includes(state);
     const shown = this.paused ? "paused" : connected ? this.#feed : state;
     this.overview.line(shown);
   }

@@ -64,10 +64,11 @@ export class LiveLine extends EventTarget {
     this.#socket.send(JSON.stringify({ type: "preferences", ...this.#preferences() }));
   }
 
-  /** Connect anew, as somebody else; nothing is missed in between. */
+  /** Connect anew, as somebody else. Nobody was away, so nothing is resumed and nothing caught up. */
   reopen() {
     const socket = this.#socket;
     if (socket === null || this.#ended) return;
+    this.#position = null;
     clearTimeout(this.#silenceTimer);
     this.#socket = null;
     socket.close();

@@ -34,7 +34,7 @@ export class Overview {
     this.#parts.change.dataset.direction = bar.numbers.close < bar.numbers.open ? "down" : "up";
   }
 
-  /** Show how the line stands: connecting, live, stale, delayed, offline or paused. */
+  /** Show how the line stands: connecting, live, stale, delayed, unfed, offline or paused. */
   line(state) {
     this.state = state;
     this.#parts.connection.textContent = this.#words().say(`state_${state}`);

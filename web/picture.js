@@ -11,6 +11,7 @@ const AXIS_WIDTH_PX = 92;
 const AXIS_HEIGHT_PX = 30;
 const VOLUME_PART = 0.18;
 const TOP_PX = 12;
+const LABEL_PX = 22;
 const FONT = "13px system-ui, sans-serif";
 
 export class Picture {
@@ -109,20 +110,22 @@ export class Picture {
     pen.fillStyle = text;
     pen.lineWidth = 1;
     pen.textAlign = "left";
+    const label = scale.y(this.chart.bars.at(layout.cursor).numbers.close);
     for (const price of ticksOf(scale.low, scale.high, this.chart.pricePlaces)) {
       const y = Math.round(scale.y(Number(price))) + 0.5;
       stroke(pen, 0, y, layout.width, y);
-      pen.fillText(words.decimal(price), layout.width + 8, y, layout.total - layout.width - 10);
+      // The price at the cursor has a label of its own there.
+      if (Math.abs(y - label) > LABEL_PX) pen.fillText(words.decimal(price), layout.width + 8, y, layout.total - layout.width - 10);
     }
-    const labels = Math.max(2, Math.floor(layout.width / 170));
-    const every = Math.max(1, Math.ceil(layout.bars.length / labels));
+    const count = Math.max(2, Math.floor(layout.width / 170));
+    const every = Math.max(1, Math.ceil(layout.bars.length / count));
     const y = layout.height - AXIS_HEIGHT_PX / 2;
     for (let index = Math.floor(every / 2); index < layout.bars.length; index += every) {
       const x = layout.left + (index + 0.5) * layout.step;
-      const label = words.axisTime(layout.bars[index].openTimeMs, this.chart.timeframe);
-      const half = pen.measureText(label).width / 2;
+      const time = words.axisTime(layout.bars[index].openTimeMs, this.chart.timeframe);
+      const half = pen.measureText(time).width / 2;
       pen.textAlign = "center";
-      pen.fillText(label, Math.min(Math.max(x, half + 2), layout.width - half), y);
+      pen.fillText(time, Math.min(Math.max(x, half + 2), layout.width - half), y);
     }
   }
 
@@ -141,17 +144,18 @@ export class Picture {
 
   #candle(pen, bar, left, step, scale) {
     const rising = bar.numbers.close >= bar.numbers.open;
-    const { up, down, paper } = this.#colours;
+    const { up, down, flat, paper } = this.#colours;
     const middle = left + step / 2;
     const width = Math.max(1, Math.min(step * 0.7, 22));
     const top = scale.y(Math.max(bar.numbers.open, bar.numbers.close));
     const height = Math.max(1, scale.y(Math.min(bar.numbers.open, bar.numbers.close)) - top);
-    pen.strokeStyle = pen.fillStyle = rising ? up : down;
+    const still = bar.numbers.close === bar.numbers.open;
+    pen.strokeStyle = pen.fillStyle = still ? flat : rising ? up : down;
     pen.lineWidth = step > 6 ? 1.5 : 1;
     // What is still forming has a broken outline.
     pen.setLineDash(bar.state === "forming" ? [3, 2] : []);
     stroke(pen, middle, scale.y(bar.numbers.high), middle, scale.y(bar.numbers.low));
-    if (rising && width >= 3) {
+    if (rising && !still && width >= 3) {
       pen.fillStyle = paper;
       pen.fillRect(middle - width / 2, top, width, height);
       pen.strokeRect(middle - width / 2, top, width, height);
@@ -174,7 +178,7 @@ export class Picture {
     stroke(pen, x, 0, x, layout.height - AXIS_HEIGHT_PX);
     stroke(pen, 0, y, layout.width, y);
     pen.setLineDash([]);
-    pen.fillRect(layout.width + 2, y - 11, layout.total - layout.width - 2, 22);
+    pen.fillRect(layout.width + 2, y - LABEL_PX / 2, layout.total - layout.width - 2, LABEL_PX);
     pen.fillStyle = paper;
     pen.textAlign = "left";
     const price = this.#words().decimal(bar.close, this.chart.pricePlaces);
@@ -188,6 +192,7 @@ function coloursOf(element) {
   return {
     up: colour("--up"),
     down: colour("--down"),
+    flat: colour("--ink"),
     paper: colour("--card"),
     line: colour("--line"),
     text: colour("--quiet"),

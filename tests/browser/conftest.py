@@ -7,7 +7,6 @@ import selectors
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +37,8 @@ def missing() -> str | None:
     return None
 
 
-@dataclass(frozen=True)
 class Failed(Exception):
     """Say what a test of the page found wrong."""
-
-    report: str
-
-    def __str__(self) -> str:
-        return self.report
 
 
 class Driver:

@@ -21,6 +21,9 @@ const FLAGS = [
 ];
 
 export const DEADLINE_MS = 15_000;
+// Fewer bars and rows than people have, so that a test does not wait for what it does not need.
+const QUICK = { barsLoaded: 100, rowsPerPage: 25 };
+
 export const CHART = { market: "simulated", exchange: "simex", symbol: "BTC/USD", timeframe: "1m" };
 
 const found = new Map();
@@ -70,7 +73,7 @@ export class Visit {
       if (!localStorage.getItem("accessibletrader.settings")) {
         localStorage.setItem("accessibletrader.settings", JSON.stringify(kept));
       }
-    }, settings);
+    }, { ...QUICK, ...settings });
     if (prepare) await prepare(page);
     await page.goto(`${this.url}/${chart ? `?${new URLSearchParams(chart)}` : ""}`, { waitUntil });
     if (ready) await live(page);
@@ -88,21 +91,21 @@ export async function live(page) {
   await page.locator("#log-list li", { hasText: "loaded" }).first().waitFor();
 }
 
-export async function screenshot(page, name, options = { fullPage: true }) {
+export async function screenshot(page, name, options = {}) {
   fs.mkdirSync(OUTPUT, { recursive: true });
   await page.screenshot({ path: path.join(OUTPUT, `${name}.png`), ...options });
 }
 
 /** Let axe judge the page as it stands: violations, and what it could not decide. */
-export async function judge(page) {
+export async function judge(page, within = "html") {
   await page.evaluate(AXE);
-  return page.evaluate(async () => {
+  return page.evaluate(async (selector) => {
     const brief = (results) =>
       results.flatMap((rule) => rule.nodes.map((node) => ({ rule: rule.id, target: node.target.join(" "), why: node.failureSummary })));
     const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-    const { violations, incomplete } = await globalThis.axe.run(document, { runOnly: tags });
+    const { violations, incomplete } = await globalThis.axe.run(selector, { runOnly: tags });
     return { violations: brief(violations), incomplete: brief(incomplete) };
-  });
+  }, within);
 }
 
 /** Start the virtual screen reader on the page; its phrases are read by phrases(). */

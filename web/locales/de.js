@@ -19,6 +19,7 @@ export default {
   state_live: "Live.",
   state_delayed: "Verzögert: Die Preise kommen spät.",
   state_stale: "Die Börse sendet gerade nichts. Diese Preise können alt sein.",
+  state_unfed: "Im Augenblick gibt es keine Livepreise. Sie beginnen von selbst.",
   state_offline: "Verbindung verloren. Neuer Versuch.",
   state_paused: "Angehalten.",
   connected_again: "Wieder verbunden.",

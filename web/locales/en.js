@@ -19,6 +19,7 @@ export default {
   state_live: "Live.",
   state_delayed: "Delayed: prices come late.",
   state_stale: "The exchange sends nothing just now. These prices may be old.",
+  state_unfed: "No live prices at the moment. They begin by themselves.",
   state_offline: "Connection lost. Trying again.",
   state_paused: "Paused.",
   connected_again: "Connected again.",

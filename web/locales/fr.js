@@ -20,6 +20,7 @@ export default {
   state_live: "En direct.",
   state_delayed: "En retard : les prix arrivent tard.",
   state_stale: "La plateforme n’envoie rien en ce moment. Ces prix peuvent être anciens.",
+  state_unfed: "Pas de prix en direct pour le moment. Ils reprendront d’eux-mêmes.",
   state_offline: "Connexion perdue. Nouvel essai.",
   state_paused: "En pause.",
   connected_again: "Connexion rétablie.",

@@ -16,6 +16,7 @@ export default {
   state_live: "配信中。",
   state_delayed: "遅れています。価格は遅れて届きます。",
   state_stale: "取引所からの配信が止まっています。価格は古い可能性があります。",
+  state_unfed: "現在、価格は配信されていません。配信は自動的に始まります。",
   state_offline: "接続が切れました。再接続しています。",
   state_paused: "一時停止中。",
   connected_again: "再接続しました。",

@@ -21,6 +21,7 @@ export default {
   state_live: "Na żywo.",
   state_delayed: "Z opóźnieniem: ceny przychodzą późno.",
   state_stale: "Giełda nic teraz nie wysyła. Te ceny mogą być nieaktualne.",
+  state_unfed: "W tej chwili nie ma cen na żywo. Zaczną przychodzić same.",
   state_offline: "Utracono połączenie. Kolejna próba.",
   state_paused: "Wstrzymano.",
   connected_again: "Połączono ponownie.",
