@@ -107,7 +107,8 @@ def test_a_step_is_read_without_an_exponent() -> None:
 def test_the_noise_of_a_sum_is_not_said_of_a_volume() -> None:
     volume = sum([0.1] * 10_000)
     assert volume != 1_000
-    assert exact_amount(volume, Decimal("0.00000001")) == Decimal("1000.00000000")
+    assert str(exact_amount(volume, Decimal("0.00000001"))) == "1000"
+    assert str(exact_amount(1234.5, Decimal("0.00000001"))) == "1234.5"
     assert exact_amount(1234.5600000000002, None) == Decimal("1234.56")
     assert str(exact_amount(1e21, None)) == "1" + "0" * 21
 
