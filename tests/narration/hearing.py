@@ -3,19 +3,15 @@
 The sentences are taken apart here by patterns of their own, so that no word of them goes unheard.
 """
 
-import functools
-import itertools
 import re
-from collections.abc import Callable, Iterator
-from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from collections.abc import Callable
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
-from tests.narration.truth import Truth, missing_in, percent
+from tests.narration.listening import Checks, Listener, Said, number, pattern, significant_volume
+from tests.narration.truth import missing_in, percent
 from utils.domain import BarState, GapReason
 
-NUMBER = r"\d[\d,]*(?:\.\d+)?"
-CHANGE = rf"(?:unchanged|(?:up|down) {NUMBER} percent)"
-TIME = r"(?:week of )?(?:\d{1,2} )?[A-Z][a-z]+(?: \d{4})?(?:, \d\d:\d\d(?::\d\d)?)?"
 WORDS = {"second": "s", "minute": "m", "hour": "h", "day": "d", "week": "w", "month": "M"}
 REASONS = {
     "nothing was traded": GapReason.NO_TRADES,
@@ -32,87 +28,6 @@ RULES = {
     "inside bar": "within the range of the bar before, and smaller",
     "outside bar": "both higher and lower than the bar before",
 }
-Said = dict[str, str]
-
-
-@functools.cache
-def pattern(template: str) -> re.Pattern[str]:
-    """Return the pattern of a sentence: ``{price}`` is a number, ``{at}`` a time, ``{change}`` a change."""
-    parts = re.split(r"\{(\w+)\}", template)
-    kinds = {
-        "change": CHANGE,
-        "name": ".+?",
-        "what": ".+?",
-        "rule": ".+",
-        "timeframe": r"\d+ \w+",
-        "newest": "The last pattern",
-        "clock": rf"{TIME}|\d\d:\d\d",
-    }
-    texts = []
-    for number, part in enumerate(parts):
-        kind = kinds.get(part, TIME if part.startswith("at") else NUMBER)
-        texts.append(rf"(?P<{part}>{kind})" if number % 2 else re.escape(part))
-    return re.compile("".join(texts))
-
-
-class Listener:
-    """Hold each sentence about one history against the truth."""
-
-    def __init__(self, truth: Truth) -> None:
-        self.truth = truth
-        self.bars = truth.bars
-        self.last = len(truth.bars) - 1
-        self.turn, self.ends = self.truth.turn if len(self.bars) > 1 else (Decimal(0), [])
-        self.legs = list(itertools.pairwise(self.ends))
-
-    def faults(self, text: str) -> list[str]:
-        """Return what is wrong with a sentence."""
-        for heard, check in SENTENCES:
-            found = heard.fullmatch(text)
-            if found:
-                wrong = [name for name, right in check(self, found.groupdict()) if not right]
-                return [f"{name} is wrong in {text!r}" for name in wrong]
-        return [f"nobody understands {text!r}"]
-
-    def says_price(self, said: str, field: str, number: int) -> bool:
-        return said == self.truth.price_text(self.truth.prices[field][number])
-
-    def says_time(self, said: str, number: int) -> bool:
-        return said == self.truth.time(self.bars[number].open_time_ms)
-
-    def says_change(self, said: str, first: Decimal, last: Decimal) -> bool:
-        direction = "unchanged" if first == last else "up" if last > first else "down"
-        return said.split(maxsplit=1)[0] == direction and (
-            direction == "unchanged" or number(said) == abs(percent(first, last))
-        )
-
-    def says_volume(self, said: str, volume: Decimal) -> bool:
-        return number(said) == significant_volume(volume) and said == f"{number(said):,f}"
-
-    def says_leg(self, said: Said, leg: tuple[int, int]) -> Iterator[tuple[str, bool]]:
-        first, last = leg
-        closes = self.truth.closes
-        yield "change", self.says_change(said["change"], closes[first], closes[last])
-        for name, each in (("price_1", first), ("price_2", last)):
-            if name in said:
-                yield name, self.says_price(said[name], "close", each)
-        for name, each in (("at_1", first), ("at_2", last)):
-            if name in said:
-                yield name, self.says_time(said[name], each)
-
-
-def number(said: str) -> Decimal:
-    """Return the one number of a text."""
-    (found,) = re.findall(NUMBER, said)
-    return Decimal(found.replace(",", ""))
-
-
-def significant_volume(volume: Decimal) -> Decimal:
-    """Return a volume as it is said: four digits."""
-    return Context(prec=4, rounding=ROUND_HALF_EVEN).plus(volume)
-
-
-Checks = Iterator[tuple[str, bool]]
 Check = Callable[[Listener, Said], Checks]
 
 
@@ -306,7 +221,9 @@ def one_bar(hear: Listener, said: Said) -> Checks:
     """Check one bar in words; the caller has put its number into ``bar``."""
     bar = int(said["bar"])
     base, field = hear.truth.base(bar)
-    yield "change", hear.says_change(said["change"], hear.truth.prices[field][base], hear.truth.closes[bar])
+    if said.get("change"):
+        first, last = hear.truth.prices[field][base], hear.truth.closes[bar]
+        yield "change", hear.says_change(said["change"], first, last)
     for name in ("open", "high", "low", "close"):
         if said.get(name):
             yield name, hear.says_price(said[name], name, bar)
@@ -364,6 +281,8 @@ BRIEFS = ("{name}, bars of {timeframe}: {price}, {change}.", "{name}: {price}, {
 BARS = (
     "{clock}, {close}, {change}",
     "{close}, {change}",
+    "{close}, {change}.",
+    "{close}",
     "{clock}: {close}, {change}.",
     "{clock}: {close}, {change}. High {high}, low {low}.",
     "{clock}: open {open}, high {high}, low {low}, close {close}, {change}. Volume {volume}.",
@@ -389,6 +308,16 @@ SENTENCES = [
         stale,
     ),
 ]
+
+
+def faults_of_sentence(hear: Listener, text: str) -> list[str]:
+    """Return what is wrong with a sentence."""
+    for heard, check in SENTENCES:
+        found = heard.fullmatch(text)
+        if found:
+            wrong = [name for name, right in check(hear, found.groupdict()) if not right]
+            return [f"{name} is wrong in {text!r}" for name in wrong]
+    return [f"nobody understands {text!r}"]
 
 
 def faults_of_brief(hear: Listener, text: str) -> list[str]:
