@@ -5,6 +5,8 @@
  * its own announcements tell that something was updated, but not what, and replace each other.
  */
 
+import { coloursOf } from "./picture.js";
+
 const SCRIPTS = ["highstock.js", "modules/sonification.js", "modules/accessibility.js"];
 
 /** Load it from its address; null when it cannot be had. */
@@ -88,8 +90,10 @@ export class HighchartsPicture {
     this.#drawnChart = this.chart;
     const { bars, title, pricePlaces } = this.chart;
     const list = bars.slice(0, bars.count);
+    const { up, down, paper, line, text, volume: grey } = coloursOf(this.#place);
+    const labels = { style: { color: text }, align: "left", x: 8 };
     this.#drawn = this.#library.stockChart(this.#place, {
-      chart: { animation: false, styledMode: false, backgroundColor: "transparent" },
+      chart: { animation: false, styledMode: false, backgroundColor: "transparent", marginRight: 92 },
       accessibility: {
         landmarkVerbosity: "one",
         description: title,
@@ -104,13 +108,14 @@ export class HighchartsPicture {
       rangeSelector: { enabled: false },
       tooltip: { enabled: false },
       plotOptions: { series: { animation: false, dataGrouping: { enabled: false }, enableMouseTracking: false } },
+      xAxis: { labels: { style: { color: text } }, lineColor: line, tickColor: line },
       yAxis: [
-        { height: "80%", labels: { formatter: (label) => this.#words().decimal(label.value, pricePlaces) } },
+        { height: "80%", gridLineColor: line, labels: { ...labels, formatter: ({ value }) => this.#words().decimal(value, pricePlaces) } },
         { top: "82%", height: "18%", labels: { enabled: false }, gridLineWidth: 0 },
       ],
       series: [
-        { type: "candlestick", name: title, data: list.map(candle), upColor: "transparent" },
-        { type: "column", name: this.#words().say("volume"), data: list.map(volume), yAxis: 1 },
+        { type: "candlestick", name: title, data: list.map(candle), color: down, lineColor: down, upColor: paper, upLineColor: up },
+        { type: "column", name: this.#words().say("volume"), data: list.map(volume), yAxis: 1, color: grey, borderWidth: 0 },
       ],
     });
     this.#look();

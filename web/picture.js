@@ -186,7 +186,8 @@ export class Picture {
   }
 }
 
-function coloursOf(element) {
+/** Return the colours that the style sheet gives an element now. */
+export function coloursOf(element) {
   const style = getComputedStyle(element);
   const colour = (name) => style.getPropertyValue(name).trim();
   return {
@@ -194,7 +195,7 @@ function coloursOf(element) {
     down: colour("--down"),
     flat: colour("--ink"),
     paper: colour("--card"),
-    line: colour("--line"),
+    line: colour("--grid"),
     text: colour("--quiet"),
     volume: colour("--volume"),
     cursor: colour("--accent"),

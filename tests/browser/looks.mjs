@@ -136,6 +136,22 @@ test("without colour a rising bar is hollow and a falling one is filled", async 
   return { judged };
 });
 
+test("in forced colours every text can be read on the paper that the system paints", async (visit) => {
+  const page = await visit.open({ forcedColors: "active" });
+  const unseen = await page.evaluate(() => {
+    const probe = document.createElement("span");
+    probe.style.color = "Canvas";
+    document.body.append(probe);
+    const paper = getComputedStyle(probe).color;
+    probe.remove();
+    return [...document.querySelectorAll("body *")]
+      .filter((each) => [...each.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim()))
+      .filter((each) => getComputedStyle(each).color === paper)
+      .map((each) => each.id || each.textContent);
+  });
+  assert.deepEqual(unseen, []);
+});
+
 test("whoever wants no motion sees none", async (visit) => {
   const page = await visit.open({ reducedMotion: "reduce" });
   const moving = await page.evaluate(() =>
