@@ -11,11 +11,11 @@ What is measured, and how it is kept fair:
 - Updates are closed bars: the product conflates running ones for slow readers, and may not leave out these.
   Every subscriber must hear each of them, and a run in which one does not fails.
 - Saturated means that the next update is published as soon as the average subscriber has heard all but a
-  window of those before. A wide window makes for full writes and long delays; each contender is tried with all
-  of them first, and runs with the one that gave it the most within a p99 of 200 ms.
+  window of those before. A wide window makes for full writes and long delays; each contender is tried with
+  all of them first, and runs with the one that gave it the most within a p99 of 200 ms.
 - A delivery lasts from before the update is written to when the client's loop hands over its bytes.
 - Ratios are taken within a repeat. The share of its core that the load took is shown: near 1 the client is
-  what was measured. Updates for each second of the server's processor time are disturbed less by what else runs.
+  what was measured. Updates for each second of the server's processor time are disturbed less by others.
 """
 
 import argparse
