@@ -6,12 +6,14 @@ from quart import Quart
 
 from app_extensions import init_app_extensions
 from app_extensions.cli import register_cli
+from app_extensions.documents import init_documents
 from app_extensions.server import main
 from blueprints import (
     admin,
     alerts,
     announcements,
     auth,
+    docs,
     first_admin,
     market,
     pages,
@@ -46,6 +48,7 @@ def create_app(config: Config | None = None, clock: Clock | None = None) -> Quar
     if config.role != "feed":
         pages.init_pages(app, config.highcharts_url)
         _register_blueprints(app)
+        init_documents(app)
     init_app_extensions(app, config, clock)
     register_cli(app)
     return app
@@ -75,6 +78,7 @@ def _register_blueprints(app: Quart) -> None:
     app.register_blueprint(users.blueprint, url_prefix=f"{VERSIONED}/users")
     app.register_blueprint(first_admin.blueprint)
     app.register_blueprint(problems.blueprint)
+    app.register_blueprint(docs.blueprint)
     app.register_blueprint(admin.blueprint, url_prefix=f"{VERSIONED}/admin")
 
 

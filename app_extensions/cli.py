@@ -1,4 +1,4 @@
-"""Commands beside ``quart run``: migrate, create-admin, backfill, import-bars and listen.
+"""Commands beside ``quart run``: migrate, create-admin, backfill, import-bars, listen, schema and asyncapi.
 
 They print plain lines; what fails is one sentence and exit code 1.
 """
@@ -11,6 +11,7 @@ from quart import Quart
 from app_extensions.cli_history import backfill_command
 from app_extensions.cli_import import import_bars_command
 from app_extensions.cli_listen import listen_command
+from app_extensions.cli_schema import asyncapi_command, schema_command
 from app_extensions.cli_servers import reachable_servers, run, sentences
 from app_extensions.db_pool import close_pool, open_pool
 from app_extensions.migrations import migrate
@@ -29,6 +30,8 @@ def register_cli(app: Quart) -> None:
     app.cli.add_command(backfill_command)
     app.cli.add_command(import_bars_command)
     app.cli.add_command(listen_command)
+    app.cli.add_command(schema_command)
+    app.cli.add_command(asyncapi_command)
 
 
 @click.command("migrate")

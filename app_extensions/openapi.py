@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from quart import Quart
-from quart_schema import HttpSecurityScheme, Info, OpenAPIProvider, QuartSchema, Server, Tag
+from quart_schema import DataSource, HttpSecurityScheme, Info, OpenAPIProvider, QuartSchema, Server, Tag
 from werkzeug.routing.converters import BaseConverter, UUIDConverter
 from werkzeug.routing.rules import Rule
 
@@ -23,6 +23,7 @@ from utils.version import VERSION
 EXTENSION = "accessibletrader_openapi"
 VERSIONED = "/api/v1"
 TWIN = "_v1"
+FORM = "application/x-www-form-urlencoded"
 
 EVERY_ROUTE = {400: ("bad_request",), 500: ("internal",)}
 LIMITED = {429: ("rate_limited",), 503: ("database_unavailable", "timed_out")}
@@ -78,7 +79,7 @@ class _Provider(OpenAPIProvider):
         """Return the operations of a route, with answers and problems."""
         view = self._app.view_functions[rule.endpoint]
         paths, components = super().build_paths(rule)
-        responses = {**self._problems(view, rule), **self._answers(view)}
+        responses = _merged(self._problems(view, rule), self._answers(view))
         for path in paths.values():
             for method, operation in path.items():
                 operation["tags"] = [rule.endpoint.partition(".")[0].removesuffix(TWIN)]
@@ -118,9 +119,10 @@ class _Provider(OpenAPIProvider):
                 parameter |= {"style": "form", "explode": False}
         return parameters, {}
 
-    def build_request_body(self, model: Any, source: Any) -> tuple[Document, Document]:  # noqa: ARG002 - all are JSON
+    def build_request_body(self, model: Any, source: Any) -> tuple[Document, Document]:
         """Return what a body has to be."""
-        return {"required": True, "content": {JSON: {"schema": self.schemas.request(model)}}}, {}
+        media = JSON if source == DataSource.JSON else FORM
+        return {"required": True, "content": {media: {"schema": self.schemas.request(model)}}}, {}
 
     def _name(self, rule: Rule) -> str:
         name = rule.endpoint.rpartition(".")[2]
@@ -187,6 +189,16 @@ def problems_of(view: View, *, has_parameters: bool) -> dict[int, Codes]:
         declared(view, "refuses") or {},
     ]
     return dict(refusals(*parts))  # type: ignore[arg-type]
+
+
+def _merged(problems: dict[int, Document], answers: dict[int, Document]) -> dict[int, Document]:
+    """A status may have both: a page for people, and a problem for programs."""
+    found = problems | answers
+    for status in problems.keys() & answers.keys():
+        content = problems[status]["content"] | answers[status].get("content", {})
+        headers = problems[status]["headers"] | answers[status]["headers"]
+        found[status] = problems[status] | {"content": content, "headers": headers}
+    return found
 
 
 def _headers_of_problem(status: int) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ TAGS = {
     "auth": "Signing in, staying signed in, and signing out.",
     "users": "Your own account.",
     "admin": "What admins see and change.",
+    "first_admin": "The link that makes the first admin, in development.",
+    "problems": "What the codes of problems mean.",
     "system": "How the service is doing.",
     "versions": "Which versions of this interface there are.",
     "docs": "This document, and pages that show it.",
@@ -44,9 +46,22 @@ PARAMETERS = {
     "time_zone": "The time zone of spoken times, like `Europe/Berlin`.",
     "timeframe": "How long a bar is: `1m`, `1h`, `1d`, `1w`, `1M`, or TradingView's `60` and `1D`.",
     "until": "Bars that open before this.",
+    "token": "The token of the link that the launcher printed.",
     "user_id": "The id of a user.",
     "verbosity": "How much is said.",
     "words_per_minute": "How fast whoever listens lets things be said.",
+}
+
+# The same for the addresses of WebSockets, where a name means something else or is met nowhere else.
+LIVE_PARAMETERS = PARAMETERS | {
+    "announce": "Whether what matters is announced from the first bar on.",
+    "announce_since": "The last number that was heard: alerts that fired after it are told again.",
+    "batch": "Whether a frame is an array of all that is waiting.",
+    "mode": "What is announced.",
+    "since": "The position to resume from, `EPOCH,OFFSET`, where one symbol is asked for.",
+    "symbols": "Up to fifty symbols, separated by commas.",
+    "ticket": "A ticket from /auth/ws-ticket, for pages of browsers.",
+    "verbosity": "How much an announcement says.",
 }
 
 STATUS_WORDS = {

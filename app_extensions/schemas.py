@@ -6,6 +6,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, TypeAdapter
 
 REFERENCE = "#/components/schemas/{model}"
+OTHER = "Input"
 
 Schema = dict[str, Any]
 
@@ -29,6 +30,14 @@ class Schemas:
         """Return the schema of something that is read; closed, since what is unknown is refused."""
         return self._keep(model, TypeAdapter(model).json_schema(ref_template=REFERENCE))
 
+    def sent(self, union: TypeAdapter[Any]) -> dict[str, str]:
+        """Keep every message of a union that is sent, and return the names of their schemas by type."""
+        return self._by_type(_opened(union.json_schema(mode="serialization", ref_template=REFERENCE)))
+
+    def read(self, union: TypeAdapter[Any]) -> dict[str, str]:
+        """Keep every command of a union that is read, and return the names of their schemas by type."""
+        return self._by_type(union.json_schema(ref_template=REFERENCE))
+
     def parameters(self, model: type[BaseModel]) -> Schema:
         """Return the schema of a query, whose properties are parameters."""
         schema = model.model_json_schema(ref_template=REFERENCE)
@@ -45,6 +54,11 @@ class Schemas:
                 found[each.__name__] = extra["example"]
         return found
 
+    def _by_type(self, schema: Schema) -> dict[str, str]:
+        self._keep_definitions(schema)
+        mapping: dict[str, str] = schema["discriminator"]["mapping"]
+        return {kind: reference.rpartition("/")[2] for kind, reference in mapping.items()}
+
     def _keep(self, model: Any, schema: Schema) -> Schema:
         self._keep_definitions(schema)
         if not isinstance(model, type):
@@ -54,13 +68,31 @@ class Schemas:
         return {"$ref": REFERENCE.format(model=model.__name__)}
 
     def _keep_definitions(self, schema: Schema) -> None:
-        for name, definition in schema.pop("$defs", {}).items():
-            self._put(name, definition)
+        """Keep the parts of a schema; one that looks different when read than when sent gets a name more."""
+        parts = schema.pop("$defs", {})
+        known = self.by_name
+        taken = [name for name, part in parts.items() if name in known and known[name] != _tidied(part)]
+        new_names = {REFERENCE.format(model=name): REFERENCE.format(model=f"{name}{OTHER}") for name in taken}
+        for place in (schema, *parts.values()):
+            _rename(place, new_names)
+        for name, part in parts.items():
+            self._put(f"{name}{OTHER}" if name in taken else name, part)
 
     def _put(self, name: str, schema: Schema) -> None:
         schema = _tidied(schema)
         schema.pop("example", None)
         assert self.by_name.setdefault(name, schema) == schema, f"two models are named {name}"
+
+
+def _rename(schema: Any, new_names: Mapping[str, str]) -> None:
+    if isinstance(schema, list):
+        for each in schema:
+            _rename(each, new_names)
+    if isinstance(schema, dict):
+        if schema.get("$ref") in new_names:
+            schema["$ref"] = new_names[schema["$ref"]]
+        for each in schema.values():
+            _rename(each, new_names)
 
 
 def _parameter(schema: Schema) -> Schema:

@@ -4,11 +4,14 @@ from typing import Annotated
 
 from pydantic import Field
 from quart import Blueprint, Response, request
+from quart_schema import DataSource, document_request
 
 from blueprints.formats.first_admin_page import first_admin_made_page, first_admin_page
+from blueprints.formats.system_models import Page
 from middleware.auth_middleware import public_without_token
 from middleware.caller import caller
 from middleware.context import services
+from middleware.documentation import Answers, refusals, responses
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, query, read_query
 from utils.errors import Conflict, FieldError, InvalidRequest
@@ -16,6 +19,7 @@ from utils.errors import Conflict, FieldError, InvalidRequest
 blueprint = Blueprint("first_admin", __name__, url_prefix="/auth")
 
 HTML = "text/html; charset=utf-8"
+OF_LINKS = {401: ("invalid_token",), 404: ("not_found",), 409: ("set_up_already",)}
 
 
 class LinkQuery(RequestModel):
@@ -35,6 +39,7 @@ class AdminForm(LinkQuery):
 @public_without_token
 @limit("login")
 @query(LinkQuery)
+@responses(Answers(Page, media="text/html"), refuses=OF_LINKS)
 async def get_first_admin(query: LinkQuery) -> Response:
     """Show the form that makes the first admin."""
     await services().auth.check_first_admin_token(query.token)
@@ -44,6 +49,11 @@ async def get_first_admin(query: LinkQuery) -> Response:
 @blueprint.post("/first-admin")
 @public_without_token
 @limit("login")
+@document_request(AdminForm, source=DataSource.FORM)
+@responses(
+    *(Answers(Page, status=status, media="text/html") for status in (201, 409, 422)),
+    refuses=refusals(OF_LINKS, {413: ("payload_too_large",), 422: ("invalid_request",), 503: ("busy",)}),
+)
 async def post_first_admin() -> Response:
     """Make the first admin, or show the form again with what was wrong."""
     form = read_query(AdminForm, await request.form)

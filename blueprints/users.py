@@ -6,10 +6,12 @@ from pydantic import Field
 from quart import Blueprint, g
 from quart.typing import ResponseReturnValue
 
+from blueprints.formats.account_models import ProfileAnswer
 from blueprints.formats.accounts import format_user
 from blueprints.formats.ws_announce import ModeText, MoveShape, VerbosityText
 from middleware.auth_middleware import requires_user
 from middleware.context import services
+from middleware.documentation import Answers, responses
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, json_body
 from services.announcing.preferences import (
@@ -63,6 +65,7 @@ class ProfileBody(RequestModel):
 @blueprint.get("/profile")
 @requires_user
 @limit("default")
+@responses(Answers(ProfileAnswer))
 async def get_profile() -> ResponseReturnValue:
     """Return who asks, and how they want to be spoken to."""
     profiles = services().profiles
@@ -73,6 +76,7 @@ async def get_profile() -> ResponseReturnValue:
 @requires_user
 @limit("default")
 @json_body(ProfileBody)
+@responses(Answers(ProfileAnswer))
 async def patch_profile(body: ProfileBody) -> ResponseReturnValue:
     """Change how whoever asks wants to be spoken to."""
     profiles = services().profiles

@@ -39,6 +39,11 @@ def encode_json(value: object) -> bytes:
     return encoded
 
 
+def encode_json_lines(value: object) -> str:
+    """Return JSON for people and for version control: a line a member, and a newline at the end."""
+    return json.dumps(orjson.loads(encode_json(value)), indent=2, ensure_ascii=False) + "\n"
+
+
 def decode_json(data: bytes, max_depth: int = DEPTH_MAX) -> Any:
     """Read one JSON text, strictly.
 

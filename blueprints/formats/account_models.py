@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from blueprints.formats.answer_model import AnswerModel, IsoTime, example
+from blueprints.formats.answer_model import ABSENT, AnswerModel, IsoTime, example
 from utils.accounts import Role
 
 USER = {
@@ -56,6 +56,51 @@ class UserAnswer(AnswerModel):
     role: Role
     disabled: bool
     created_at: IsoTime
+
+
+class MoveAnswer(AnswerModel):
+    """From which size on a move is told, in one of three units."""
+
+    percent: float = ABSENT
+    ticks: float = ABSENT
+    atr: float = ABSENT
+
+
+class AnnouncementsAnswer(AnswerModel):
+    """What is announced."""
+
+    mode: Literal["off", "alerts", "important", "all"]
+    verbosity: Literal["brief", "normal", "full"]
+    min_gap_s: Annotated[float, Field(ge=0, description="The shortest silence between two.")]
+    move: MoveAnswer
+    words_per_minute: Annotated[int, Field(ge=0)]
+
+
+class ProfileAnswer(AnswerModel):
+    """Who you are, and how you want to be spoken to."""
+
+    model_config = example(
+        {
+            **{name: value for name, value in USER.items() if name != "disabled"},
+            "locale": "en",
+            "time_zone": None,
+            "announcements": {
+                "mode": "important",
+                "verbosity": "normal",
+                "min_gap_s": 10.0,
+                "move": {"percent": 0.5},
+                "words_per_minute": 175,
+            },
+        }
+    )
+
+    id: int
+    username: str
+    role: Role
+    created_at: IsoTime
+    locale: Annotated[str | None, Field(description="Null where Accept-Language decides.")]
+    time_zone: str | None
+    announcements: AnnouncementsAnswer
 
 
 class SessionAnswer(AnswerModel):

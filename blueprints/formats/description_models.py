@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from blueprints.formats.answer_model import ABSENT, AnswerModel, DecimalText, State, TimeMs
+from blueprints.formats.answer_model import ABSENT, AnswerModel, DecimalText, State, TimeMs, example
+from blueprints.formats.description_example import DESCRIPTION
 from services.narration.facts import Operation
 from services.narration.highlights import LandmarkKind
 from services.narration.patterns import PatternKind
@@ -151,6 +152,8 @@ class SpokenBarAnswer(AnswerModel):
 
 class DescriptionAnswer(AnswerModel):
     """What bars say in words, with the facts behind each number, places to jump to, and sound."""
+
+    model_config = example(DESCRIPTION)
 
     # Named schema on the wire, which pydantic has a method for.
     version: Annotated[Literal["accessibility/1"], Field(alias="schema")]

