@@ -24,6 +24,8 @@ MEDIA_TYPE = "at+jwt"
 ISSUER = "accessibletrader"
 AUDIENCE = "accessibletrader-api"
 LEEWAY_S = 10
+# No setting lets a token live longer, so that one which says so was not made here.
+LIFE_MAX_S = 3_600
 REQUIRED_CLAIMS = ("iss", "aud", "sub", "sid", "jti", "iat", "nbf", "exp", "role")
 BIGINT_MAX = 2**63 - 1
 
@@ -184,6 +186,8 @@ def _check_times(claims: dict[str, Any], now_s: int) -> None:
     # bool is an int in Python and a float compares with one; neither is a time here.
     if any(type(claims[name]) is not int for name in ("iat", "nbf", "exp")):
         raise InvalidToken("a time that is no whole number")
+    if claims["exp"] - claims["iat"] > LIFE_MAX_S:
+        raise InvalidToken("a longer life than any token has")
     if now_s >= claims["exp"] + LEEWAY_S:
         raise InvalidToken("expired")
     if now_s < max(claims["nbf"], claims["iat"]) - LEEWAY_S:
