@@ -12,7 +12,9 @@ from quart.typing import TestClientProtocol as Client
 
 from app import create_app
 from config import Config
+from middleware.context import EXTENSION
 from tests.api.closing_market import AWAY_FROM_MS
+from tests.early import SLOWLY, Headers, ask
 from utils.clock import Clock
 
 NOW_MS = 1_709_296_496_000  # 2024-03-01T12:34:56Z
@@ -140,6 +142,19 @@ async def test_languages_do_not_meet_in_the_cache(client: Client) -> None:
             assert json.loads(await response.get_data())["lang"] == language
 
 
+@pytest.mark.parametrize("headers", [(), (("if-none-match", "*"),)])
+async def test_a_named_language_is_said_the_same_early_and_late(app: Quart, headers: Headers) -> None:
+    query = f"{DAY}&locale=de"
+    for _ in range(2):
+        await ask(app, query, path="/market/describe")
+    hits = app.extensions[EXTENSION].answers.counts.hits
+    early = await ask(app, query, headers, path="/market/describe")
+    assert app.extensions[EXTENSION].answers.counts.hits == hits + 1
+    slow = await ask(app, query, [*headers, SLOWLY], path="/market/describe")
+    assert (early.status, early.body, early.header("etag")) == (slow.status, slow.body, slow.header("etag"))
+    assert early.header("content-language") == slow.header("content-language")
+
+
 async def test_times_are_those_of_the_zone(client: Client) -> None:
     here = await described(client, f"{DAY}&time_zone=Asia/Tokyo")
     assert here["time_zone"] == "Asia/Tokyo"
@@ -164,6 +179,19 @@ async def test_asking_with_the_tag_costs_no_body(client: Client, path: str) -> N
     assert "Accept-Language" in again.headers["Vary"]
     other = await client.get(f"/market/{path}", headers=tagged | {"Accept-Language": "de"})
     assert other.status_code == 200
+
+
+@pytest.mark.parametrize("path", [f"describe?{DAY}", f"fetch_ohlcv?{DAY}&include=accessibility"])
+async def test_the_tag_stays_while_only_the_time_changes(config: Config, path: str) -> None:
+    times_ms = [NOW_MS]
+    created = create_app(replace(config, answer_cache_mb=0), Clock(now_ms=lambda: times_ms[-1]))
+    async with testing.TestApp(created):
+        client = created.test_client()
+        first = await client.get(f"/market/{path}")
+        times_ms.append(NOW_MS + 1_000)
+        second = await client.get(f"/market/{path}")
+        assert await first.get_data() != await second.get_data()
+        assert first.headers["ETag"] == second.headers["ETag"]
 
 
 @pytest.mark.parametrize("shape", ["highcharts", "native", "candles", "lightweight"])
