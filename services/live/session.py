@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from redis.exceptions import RedisError
 
@@ -40,9 +41,11 @@ class LiveParts:
 
 @dataclass(eq=False, slots=True)
 class _Subscription:
-    listener: Listener
+    topic: Topic
     name: str
+    listener: Listener = field(init=False)
     after: Position | None = None
+    ended: bool = False
     waiting: list[Update] = field(default_factory=list)
 
 
@@ -85,19 +88,20 @@ class LiveSession:
                 f"A connection may hold {self._parts.topics_max} topics. Unsubscribe one first.",
                 code="too_many_topics",
             )
-        listener = Listener(
+        subscription = self._subscriptions[topic] = _Subscription(topic, name or topic.text)
+        # The subscription itself, not its topic: looking it up for each delivery costs as much as the rest.
+        subscription.listener = Listener(
             topic,
-            deliver=lambda updates: self._deliver(topic, updates),
-            broken=lambda position: self._on_broken(topic, position),
-            told=lambda status: self._tell(topic, status),
+            deliver=partial(self._deliver, subscription),
+            broken=partial(self._on_broken, subscription),
+            told=partial(self._tell, subscription),
         )
-        subscription = self._subscriptions[topic] = _Subscription(listener, name or topic.text)
         self._parts.feeds.want(topic)
         try:
             if self.earphone is not None:
                 # First, so that nothing happens between what was missed and what is heard.
                 await self.earphone.begin(topic)
-            position = await self._parts.hub.join(listener)
+            position = await self._parts.hub.join(subscription.listener)
             missed = await self._parts.log.read_between(topic, since, position) if since else None
             if since is not None and missed is not None:
                 self.mailbox.put(Subscribed(topic, since, recovered=True, name=subscription.name))
@@ -124,10 +128,10 @@ class LiveSession:
             self.earphone.missed(topic, since, missed)
         status = self._parts.hub.status(topic)
         if status is not None:
-            self._tell(topic, status)
+            self._tell(subscription, status)
         waiting, subscription.waiting = subscription.waiting, []
         for update in waiting:
-            self._deliver(topic, (update,))
+            self._deliver(subscription, (update,))
 
     def unsubscribe(self, name: str) -> None:
         """End the topic of this name and say so. Raises: NotFound when it was not subscribed."""
@@ -158,14 +162,14 @@ class LiveSession:
 
     def _end(self, topic: Topic) -> None:
         subscription = self._subscriptions.pop(topic)
+        subscription.ended = True
         self._parts.hub.leave(subscription.listener)
         self._parts.feeds.unwant(topic)
         if self.earphone is not None:
             self.earphone.end(topic)
 
-    def _deliver(self, topic: Topic, updates: Sequence[Update]) -> None:
-        subscription = self._subscriptions.get(topic)
-        if subscription is None:
+    def _deliver(self, subscription: _Subscription, updates: Sequence[Update]) -> None:
+        if subscription.ended:
             return
         after = subscription.after
         if after is None:
@@ -174,7 +178,7 @@ class LiveSession:
         first, last = updates[0], updates[-1]
         if after.epoch != first.entry.position.epoch:
             # The log began anew while this subscription was being made.
-            self._on_broken(topic, first.entry.position)
+            self._on_broken(subscription, first.entry.position)
             updates = updates[1:] if subscription.after == first.entry.position else ()
         elif first.order <= order_of(after.offset):
             updates = [update for update in updates if update.order > order_of(after.offset)]
@@ -182,22 +186,20 @@ class LiveSession:
             subscription.after = last.entry.position
             self._post_all(updates)
 
-    def _tell(self, topic: Topic, status: FeedStatus) -> None:
-        subscription = self._subscriptions.get(topic)
+    def _tell(self, subscription: _Subscription, status: FeedStatus) -> None:
         # Who is still subscribing is told at the end of that.
-        if subscription is not None and subscription.after is not None:
+        if not subscription.ended and subscription.after is not None:
             # No entry of the log: it is said at the place where the client is.
-            update = Update(LogEntry(topic, subscription.after, status))
+            update = Update(LogEntry(subscription.topic, subscription.after, status))
             self.mailbox.put(update, replaces=update.slot)
 
-    def _on_broken(self, topic: Topic, position: Position) -> None:
-        subscription = self._subscriptions.get(topic)
-        if subscription is None or subscription.after is None:
+    def _on_broken(self, subscription: _Subscription, position: Position) -> None:
+        if subscription.ended or subscription.after is None:
             return
         if int(position.epoch) > int(subscription.after.epoch):
             # The snapshot that follows holds everything up to here.
             subscription.after = position
-            self.mailbox.put(Resync(topic, position))
+            self.mailbox.put(Resync(subscription.topic, position))
 
     def _post_all(self, updates: Iterable[Update], *, missed: bool = False) -> None:
         mailbox = self.mailbox
