@@ -29,7 +29,7 @@ from services.narration.landmarks import find_records, find_volume_spikes
 from services.narration.numbers import exact_step
 from services.narration.pace import speech_s
 from services.narration.patterns import find_patterns
-from services.narration.say import WORDS_PER_MINUTE, SpokenBar, say_bar
+from services.narration.say import WORDS_PER_MINUTE, SpokenBar, fits, say_bar
 from services.narration.segments import find_legs
 from services.narration.sentences import Findings, Sentence, Teller, Verbosity, ids
 from services.narration.sonification import Sonification, sonify
@@ -155,10 +155,9 @@ def _brief(teller: Teller, history: History) -> Brief:
 def _fitting(texts: list[str], voice: Voice, facts: tuple[str, ...]) -> Brief:
     """Return the first text that is short enough, else the last one."""
     for text in texts:
-        seconds = speech_s(text, WORDS_PER_MINUTE, voice.locale.code)
-        if seconds <= BRIEF_S and len(text.split()) <= BRIEF_WORDS_MAX:
+        if fits(text, voice, BRIEF_S) and len(text.split()) <= BRIEF_WORDS_MAX:
             break
-    return Brief(text, round(seconds, 1), facts)
+    return Brief(text, round(speech_s(text, WORDS_PER_MINUTE, voice.locale.code), 1), facts)
 
 
 def _hash(history: History) -> str:
