@@ -14,9 +14,9 @@ from utils.errors import Forbidden
 TRUSTED_ORIGINS = "TRUSTED_ORIGINS"
 ANY_ORIGIN = "*"  # refused by the settings in production
 METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE")
-REQUEST_HEADERS = ("Authorization", "Content-Type", "If-None-Match", "X-Request-ID")
+REQUEST_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "X-Request-ID")
 EXPOSED_HEADERS = (
-    *("ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"),
+    *("ETag", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"),
     # What bars as CSV have to say beside their rows.
     *("Content-Disposition", "Link", "X-As-Of", "X-Gap-Count", "X-Gaps", "X-Next", "X-Stale"),
 )

@@ -23,7 +23,7 @@ SECRET_TEXTS = (
     (re.compile(r"://[^/\s@]*:[^/\s@]*@"), f"://{REDACTED}@"),
     (
         re.compile(
-            r"(?i)(password|passwd|secret|token|api_?key|cookie)(['\"]?\s*[=:]\s*['\"]?)[^\s'\"&,;)]+"
+            r"(?i)((?:password|passwd|secret|token|api_?key|cookie)\w*)(['\"]?\s*[=:]\s*['\"]?)[^\s'\"&,;)]+"
         ),
         rf"\1\2{REDACTED}",
     ),

@@ -107,7 +107,7 @@ async def test_a_trusted_page_may_read_the_answer_and_its_headers(serving: Quart
     assert "Access-Control-Allow-Credentials" not in response.headers
     exposed = set(response.headers["Access-Control-Expose-Headers"].split(", "))
     assert exposed == {
-        *("ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"),
+        *("ETag", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"),
         *("Content-Disposition", "Link", "X-As-Of", "X-Gap-Count", "X-Gaps", "X-Next", "X-Stale"),
     }
     assert "Origin" in response.headers["Vary"]
@@ -117,11 +117,12 @@ async def test_a_trusted_page_may_ask_first(serving: Quart) -> None:
     headers = {
         "Origin": TRUSTED[0],
         "Access-Control-Request-Method": "GET",
-        "Access-Control-Request-Headers": "Authorization, X-Evil",
+        "Access-Control-Request-Headers": "Authorization, Idempotency-Key, X-Evil",
     }
     response = await serving.test_client().options("/page", headers=headers)
     assert response.headers["Access-Control-Allow-Origin"] == TRUSTED[0]
-    assert response.headers["Access-Control-Allow-Headers"].lower() == "authorization"
+    allowed = response.headers["Access-Control-Allow-Headers"].lower().split(", ")
+    assert sorted(allowed) == ["authorization", "idempotency-key"]
     assert response.headers["Access-Control-Max-Age"] == "600"
 
 
