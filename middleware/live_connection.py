@@ -40,14 +40,16 @@ from services.live.session import LiveSession
 from utils.accounts import Principal
 from utils.clock import Clock
 from utils.domain import Bar, Topic
-from utils.errors import AppError, Conflict, MalformedRequest, TooManyRequests, Unauthorized
+from utils.errors import AppError, Conflict, MalformedRequest, TooManyRequests, Unauthorized, Unavailable
 from utils.tasks import heed_cancellation
 
 CLOSE_UNSUPPORTED, CLOSE_POLICY, CLOSE_BUG, CLOSE_RESTART = 1003, 1008, 1011, 1012
+CLOSE_AGAIN = 1013
 CLOSE_UNAUTHORIZED, CLOSE_IDLE, CLOSE_SLOW, CLOSE_RATE = 3000, 3008, 4008, 4009
 # As many messages as one write carries at most, so that its deadline is not one for a whole replay.
 FRAMES_AT_ONCE = 128
 NOT_SIGNED_IN = "The access token is not valid. Sign in, then connect again."
+UNAVAILABLE_TEXT = "Live prices cannot be had at the moment. Connect again in a few seconds."
 TOO_SLOW = "You read too slowly. Connect again and resume."
 
 log = logging.getLogger(__name__)
@@ -80,6 +82,8 @@ class LiveConnection:
     identity: LiveIdentity
     batch: bool = False
     _heard: dict[Topic, _Heard] = field(default_factory=dict)
+    # Whether the client asked for a topic that we could not give.
+    _unavailable: bool = False
 
     @property
     def principal(self) -> Principal | None:
@@ -128,6 +132,8 @@ class LiveConnection:
             async with asyncio.timeout(self.limits.first_topic_s):
                 await self.session.subscribed.wait()
         except TimeoutError as error:
+            if self._unavailable:
+                raise _Close(CLOSE_AGAIN, UNAVAILABLE_TEXT) from error
             raise _Close(CLOSE_IDLE, "You subscribed to nothing in time. Connect again.") from error
 
     async def _read(self) -> Goodbye:
@@ -224,6 +230,7 @@ class LiveConnection:
             # A subscription that swallowed its cancellation would leave the connection open for ever.
             await heed_cancellation(work)
         except AppError as error:
+            self._unavailable = self._unavailable or isinstance(error, Unavailable)
             self.session.mailbox.put(Failure(error.error_code, error.detail, command_id, name))
 
     async def _write(self) -> None:

@@ -13,10 +13,11 @@ from services.announcing.earphone import Earphone
 from services.announcing.messages import Announce
 from services.live.feeds import Feeds
 from services.live.hub import Hub, Listener
-from services.live.log import FeedStatus, LiveLog, LogEntry, Position, order_of
+from services.live.log import EMPTY_OFFSET, FeedStatus, LiveLog, LogEntry, Position, order_of
 from services.live.mailbox import Mailbox
 from services.live.messages import Goodbye, Message, Resync, Snapshot, Subscribed, Unsubscribed, Update
 from services.live.recent_bars import RecentBars
+from services.live.snapshot import bars_as_told
 from utils.domain import Bar, Topic
 from utils.errors import Conflict, NotFound, Unavailable, shorten
 
@@ -24,6 +25,8 @@ SNAPSHOT_BARS = 2
 OVERLAY_ENTRIES = 64
 # How soon a subscription is worth another try while the log is away.
 LOG_AWAY_S = 2.0
+# How long the newest bars of a topic that nobody followed are waited for.
+FIRST_WORD_S = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +50,7 @@ class _Subscription:
     after: Position | None = None
     ended: bool = False
     waiting: list[Update] = field(default_factory=list)
+    told_first: asyncio.Event | None = None
 
 
 class LiveSession:
@@ -61,6 +65,7 @@ class LiveSession:
         self.earphone: Earphone | None = None
         self._parts = parts
         self._subscriptions: dict[Topic, _Subscription] = {}
+        self._patience_s = FIRST_WORD_S
 
     @property
     def topics_max(self) -> int:
@@ -101,7 +106,7 @@ class LiveSession:
             if self.earphone is not None:
                 # First, so that nothing happens between what was missed and what is heard.
                 await self.earphone.begin(topic)
-            position = await self._parts.hub.join(subscription.listener)
+            position = await self._join(subscription)
             missed = await self._parts.log.read_between(topic, since, position) if since else None
             if since is not None and missed is not None:
                 self.mailbox.put(Subscribed(topic, since, recovered=True, name=subscription.name))
@@ -168,12 +173,32 @@ class LiveSession:
         if self.earphone is not None:
             self.earphone.end(topic)
 
+    async def _join(self, subscription: _Subscription) -> Position:
+        position = await self._parts.hub.join(subscription.listener)
+        if position.offset != EMPTY_OFFSET:
+            return position
+        # A log without an entry knows no newest bar; a feed that has just been asked for tells it at once.
+        subscription.told_first = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        try:
+            async with asyncio.timeout(self._patience_s):
+                await subscription.told_first.wait()
+        except TimeoutError:
+            return position
+        finally:
+            # For all topics of a connection together: where nothing comes of one, nothing may come of fifty.
+            self._patience_s = max(0.0, self._patience_s - (loop.time() - began_s))
+        return subscription.waiting[-1].entry.position
+
     def _deliver(self, subscription: _Subscription, updates: Sequence[Update]) -> None:
         if subscription.ended:
             return
         after = subscription.after
         if after is None:
             subscription.waiting += updates
+            if subscription.told_first is not None:
+                subscription.told_first.set()
             return
         first, last = updates[0], updates[-1]
         if after.epoch != first.entry.position.epoch:
@@ -213,17 +238,9 @@ class LiveSession:
                 mailbox.put(update, replaces=update.slot)
 
     async def _newest_bars(self, topic: Topic, position: Position) -> tuple[Bar, ...]:
-        bars = {bar.open_time_ms: bar for bar in await self._parts.recent_bars.newest(topic, SNAPSHOT_BARS)}
         try:
             entries = await self._parts.log.read_newest(topic, OVERLAY_ENTRIES)
         except (RedisError, OSError):
-            # Every final bar is in the store before it is in the log; only the forming one may be older.
-            entries = ()
-        for entry in entries:
-            event = entry.event
-            if not isinstance(event, Bar) or order_of(entry.position.offset) > order_of(position.offset):
-                continue
-            known = bars.get(event.open_time_ms)
-            if known is None or not known.final or (event.final and event.revision >= known.revision):
-                bars[event.open_time_ms] = event
-        return tuple(bars[open_ms] for open_ms in sorted(bars)[-SNAPSHOT_BARS:])
+            return ()
+        stored = await self._parts.recent_bars.newest(topic, SNAPSHOT_BARS)
+        return bars_as_told(entries, stored, position, SNAPSHOT_BARS)

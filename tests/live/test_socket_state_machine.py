@@ -42,7 +42,7 @@ Result = TypeVar("Result")
 __all__ = ["beside", "launch"]
 
 # Each says what the client did, or that it has to come again; 1000, 1006 and 1011 say nothing.
-TELLING_CODES = {1002, 1003, 1007, 1008, 1009, 3008, 4008, 4009}
+TELLING_CODES = {1002, 1003, 1007, 1008, 1009, 1013, 3008, 4008, 4009}
 LINES_MAX = 6
 FLOOD = 200
 STEPS = 25
