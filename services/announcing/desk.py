@@ -74,7 +74,10 @@ class Desk:
         )
 
     async def begin(self, listening: Listening, topic: Topic) -> None:
-        """Let a listening hear of a topic from now on. Raises: RedisError, OSError while the log is away."""
+        """Let a listening hear of a topic from now on, and speak of it once it is confirmed.
+
+        Raises: RedisError, OSError while the log is away.
+        """
         column = self._columns.get(topic)
         if column is None:
             column = await self._open_column(topic)
@@ -95,7 +98,7 @@ class Desk:
     def tell_missed(
         self, listening: Listening, topic: Topic, since: Position, missed: Sequence[LogEntry] | None
     ) -> None:
-        """Tell once what was missed: by the entries given, or by bars where the log has lost them."""
+        """Tell once what was missed, before anything new: by these entries, or by bars where there are none."""
         absence = Absence(left_ms(since), self._parts.clock.now_ms())
         self._spawn(self._tell_missed(listening, topic, since, missed, absence))
 
@@ -164,11 +167,14 @@ class Desk:
         missed: Sequence[LogEntry] | None,
         absence: Absence,
     ) -> None:
-        if missed is None:
-            await self._tell_by_bars(listening, topic, absence.from_ms)
-            return
-        before = await self._parts.log.read_at(topic, since)
-        listening.catch_up(topic, absence_of(missed, before, absence))
+        try:
+            if missed is None:
+                await self._tell_by_bars(listening, topic, absence.from_ms)
+            else:
+                before = await self._parts.log.read_at(topic, since)
+                listening.catch_up(topic, absence_of(missed, before, absence))
+        finally:
+            listening.confirm(topic)
 
     async def _tell_by_bars(self, listening: Listening, topic: Topic, since_ms: int) -> None:
         listening.catch_up(topic, await absence_since(self._parts, topic, since_ms))

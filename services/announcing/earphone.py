@@ -74,6 +74,7 @@ class Earphone:
         self._listening = listening
         for topic in tuple(self._topics):
             await self._parts.desk.begin(listening, topic)
+            listening.confirm(topic)
         await self._hear_alerts(listening, since_sequence)
 
     async def sign_in(self, principal: Principal) -> None:
@@ -109,9 +110,13 @@ class Earphone:
         if self._listening is not None:
             await self._parts.desk.begin(self._listening, topic)
 
-    def missed(self, topic: Topic, since: Position, missed: Sequence[LogEntry] | None) -> None:
-        """Tell what was missed of a topic since a position."""
-        if self._listening is not None:
+    def confirm(self, topic: Topic, since: Position | None, missed: Sequence[LogEntry] | None) -> None:
+        """Speak of a topic from now on; first of what was missed since a position, if there is one."""
+        if self._listening is None:
+            return
+        if since is None:
+            self._listening.confirm(topic)
+        else:
             self._parts.desk.tell_missed(self._listening, topic, since, missed)
 
     def end(self, topic: Topic) -> None:

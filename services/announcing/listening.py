@@ -44,6 +44,8 @@ class Listening:
         self._announcer = Announcer(preferences, self._speech_s)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms = 0
+        # What comes of a topic before its subscription is confirmed.
+        self._unheard: dict[Topic, list[News]] = {}
         # Firings that come while older ones are still being read.
         self._held: list[Firing] | None = None
         self.sequence = 0
@@ -60,17 +62,28 @@ class Listening:
         self._set_timer()
 
     def begin(self, topic: Topic, price: float | None) -> None:
-        """Listen to a topic from now on."""
+        """Listen to a topic from now on; nothing is said of it before ``confirm``."""
+        self._unheard[topic] = []
         now_ms = self._clock.now_ms()
         step = self._steps_of(topic).price
         self._announcer.begin(topic, price=price, step=None if step is None else float(step), now_ms=now_ms)
 
+    def confirm(self, topic: Topic) -> None:
+        """Say from now on what there is to say of a topic."""
+        for news in self._unheard.pop(topic, ()):
+            self.hear(news)
+
     def end(self, topic: Topic) -> None:
         """Listen to a topic no more."""
+        self._unheard.pop(topic, None)
         self._announcer.end(topic)
 
     def hear(self, news: News) -> None:
         """Take in what is new of a topic."""
+        unheard = self._unheard.get(news.topic)
+        if unheard is not None:
+            unheard.append(news)
+            return
         urgent = self._announcer.hear(news, self._clock.now_ms())
         if urgent is not None:
             self._post(self._in_words(urgent))

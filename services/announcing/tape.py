@@ -29,7 +29,8 @@ class TopicTape:
         self._day_high, self._day_low = 0.0, 0.0
         # The range of the bars before this one: what is beyond it is an extreme.
         self._bars_high, self._bars_low = 0.0, 0.0
-        self._spiked_ms: int | None = None
+        # Many large bars in a row are one spike.
+        self._spiked = False
         self._mean_volume: float | None = None
         self._lost = False
         self.last: float | None = None
@@ -127,12 +128,14 @@ class TopicTape:
 
     def _spike(self, bar: Bar) -> Spike | None:
         mean = self._mean_volume
-        if mean is None or bar.volume < mean * SPIKE_TIMES or bar.open_time_ms == self._spiked_ms:
+        if mean is None or bar.volume < mean * SPIKE_TIMES or self._spiked:
             return None
-        self._spiked_ms = bar.open_time_ms
+        self._spiked = True
         return Spike(bar.open_time_ms, bar.volume, mean)
 
     def _close(self, bar: Bar) -> None:
+        if self._mean_volume is not None and bar.volume < self._mean_volume * SPIKE_TIMES:
+            self._spiked = False
         if not self._closed or bar.open_time_ms > self._closed[-1].open_time_ms:
             self._closed.append(bar)
             self._measure()
