@@ -129,8 +129,8 @@ class LiveSession:
             raise
         self.subscribed.set()
         subscription.after = position
-        if self.earphone is not None and since is not None:
-            self.earphone.missed(topic, since, missed)
+        if self.earphone is not None:
+            self.earphone.confirm(topic, since, missed)
         status = self._parts.hub.status(topic)
         if status is not None:
             self._tell(subscription, status)
