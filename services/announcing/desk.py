@@ -98,7 +98,7 @@ class Desk:
     def tell_missed(
         self, listening: Listening, topic: Topic, since: Position, missed: Sequence[LogEntry] | None
     ) -> None:
-        """Tell once what was missed, before anything new: by these entries, or by bars where there are none."""
+        """Tell once what was missed, before anything new: by these entries, or else by bars."""
         absence = Absence(left_ms(since), self._parts.clock.now_ms())
         self._spawn(self._tell_missed(listening, topic, since, missed, absence))
 

@@ -37,6 +37,15 @@ async def test_closes_are_said_in_words_to_who_wants_everything(client):
     assert {fact["name"] for fact in said["facts"]} >= {"close", "change_percent"}
 
 
+async def test_nothing_is_announced_of_a_topic_before_it_is_confirmed(client):
+    async with client.websocket(PATH) as other:
+        await Talk(other).closed_bars(2, "bars:simulated:simex:BTC/USD:1s")
+        async with client.websocket(f"{PATH}&announce=true&mode=all") as connection:
+            talk = Talk(connection)
+            kinds = [(await talk.next())["type"] for _ in range(3)]
+    assert kinds == ["hello", "subscribed", "snapshot"]
+
+
 async def test_the_language_of_the_browser_is_spoken(client):
     headers = {"Accept-Language": "de-DE,de;q=0.9"}
     async with client.websocket(f"{PATH}&announce=true&mode=all", headers=headers) as connection:

@@ -1,0 +1,174 @@
+"""``quart listen`` beside a running service: lines, breaks, alerts, speech, and how it ends."""
+
+import asyncio
+import json
+import signal
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app_extensions.embedded import EmbeddedAddresses
+from tests.cli.quart import DEADLINE_S, QUART, outcome_of, run_quart, started_quart
+from tests.launcher.conftest import APP, STOP_TIMEOUT_S, Service
+
+NAME = "ada-who-listens"
+# Enough for what had been printed before the break, the catch-up, and something after it.
+LINES_AFTER_BREAK = 8
+PASSWORD = "a horse in a field of corn"
+ALERT = {
+    "market": "simulated",
+    "symbol": "BTC/USD",
+    "timeframe": "1s",
+    "kind": "percent_in_window",
+    "percent": "0.00001",
+    "window_s": 60,
+}
+
+
+@pytest.fixture(scope="module")
+def served_dsn(servers: EmbeddedAddresses, template: str) -> str:
+    """A database that nobody empties."""
+    assert servers.db_connection_string
+    return servers.db_connection_string.replace("/postgres?", f"/{template}?")
+
+
+@pytest.fixture(scope="module")
+def serve(
+    servers: EmbeddedAddresses, served_dsn: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[int], Service]]:
+    """Starts the service on the servers of the tests."""
+    assert servers.redis_url
+    home, services = tmp_path_factory.mktemp("services"), []
+    settings = {
+        "ENV": "test",
+        "SECRET_KEY": "a-key-that-only-the-tests-know-0123456789",
+        "VAR_DIR": str(home / "var"),
+        "DB_CONNECTION_STRING": served_dsn,
+        "REDIS_URL": servers.redis_url,
+    }
+
+    def start(port: int) -> Service:
+        service = Service(APP, settings | {"PORT": str(port)}, home)
+        services.append(service)
+        service.wait_until_said("To stop it, press Ctrl-C.")
+        return service
+
+    yield start
+    for service in services:
+        service.process.terminate()
+        service.process.wait(STOP_TIMEOUT_S)
+
+
+@pytest.fixture(scope="module")
+def service(serve: Callable[[int], Service]) -> Service:
+    return serve(0)
+
+
+def listening(service: Service, *more: str) -> list[str]:
+    quick = ["--timeframe", "1s", "--verbosity", "brief", "--words-per-minute", "800"]
+    return ["listen", "BTC/USD", "--market", "simulated", "--url", service.url, *quick, *more]
+
+
+async def line_of(stream: asyncio.StreamReader | None) -> str:
+    assert stream is not None
+    async with asyncio.timeout(DEADLINE_S):
+        return (await stream.readline()).decode()
+
+
+async def test_announcements_are_plain_lines_until_ctrl_c(environment, service) -> None:
+    async with started_quart(environment, *listening(service)) as process:
+        lines = [await line_of(process.stdout) for _ in range(2)]
+        process.send_signal(signal.SIGINT)
+        outcome = await outcome_of(process)
+    for line in lines:
+        assert line.startswith("Bitcoin in US dollars: ")
+        assert line.endswith(".\n")
+        assert line.strip().isprintable()
+    assert (outcome.exit_code, outcome.err) == (130, "Stopped.\n")
+
+
+async def test_a_break_is_told_once_and_what_was_missed_once(environment, serve) -> None:
+    service = serve(0)
+    port = service.address[1]
+    async with started_quart(environment, *listening(service)) as process:
+        await line_of(process.stdout)
+        service.process.terminate()
+        assert await line_of(process.stderr) == "The connection was lost. Trying again.\n"
+        service.process.wait(STOP_TIMEOUT_S)
+        serve(port)
+        assert await line_of(process.stderr) == "Connected again.\n"
+        lines = [await line_of(process.stdout) for _ in range(LINES_AFTER_BREAK)]
+    assert sum(line.startswith("You were away for ") for line in lines) == 1, lines
+
+
+async def test_the_alerts_of_who_signs_in_are_heard(environment, service, served_dsn) -> None:
+    environment["DB_CONNECTION_STRING"] = served_dsn
+    typed = f"{PASSWORD}\n"
+    await run_quart(environment, "create-admin", "--username", NAME, "--password-stdin", typed=typed)
+    pair = await asyncio.to_thread(post, service, "/auth/login", username=NAME, password=PASSWORD)
+    await asyncio.to_thread(post, service, "/api/v1/alerts", pair["access_token"], **ALERT)
+    arguments = listening(service, "--username", NAME, "--password-stdin", "--mode", "alerts")
+    async with started_quart(environment, *arguments) as process:
+        assert process.stdin is not None
+        process.stdin.write(typed.encode())
+        assert (await line_of(process.stdout)).startswith("Alert. Bitcoin in US dollars: ")
+
+
+def post(service: Service, path: str, token: str = "", **body: object) -> dict:
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    request = urllib.request.Request(service.url + path, json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.loads(answer.read())
+
+
+async def test_what_is_printed_is_spoken_as_one_argument(environment, service, tmp_path: Path) -> None:
+    spoken = tmp_path / "spoken"
+    program = tmp_path / "bin" / "espeak-ng"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nprintf \'%s\\n\' "$#" "$5" "$6" >> {spoken}\n')
+    program.chmod(0o755)
+    environment["PATH"] = f"{program.parent}:{environment['PATH']}"
+    async with started_quart(environment, *listening(service, "--speak", "--locale", "de")) as process:
+        lines = [await line_of(process.stdout) for _ in range(2)]
+    count, dashes, text = spoken.read_text().splitlines()[:3]
+    assert (count, dashes, text) == ("6", "--", lines[0].strip())
+
+
+async def test_who_reads_the_lines_may_leave(environment, service) -> None:
+    command = " ".join(["quart", *listening(service)])
+    path = f"{QUART.parent}:{environment['PATH']}"
+    shell = await asyncio.create_subprocess_exec(
+        "sh",
+        "-c",
+        f"{command} | head -n 1",
+        cwd=Path(__file__).parents[2],
+        env=environment | {"PATH": path},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    outcome = await outcome_of(shell)
+    assert (outcome.exit_code, outcome.out.count("\n"), outcome.err) == (0, 1, "")
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--market", "simulated", "--exchange", "nowhere"], "There is no exchange nowhere."),
+        (["--market", "simulated", "--locale", "tlh"], "There is no language tlh here."),
+    ],
+)
+async def test_what_is_wrong_is_one_sentence(environment, service, more: list[str], sentence: str) -> None:
+    outcome = await run_quart(environment, "listen", "BTC/USD", "--url", service.url, *more)
+    assert (outcome.exit_code, outcome.out) == (1, "")
+    assert outcome.err.startswith(f"Error: {sentence}")
+
+
+async def test_without_a_service_the_way_to_one_is_said(environment) -> None:
+    outcome = await run_quart(environment, "listen", "BTC/USD", "--url", "http://127.0.0.1:1")
+    assert (outcome.exit_code, outcome.out) == (1, "")
+    assert outcome.err == (
+        "Error: http://127.0.0.1:1 does not answer. Start the service with ./start.sh, or give its --url.\n"
+    )
