@@ -65,17 +65,37 @@ export function openAccount(dialog, account, words, sentenceOf) {
     });
     const users = make("ul", { className: "sentences" });
     const who = make("p", {}, words.say("signed_in_as", { name: account.username }));
-    dialog.open(...frame(dialog, "account-title", words, "account", who, users, make("p", { className: "actions" }, out)));
+    dialog.open(
+      ...frame(
+        dialog,
+        "account-title",
+        words,
+        "account",
+        who,
+        users,
+        make("p", { className: "actions" }, out),
+      ),
+    );
     showUsers(account, users, words);
     return;
   }
-  const name = make("input", { type: "text", autocomplete: "username", required: true, autocapitalize: "none" });
+  const name = make("input", {
+    type: "text",
+    autocomplete: "username",
+    required: true,
+    autocapitalize: "none",
+  });
   const password = make("input", { type: "password", autocomplete: "current-password", required: true });
   const form = make(
-    "form", { className: "fields" },
+    "form",
+    { className: "fields" },
     field("username", words.say("username"), name),
     field("password", words.say("password"), password),
-    make("p", { className: "field" }, make("button", { type: "submit", className: "main-action" }, words.say("sign_in"))),
+    make(
+      "p",
+      { className: "field" },
+      make("button", { type: "submit", className: "main-action" }, words.say("sign_in")),
+    ),
   );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -90,7 +110,15 @@ export function openAccount(dialog, account, words, sentenceOf) {
     }
   });
   dialog.open(
-    ...frame(dialog, "account-title", words, "sign_in", make("p", {}, words.say("sign_in_text")), problem, form),
+    ...frame(
+      dialog,
+      "account-title",
+      words,
+      "sign_in",
+      make("p", {}, words.say("sign_in_text")),
+      problem,
+      form,
+    ),
   );
 }
 
@@ -104,6 +132,8 @@ async function showUsers(account, list, words) {
   }
   list.before(make("h3", {}, words.say("users")));
   list.replaceChildren(
-    ...answer.users.map((user) => make("li", {}, words.say("user_row", { name: user.username, role: user.role }))),
+    ...answer.users.map((user) =>
+      make("li", {}, words.say("user_row", { name: user.username, role: user.role })),
+    ),
   );
 }

@@ -16,10 +16,15 @@ export function openAlerts(dialog, { api, account, chart, price, words, sentence
       signIn();
     });
     const text = make("p", {}, words.say("alert_sign_in"));
-    dialog.open(...frame(dialog, "alert-title", words, "add_alert", text, make("p", { className: "actions" }, press)));
+    dialog.open(
+      ...frame(dialog, "alert-title", words, "add_alert", text, make("p", { className: "actions" }, press)),
+    );
     return;
   }
-  const condition = select(CONDITIONS.map((each) => [each, words.say(`alert_${each}`)]), CONDITIONS[0]);
+  const condition = select(
+    CONDITIONS.map((each) => [each, words.say(`alert_${each}`)]),
+    CONDITIONS[0],
+  );
   const decimal = (value) => make("input", { type: "text", inputMode: "decimal", value });
   const level = field("alert-price", words.say("alert_price"), decimal(price ?? ""));
   const percent = field("alert-percent", words.say("alert_percent"), decimal(PERCENT));
@@ -33,12 +38,17 @@ export function openAlerts(dialog, { api, account, chart, price, words, sentence
   const outcome = make("p", { id: "alert-outcome", tabIndex: -1, hidden: true });
   const list = make("ul", { className: "sentences" });
   const form = make(
-    "form", { className: "fields" },
+    "form",
+    { className: "fields" },
     field("alert-condition", words.say("alert_condition"), condition),
     level,
     percent,
     minutes,
-    make("p", { className: "field" }, make("button", { type: "submit", className: "main-action" }, words.say("alert_make"))),
+    make(
+      "p",
+      { className: "field" },
+      make("button", { type: "submit", className: "main-action" }, words.say("alert_make")),
+    ),
   );
   const tell = (text) => {
     outcome.textContent = text;
@@ -86,12 +96,20 @@ function textOf(alert, words) {
     const window = words.duration(alert.window_ms);
     return words.say("alert_row_percent", { symbol, percent: words.decimal(alert.percent), window });
   }
-  return words.say("alert_row", { symbol, condition: words.say(`alert_${kind}`), price: words.decimal(alert.level) });
+  return words.say("alert_row", {
+    symbol,
+    condition: words.say(`alert_${kind}`),
+    price: words.decimal(alert.level),
+  });
 }
 
 function row(alert, words, remove) {
   const text = textOf(alert, words);
-  const press = make("button", { type: "button", "aria-label": words.say("alert_delete", { alert: text }) }, words.say("delete"));
+  const press = make(
+    "button",
+    { type: "button", "aria-label": words.say("alert_delete", { alert: text }) },
+    words.say("delete"),
+  );
   press.addEventListener("click", () => remove(alert));
   return make("li", {}, text, " ", press);
 }

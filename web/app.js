@@ -2,33 +2,37 @@
 
 import { Account } from "./account.js";
 import { Api, Problem } from "./api.js";
-import { readBar } from "./bars.js";
 import { Chart } from "./chart.js";
 import { Choices } from "./choices.js";
 import { Commands } from "./commands.js";
 import { Cursor } from "./cursor.js";
 import { fetchDescription, renderDescription } from "./description.js";
 import { Dialog } from "./dialogs.js";
+import { Feed } from "./feed.js";
 import { HighchartsPicture, loadHighcharts } from "./highcharts.js";
-import { LiveLine } from "./live.js";
 import { Overview } from "./overview.js";
 import { Picture } from "./picture.js";
 import { Settings } from "./settings.js";
 import { Sound } from "./sound.js";
 import { Speech } from "./speech.js";
 import { BarTable } from "./table.js";
-import { nextOpenMs } from "./timeframes.js";
 import { keepVisit, lastVisitMs } from "./visits.js";
 import { chooseLocale, loadWords } from "./words.js";
 
 const DESCRIBE_AGAIN_MS = 30_000;
-const FETCH_AGAIN_MAX = 5;
-const FETCH_AGAIN_MS = 2_000;
 const DEFAULT_TIMEFRAME = "1h";
 const SIMULATED = { market: "simulated", exchange: "simex", symbol: "BTC/USD", timeframe: "1m" };
 // What changes what is loaded, what the service says, and what is drawn.
 const RELOADING = new Set(["barsLoaded"]);
-const SPOKEN = new Set(["mode", "verbosity", "minimumGap", "movePercent", "wordsPerMinute", "locale", "timeZone"]);
+const SPOKEN = new Set([
+  "mode",
+  "verbosity",
+  "minimumGap",
+  "movePercent",
+  "wordsPerMinute",
+  "locale",
+  "timeZone",
+]);
 
 const $ = (id) => document.getElementById(id);
 
@@ -39,32 +43,46 @@ class Page {
   words = null;
   chart = null;
   facts = null;
-  paused = false;
   visitedMs = null;
   dialogs = Object.fromEntries(
     ["settings", "help", "alert", "account"].map((name) => [name, new Dialog($(`${name}-dialog`))]),
   );
-  #line = null;
   #loading = new AbortController();
-  #waiting = [];
   #describedMs = 0;
-  #lost = false;
-  #feed = "live";
 
   async start() {
     this.account.api = this.api;
     const words = () => this.words;
     await this.#speakLanguage();
-    this.speech = new Speech({ status: $("status"), alert: $("alert"), list: $("log-list") }, (ms) => this.words.clock(ms));
+    this.speech = new Speech({ status: $("status"), alert: $("alert"), list: $("log-list") }, (ms) =>
+      this.words.clock(ms),
+    );
     this.sound = new Sound(() => this.settings.get("volume"));
     this.overview = new Overview(
-      { instrument: $("instrument"), price: $("price"), change: $("price-change"), connection: $("connection"), mark: $("connection-mark") },
+      {
+        instrument: $("instrument"),
+        price: $("price"),
+        change: $("price-change"),
+        connection: $("connection"),
+        mark: $("connection-mark"),
+      },
       words,
     );
     this.picture = new Picture($("picture"), words);
-    this.cursor = new Cursor({ surface: $("surface"), reading: $("reading") }, words, () => this.settings.get("verbosity"));
+    this.cursor = new Cursor({ surface: $("surface"), reading: $("reading") }, words, () =>
+      this.settings.get("verbosity"),
+    );
     this.table = new BarTable(
-      { table: $("table"), scroller: $("table-scroller"), none: $("table-none"), caption: $("caption"), refresh: $("table-refresh"), newer: $("table-newer"), older: $("table-older"), csv: $("csv") },
+      {
+        table: $("table"),
+        scroller: $("table-scroller"),
+        none: $("table-none"),
+        caption: $("caption"),
+        refresh: $("table-refresh"),
+        newer: $("table-newer"),
+        older: $("table-older"),
+        csv: $("csv"),
+      },
       words,
       () => this.settings.get("rowsPerPage"),
     );
@@ -72,12 +90,15 @@ class Page {
       shown: (choice) => this.show(choice, true),
       failed: (error) => this.fail(error, true),
     });
+    this.feed = new Feed(this);
     this.commands = new Commands(this, $);
     this.cursor.addEventListener("move", () => this.#cursorMoved());
     // Whose alerts are told is settled when the line is opened.
-    this.account.addEventListener("change", () => this.#line?.reopen());
+    this.account.addEventListener("change", () => this.feed.reopen());
     this.settings.addEventListener("change", (event) => this.#changed(event.detail));
-    $("try-again").addEventListener("click", () => (this.facts ? this.show(this.#wanted(), true) : this.begin()));
+    $("try-again").addEventListener("click", () =>
+      this.facts ? this.show(this.#wanted(), true) : this.begin(),
+    );
     $("try-simulated").addEventListener("click", () => this.begin(SIMULATED));
     addEventListener("pagehide", () => this.#keepVisit());
     document.addEventListener("visibilitychange", () => document.hidden && this.#keepVisit());
@@ -114,19 +135,17 @@ class Page {
       return;
     }
     this.#keepVisit();
-    this.#line?.close();
     this.chart = chart;
-    this.paused = false;
-    this.#waiting = [];
     this.visitedMs = lastVisitMs(chart.key);
     this.settings.set("chart", choice);
     history.replaceState(null, "", `?${new URLSearchParams(choice)}`);
     this.#showChart();
-    this.#connect(chart);
-    await this.#describe(chart, signal);
+    this.feed.follow(chart);
+    this.commands.showPause();
+    await this.describe(chart, signal);
     if (this.chart !== chart) return;
     this.speech.routine(this.#loadedText(), { kind: "loaded" });
-    await this.#fetchRest(chart);
+    await this.feed.fetchRest(chart);
   }
 
   /** Say why something cannot be had. */
@@ -146,131 +165,14 @@ class Page {
     return this.words.say("unreachable");
   }
 
-  pause() {
-    this.paused = !this.paused;
-    this.speech.paused = this.paused;
-    if (!this.paused) this.#take(this.#waiting.splice(0));
-    this.#showLine();
-    $("pause").setAttribute("aria-pressed", String(this.paused));
-    this.speech.answer(this.words.say(this.paused ? "paused" : "resumed"));
-  }
-
-  #connect(chart) {
-    const line = new LiveLine(chart, () => this.#preferences(), () => this.commands.ticket());
-    this.#line = line;
-    this.#lost = false;
-    this.#feed = "live";
-    const on = (name, act) => line.addEventListener(name, (event) => line === this.#line && act(event.detail));
-    on("bar", (bar) => this.#arrived([bar]));
-    on("snapshot", (bars) => this.#snapshot(chart, bars));
-    on("feed", (status) => {
-      // Of a topic, "offline" means that nobody feeds it; our own line is well.
-      this.#feed = status.state === "offline" ? "unfed" : status.state;
-      this.#showLine();
-    });
-    on("announce", (announcement) => this.#announce(announcement));
-    on("state", (state) => this.#lineChanged(state));
-    line.open();
-  }
-
-  #arrived(given) {
-    const bars = given.map(readBar);
-    if (this.paused) this.#waiting.push(...bars);
-    else this.#take(bars);
-    // Only the newest version of each bar matters, however long the pause.
-    if (this.#waiting.length > 1_000) this.#waiting = [...new Map(this.#waiting.map((bar) => [bar.openTimeMs, bar])).values()];
-  }
-
-  #take(bars) {
-    const closed = bars.filter((bar) => this.chart.bars.take(bar) !== "known" && bar.state !== "forming");
-    this.overview.price(this.chart);
-    this.picture.draw();
-    this.table.count();
-    if (closed.length) this.#describeAgain();
-  }
-
-  // An exchange is asked page by page, and not all of them may have come in time for the first answer.
-  async #fetchRest(chart) {
-    for (let tries = 0; tries < FETCH_AGAIN_MAX; tries += 1) {
-      if (!chart.bars.gaps.some((gap) => gap.reason === "unfetched")) return;
-      await new Promise((resolve) => setTimeout(resolve, FETCH_AGAIN_MS));
-      if (chart !== this.chart) return;
-      const before = chart.bars.count;
-      await chart.load(this.api, this.settings.get("barsLoaded")).catch(() => null);
-      if (chart !== this.chart || chart.bars.count === before) continue;
-      this.#take([]);
-      await this.#describe(chart);
-    }
-  }
-
-  // What lies between our last bar and the first of a snapshot was missed: history has it.
-  async #snapshot(chart, given) {
-    const last = chart.bars.last;
-    this.#arrived(given);
-    if (!last || !given.length || nextOpenMs(last.openTimeMs, chart.timeframe) >= given[0].open_time_ms) return;
-    try {
-      await chart.load(this.api, 5_000, last.openTimeMs);
-      if (chart === this.chart && !this.paused) this.#take([]);
-    } catch (error) {
-      this.speech.note(this.sentenceOf(error));
-    }
-  }
-
-  #lineChanged(state) {
-    if (state === "connecting" && this.#lost) return;
-    if (state === "offline" && !this.#lost) {
-      this.#lost = true;
-      this.speech.routine(this.words.say("state_offline"), { kind: "line" });
-    }
-    if (state === "live" && this.#lost) {
-      this.#lost = false;
-      this.speech.routine(this.words.say("connected_again"), { kind: "line" });
-    }
-    this.overview.state = state;
-    this.#showLine();
-  }
-
-  #showLine() {
-    const { state } = this.overview;
-    const connected = !["connecting", "offline"].includes(state);
-    const shown = this.paused ? "paused" : connected ? this.#feed : state;
-    this.overview.line(shown);
-  }
-
-  #announce({ priority, kind, text, lang, dir }) {
-    const language = { lang, dir };
-    if (priority === "critical") this.speech.critical(text, { language });
-    else this.speech.routine(text, { kind: priority === "routine" ? "routine" : kind, language });
-  }
-
-  #preferences() {
-    const get = (name) => this.settings.get(name);
-    return {
-      mode: get("mode"),
-      verbosity: get("verbosity"),
-      min_gap_s: get("minimumGap"),
-      move: { percent: get("movePercent") },
-      words_per_minute: get("wordsPerMinute"),
-      locale: this.words.code,
-      time_zone: this.words.timeZone,
-    };
-  }
-
   #showChart() {
     const { chart, picture } = this;
     this.overview.show(chart);
-    this.#lineShown();
     picture.chart = chart;
     picture.shown = this.settings.get("barsShown");
     this.cursor.show(chart);
     this.table.show(chart);
     this.#renderDescription();
-  }
-
-  #lineShown() {
-    $("pause").setAttribute("aria-pressed", String(this.paused));
-    this.speech.paused = this.paused;
-    this.#showLine();
   }
 
   #loadedText() {
@@ -279,9 +181,12 @@ class Page {
     return this.words.say("loaded", { chart: this.chart.title, count });
   }
 
-  async #describe(chart, signal = undefined) {
+  /** Ask for the description anew, and show it. */
+  async describe(chart, signal = undefined) {
     this.#describedMs = performance.now();
-    const description = await fetchDescription(this.api, chart, this.words, this.settings, signal).catch(() => null);
+    const description = await fetchDescription(this.api, chart, this.words, this.settings, signal).catch(
+      () => null,
+    );
     if (chart !== this.chart) return;
     chart.description = description ?? chart.description;
     this.overview.show(chart);
@@ -289,17 +194,22 @@ class Page {
     this.table.render();
   }
 
-  // Never under the hands of somebody who is in the list.
-  #describeAgain() {
-    const reading = ["sentences", "landmarks", "table-scroller"].some((id) => $(id).contains(document.activeElement));
+  /** Do so now and then as bars close, but never under the hands of somebody who is in the list. */
+  describeAgain() {
+    const reading = ["sentences", "landmarks", "table-scroller"].some((id) =>
+      $(id).contains(document.activeElement),
+    );
     if (reading || performance.now() - this.#describedMs < DESCRIBE_AGAIN_MS) return;
-    this.#describe(this.chart);
+    this.describe(this.chart);
   }
 
   #renderDescription() {
     const parts = {
-      brief: $("brief"), sentences: $("sentences"), wordsNone: $("words-none"),
-      landmarks: $("landmarks"), landmarksNone: $("landmarks-none"),
+      brief: $("brief"),
+      sentences: $("sentences"),
+      wordsNone: $("words-none"),
+      landmarks: $("landmarks"),
+      landmarksNone: $("landmarks-none"),
     };
     renderDescription(parts, this.chart.description, this.words, (landmark) => this.commands.goTo(landmark));
     $("play").disabled = !this.commands.canPlay;
@@ -314,7 +224,7 @@ class Page {
     if (name === "locale" || name === "timeZone") await this.#speakLanguage();
     if (name === "theme") this.#look();
     if (name === "mode") this.commands.showMode();
-    if (SPOKEN.has(name)) this.#line?.sendPreferences();
+    if (SPOKEN.has(name)) this.feed.sendPreferences();
     if (!this.chart) return;
     if (RELOADING.has(name)) await this.show(this.settings.get("chart"));
     if (name === "rowsPerPage") this.table.render();
@@ -322,7 +232,7 @@ class Page {
       this.picture.shown = this.settings.get(name);
       this.picture.draw();
     }
-    if (["locale", "timeZone", "verbosity"].includes(name)) await this.#describe(this.chart);
+    if (["locale", "timeZone", "verbosity"].includes(name)) await this.describe(this.chart);
   }
 
   // Everything that is said is said anew.
@@ -335,11 +245,8 @@ class Page {
     if (!this.speech) return;
     this.choices.fillTimeframes(this.choices.value.timeframe);
     this.commands.showMode();
-    this.#showLine();
-    if (this.chart) {
-      this.#showChart();
-      $("pause").setAttribute("aria-pressed", String(this.paused));
-    }
+    this.feed.showLine();
+    if (this.chart) this.#showChart();
     if (this.dialogs.settings.isOpen) this.commands.openSettings();
   }
 
@@ -351,7 +258,8 @@ class Page {
   #wanted() {
     const given = new URLSearchParams(location.search);
     const named = ["market", "exchange", "symbol", "timeframe"];
-    if (named.every((name) => given.get(name))) return Object.fromEntries(named.map((name) => [name, given.get(name)]));
+    if (named.every((name) => given.get(name)))
+      return Object.fromEntries(named.map((name) => [name, given.get(name)]));
     const kept = this.settings.get("chart");
     if (kept) return kept;
     const { default_market: market, default_exchange: exchange } = this.facts;

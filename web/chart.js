@@ -53,6 +53,9 @@ export class Chart {
 
   #longestPrice() {
     const last = this.bars.slice(-50);
-    return Math.max(0, ...last.flatMap((bar) => ["open", "high", "low", "close"].map((field) => places(bar[field]))));
+    return Math.max(
+      0,
+      ...last.flatMap((bar) => ["open", "high", "low", "close"].map((field) => places(bar[field]))),
+    );
   }
 }

@@ -25,7 +25,12 @@ export class Choices {
 
   get value() {
     const { market, exchange, symbol, timeframe } = this.#form.elements;
-    return { market: market.value, exchange: exchange.value, symbol: symbol.value, timeframe: timeframe.value };
+    return {
+      market: market.value,
+      exchange: exchange.value,
+      symbol: symbol.value,
+      timeframe: timeframe.value,
+    };
   }
 
   /** Fill the lists and choose, as far as it is there. */
@@ -55,7 +60,10 @@ export class Choices {
   async #symbols(wanted = {}) {
     const asked = (this.#asked += 1);
     const { market, exchange, symbol } = this.#form.elements;
-    const symbols = await this.#api.get("/market/get_symbols", { market: market.value, exchange: exchange.value });
+    const symbols = await this.#api.get("/market/get_symbols", {
+      market: market.value,
+      exchange: exchange.value,
+    });
     if (asked === this.#asked) fillSelect(symbol, symbols, wanted.symbol ?? symbol.value);
   }
 }

@@ -19,21 +19,31 @@ export class Commands {
     this.#page = page;
     this.#surface = find("surface");
     const buttons = {
-      pause: "pause", latest: "latest", fewer: "fewer", more: "more", play: "play", stop: "stop",
-      "open-alert": "addAlert", "open-help": "help",
+      pause: "pause",
+      latest: "latest",
+      fewer: "fewer",
+      more: "more",
+      play: "play",
+      stop: "stop",
+      "open-alert": "addAlert",
+      "open-help": "help",
     };
-    for (const [id, command] of Object.entries(buttons)) find(id).addEventListener("click", () => this.run(command));
+    for (const [id, command] of Object.entries(buttons))
+      find(id).addEventListener("click", () => this.run(command));
     find("open-settings").addEventListener("click", () => this.openSettings());
     find("open-account").addEventListener("click", () => this.openAccount());
     this.#surface.addEventListener("keydown", (event) => this.#pressed(event));
     this.#surface.addEventListener("pointerdown", (event) => this.#pointed(event));
     // Not disabled for good: a button that is pressed and then disabled would lose the focus.
     const stop = find("stop");
-    page.sound.addEventListener("change", () => stop.setAttribute("aria-disabled", String(!page.sound.playing)));
+    page.sound.addEventListener("change", () =>
+      stop.setAttribute("aria-disabled", String(!page.sound.playing)),
+    );
     page.account.addEventListener("change", () => {
       find("open-account").textContent = page.words.say(page.account.signedIn ? "account" : "sign_in");
     });
     this.mode = find("mode");
+    this.pauseButton = find("pause");
     this.leaveTo = find("chart-heading");
     this.showMode();
   }
@@ -51,7 +61,7 @@ export class Commands {
       sinceVisit: () => this.#sinceVisit(),
       addAlert: () => this.openAlerts(),
       mode: () => this.#nextMode(),
-      pause: () => this.#page.pause(),
+      pause: () => this.#pause(),
       help: () => openHelp(this.#page.dialogs.help, this.#page.settings, this.#page.words),
       tone: () => this.#tone(),
       play: () => this.#play(),
@@ -84,7 +94,10 @@ export class Commands {
     const { dialogs, api, account, chart, cursor, words } = this.#page;
     if (!chart) return;
     openAlerts(dialogs.alert, {
-      api, account, chart, words,
+      api,
+      account,
+      chart,
+      words,
       price: (cursor.bar ?? chart.bars.last)?.close,
       sentenceOf: (error) => this.#page.sentenceOf(error),
       signIn: () => this.openAccount(),
@@ -94,6 +107,11 @@ export class Commands {
   showMode() {
     const { words, settings } = this.#page;
     this.mode.textContent = words.say("mode_now", { mode: words.say(`mode_${settings.get("mode")}`) });
+  }
+
+  /** Show on its button whether updates are held back. */
+  showPause() {
+    this.pauseButton.setAttribute("aria-pressed", String(this.#page.feed.paused));
   }
 
   /** Return what lets a signed-in user's live line be known as theirs; null without an account. */
@@ -123,6 +141,11 @@ export class Commands {
     if (moved && command === "latest" && document.activeElement !== this.#surface) this.#surface.focus();
     if (moved && this.#page.settings.get("toneOnMove")) this.#tone();
     return moved;
+  }
+
+  #pause() {
+    this.#page.feed.pause();
+    this.showPause();
   }
 
   #say(key, args = {}) {

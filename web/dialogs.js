@@ -5,7 +5,8 @@
  * unheard. So these are not modal: the tab key goes round in them, Escape closes them, and the focus returns.
  */
 
-const FOCUSABLE = "button:not([disabled]), a[href], input:not([disabled]), select:not([disabled]), [tabindex='0']";
+const FOCUSABLE =
+  "button:not([disabled]), a[href], input:not([disabled]), select:not([disabled]), [tabindex='0']";
 
 export class Dialog {
   #element;

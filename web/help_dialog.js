@@ -4,16 +4,31 @@ import { frame, make } from "./dialogs.js";
 import { FIXED_KEYS, NAMES_OF_FIXED_KEYS, singleKeys } from "./keys.js";
 
 export function openHelp(dialog, settings, words) {
-  const fixed = Object.values(FIXED_KEYS).map((command) => [words.say(NAMES_OF_FIXED_KEYS[command]), command]);
+  const fixed = Object.values(FIXED_KEYS).map((command) => [
+    words.say(NAMES_OF_FIXED_KEYS[command]),
+    command,
+  ]);
   const single = Object.entries(singleKeys(settings)).map(([command, key]) => [key.toUpperCase(), command]);
   const rows = [...fixed, ...single].map(([key, command]) =>
-    make("tr", {}, make("th", { scope: "row" }, make("kbd", {}, key)), make("td", {}, words.say(`does_${command}`))),
+    make(
+      "tr",
+      {},
+      make("th", { scope: "row" }, make("kbd", {}, key)),
+      make("td", {}, words.say(`does_${command}`)),
+    ),
   );
   const head = make(
-    "tr", {}, make("th", { scope: "col" }, words.say("key")), make("th", { scope: "col" }, words.say("key_does")),
+    "tr",
+    {},
+    make("th", { scope: "col" }, words.say("key")),
+    make("th", { scope: "col" }, words.say("key_does")),
   );
   const table = make(
-    "table", {}, make("caption", {}, words.say("keys_caption")), make("thead", {}, head), make("tbody", {}, ...rows),
+    "table",
+    {},
+    make("caption", {}, words.say("keys_caption")),
+    make("thead", {}, head),
+    make("tbody", {}, ...rows),
   );
   const paragraphs = ["help_keys", "help_spoken", "help_table", "help_sound"].map((key) =>
     make("p", {}, words.say(key)),

@@ -29,7 +29,10 @@ function loadScript(address) {
   });
 }
 
-const candle = (bar) => [bar.openTimeMs, ...["open", "high", "low", "close"].map((field) => bar.numbers[field])];
+const candle = (bar) => [
+  bar.openTimeMs,
+  ...["open", "high", "low", "close"].map((field) => bar.numbers[field]),
+];
 const volume = (bar) => [bar.openTimeMs, bar.numbers.volume];
 
 export class HighchartsPicture {
@@ -107,15 +110,36 @@ export class HighchartsPicture {
       scrollbar: { enabled: false },
       rangeSelector: { enabled: false },
       tooltip: { enabled: false },
-      plotOptions: { series: { animation: false, dataGrouping: { enabled: false }, enableMouseTracking: false } },
+      plotOptions: {
+        series: { animation: false, dataGrouping: { enabled: false }, enableMouseTracking: false },
+      },
       xAxis: { labels: { style: { color: text } }, lineColor: line, tickColor: line },
       yAxis: [
-        { height: "80%", gridLineColor: line, labels: { ...labels, formatter: ({ value }) => this.#words().decimal(value, pricePlaces) } },
+        {
+          height: "80%",
+          gridLineColor: line,
+          labels: { ...labels, formatter: ({ value }) => this.#words().decimal(value, pricePlaces) },
+        },
         { top: "82%", height: "18%", labels: { enabled: false }, gridLineWidth: 0 },
       ],
       series: [
-        { type: "candlestick", name: title, data: list.map(candle), color: down, lineColor: down, upColor: paper, upLineColor: up },
-        { type: "column", name: this.#words().say("volume"), data: list.map(volume), yAxis: 1, color: grey, borderWidth: 0 },
+        {
+          type: "candlestick",
+          name: title,
+          data: list.map(candle),
+          color: down,
+          lineColor: down,
+          upColor: paper,
+          upLineColor: up,
+        },
+        {
+          type: "column",
+          name: this.#words().say("volume"),
+          data: list.map(volume),
+          yAxis: 1,
+          color: grey,
+          borderWidth: 0,
+        },
       ],
     });
     this.#look();
@@ -124,12 +148,16 @@ export class HighchartsPicture {
   #look() {
     const { bars } = this.chart;
     const cursor = this.cursorMs === null ? bars.count - 1 : Math.max(bars.placeOf(this.cursorMs), 0);
-    const start = cursor < bars.count - this.shown ? Math.max(0, cursor - Math.floor(this.shown / 4)) : bars.count - this.shown;
+    const start =
+      cursor < bars.count - this.shown
+        ? Math.max(0, cursor - Math.floor(this.shown / 4))
+        : bars.count - this.shown;
     const axis = this.#drawn.xAxis[0];
     const first = bars.at(Math.max(start, 0));
     const last = bars.at(Math.min(Math.max(start, 0) + this.shown - 1, bars.count - 1));
     axis.removePlotLine("cursor");
-    if (this.cursorMs !== null) axis.addPlotLine({ id: "cursor", value: this.cursorMs, width: 2, dashStyle: "Dash", color: "#888" });
+    if (this.cursorMs !== null)
+      axis.addPlotLine({ id: "cursor", value: this.cursorMs, width: 2, dashStyle: "Dash", color: "#888" });
     if (first && last) axis.setExtremes(first.openTimeMs, last.openTimeMs, false, false);
     this.#drawn.redraw(false);
   }

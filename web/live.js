@@ -28,7 +28,12 @@ export class LiveLine extends EventTarget {
   /** chart: market, exchange, symbol, timeframe. preferences() gives what to speak; ticket() who asks, or null. */
   constructor(chart, preferences, ticket = async () => null) {
     super();
-    this.#address = { market: chart.market, exchange: chart.exchange, symbols: chart.symbol, timeframe: chart.timeframe };
+    this.#address = {
+      market: chart.market,
+      exchange: chart.exchange,
+      symbols: chart.symbol,
+      timeframe: chart.timeframe,
+    };
     this.#preferences = preferences;
     this.#ticket = ticket;
     this.wake = () => this.#wake();

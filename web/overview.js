@@ -30,7 +30,10 @@ export class Overview {
     }
     const change = words.change(changePercent(bar.open, bar.close));
     this.#parts.price.textContent = words.decimal(bar.close, chart.pricePlaces);
-    this.#parts.change.textContent = words.say("price_change", { change, timeframe: words.timeframe(chart.timeframe) });
+    this.#parts.change.textContent = words.say("price_change", {
+      change,
+      timeframe: words.timeframe(chart.timeframe),
+    });
     this.#parts.change.dataset.direction = bar.numbers.close < bar.numbers.open ? "down" : "up";
   }
 

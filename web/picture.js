@@ -29,7 +29,11 @@ export class Picture {
     this.#context = canvas.getContext("2d");
     this.#words = words;
     new ResizeObserver(() => this.draw()).observe(canvas.parentElement);
-    for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)", "(prefers-contrast: more)"]) {
+    for (const query of [
+      "(prefers-color-scheme: dark)",
+      "(forced-colors: active)",
+      "(prefers-contrast: more)",
+    ]) {
       matchMedia(query).addEventListener("change", () => this.recolour());
     }
   }
@@ -55,7 +59,9 @@ export class Picture {
     const layout = this.#layout();
     if (!layout) return null;
     const place = layout.start + Math.floor((x - layout.left) / layout.step);
-    return layout.bars[Math.min(Math.max(place - layout.start, 0), layout.bars.length - 1)]?.openTimeMs ?? null;
+    return (
+      layout.bars[Math.min(Math.max(place - layout.start, 0), layout.bars.length - 1)]?.openTimeMs ?? null
+    );
   }
 
   #layout() {
@@ -70,7 +76,16 @@ export class Picture {
     if (cursor < start) start = Math.max(0, cursor - Math.floor(shown / 4));
     const list = bars.slice(start, start + shown);
     const width = Math.max(box.width - axis, 50);
-    return { start, bars: list, left: 0, width, step: width / shown, height: box.height, cursor, total: box.width };
+    return {
+      start,
+      bars: list,
+      left: 0,
+      width,
+      step: width / shown,
+      height: box.height,
+      cursor,
+      total: box.width,
+    };
   }
 
   #paint() {
@@ -90,7 +105,9 @@ export class Picture {
     const scale = this.#scale(layout);
     this.#grid(pen, layout, scale);
     this.#volumes(pen, layout);
-    layout.bars.forEach((bar, index) => this.#candle(pen, bar, layout.left + index * layout.step, layout.step, scale));
+    layout.bars.forEach((bar, index) =>
+      this.#candle(pen, bar, layout.left + index * layout.step, layout.step, scale),
+    );
     this.#cursorLine(pen, layout, scale);
   }
 
@@ -115,7 +132,8 @@ export class Picture {
       const y = Math.round(scale.y(Number(price))) + 0.5;
       stroke(pen, 0, y, layout.width, y);
       // The price at the cursor has a label of its own there.
-      if (Math.abs(y - label) > LABEL_PX) pen.fillText(words.decimal(price), layout.width + 8, y, layout.total - layout.width - 10);
+      if (Math.abs(y - label) > LABEL_PX)
+        pen.fillText(words.decimal(price), layout.width + 8, y, layout.total - layout.width - 10);
     }
     const count = Math.max(2, Math.floor(layout.width / 170));
     const every = Math.max(1, Math.ceil(layout.bars.length / count));

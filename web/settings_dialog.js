@@ -20,21 +20,40 @@ export function openSettings(dialog, settings, words) {
   };
   const numbers = (name, label, least, most, step, hint = null) => {
     const control = make("input", { type: "number", min: least, max: most, step, value: settings.get(name) });
-    control.addEventListener("change", () => control.checkValidity() && settings.set(name, Number(control.value)));
+    control.addEventListener(
+      "change",
+      () => control.checkValidity() && settings.set(name, Number(control.value)),
+    );
     return field(`setting-${name}`, words.say(label), control, hint && words.say(hint));
   };
   const flag = (name, label) => {
     const control = make("input", { type: "checkbox", id: `setting-${name}`, checked: settings.get(name) });
     control.addEventListener("change", () => settings.set(name, control.checked));
-    return make("p", { className: "field check" }, control, make("label", { htmlFor: control.id }, words.say(label)));
+    return make(
+      "p",
+      { className: "field check" },
+      control,
+      make("label", { htmlFor: control.id }, words.say(label)),
+    );
   };
   const group = (title, ...fields) =>
-    make("fieldset", {}, make("legend", {}, words.say(title)), make("div", { className: "fields" }, ...fields));
+    make(
+      "fieldset",
+      {},
+      make("legend", {}, words.say(title)),
+      make("div", { className: "fields" }, ...fields),
+    );
 
-  const zones = [["", words.say("zone_local")], ["UTC", words.say("zone_utc")]];
+  const zones = [
+    ["", words.say("zone_local")],
+    ["UTC", words.say("zone_utc")],
+  ];
   dialog.open(
     ...frame(
-      dialog, "settings-title", words, "settings",
+      dialog,
+      "settings-title",
+      words,
+      "settings",
       group(
         "group_speech",
         choice("mode", "setting_mode", named("mode", MODES)),
@@ -48,8 +67,16 @@ export function openSettings(dialog, settings, words) {
         choice("locale", "setting_locale", [["", words.say("locale_browser")], ...Object.entries(LOCALES)]),
         choice("timeZone", "setting_zone", zones),
         choice("theme", "setting_theme", named("theme", ["system", "light", "dark"])),
-        choice("barsLoaded", "setting_bars", [100, 500, 1000, 5000].map((count) => [count, words.number(count)])),
-        choice("rowsPerPage", "setting_rows", [25, 50, 100].map((count) => [count, words.number(count)])),
+        choice(
+          "barsLoaded",
+          "setting_bars",
+          [100, 500, 1000, 5000].map((count) => [count, words.number(count)]),
+        ),
+        choice(
+          "rowsPerPage",
+          "setting_rows",
+          [25, 50, 100].map((count) => [count, words.number(count)]),
+        ),
       ),
       group(
         "group_sound",
@@ -64,7 +91,12 @@ export function openSettings(dialog, settings, words) {
 
 function keyFields(settings, words) {
   return Object.keys(SINGLE_KEYS).map((command) => {
-    const control = make("input", { type: "text", maxLength: 1, size: 2, value: singleKeys(settings)[command] });
+    const control = make("input", {
+      type: "text",
+      maxLength: 1,
+      size: 2,
+      value: singleKeys(settings)[command],
+    });
     control.autocomplete = "off";
     const made = field(`key-${command}`, words.say(`does_${command}`), control, words.say("key_hint"));
     const hint = made.querySelector(".hint");

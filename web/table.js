@@ -60,7 +60,11 @@ export class BarTable {
     const end = this.#frozen.length - this.#page * size;
     const rows = this.#frozen.slice(Math.max(0, end - size), end).reverse();
     table.tBodies[0].replaceChildren(...rows.map((bar) => this.#row(bar)));
-    const args = { chart: this.#chart?.title, page: words.number(this.#page + 1), pages: words.number(pages) };
+    const args = {
+      chart: this.#chart?.title,
+      page: words.number(this.#page + 1),
+      pages: words.number(pages),
+    };
     caption.textContent = rows.length ? words.say("caption", args) : "";
     this.#parts.scroller.hidden = rows.length === 0;
     this.#parts.none.hidden = rows.length > 0;

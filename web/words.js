@@ -2,7 +2,14 @@
 
 import { padded, places, plain } from "./decimals.js";
 
-export const LOCALES = { en: "English", de: "Deutsch", fr: "Français", pl: "Polski", ja: "日本語", ar: "العربية" };
+export const LOCALES = {
+  en: "English",
+  de: "Deutsch",
+  fr: "Français",
+  pl: "Polski",
+  ja: "日本語",
+  ar: "العربية",
+};
 const TAGS = { en: "en-GB", ar: "ar-u-nu-latn" };
 // A comma between thousands is read right in English; elsewhere speech may stumble over what stands there.
 const GROUPED = new Set(["en"]);
@@ -39,7 +46,7 @@ export class Words {
   /** Return a text; {places} in it are filled. A text in several forms takes the one that fits args.count. */
   say(key, args = {}) {
     const found = this.#catalog[key];
-    const text = typeof found === "object" ? found[this.plurals.select(args.count)] ?? found.other : found;
+    const text = typeof found === "object" ? (found[this.plurals.select(args.count)] ?? found.other) : found;
     if (text === undefined) throw new Error(`There is no text ${key} in ${this.code}.`);
     return text.replace(/\{(\w+)\}/g, (_, name) =>
       name === "count" ? this.number(args.count) : String(args[name]),
@@ -109,12 +116,15 @@ export class Words {
     const minutes = Math.max(1, Math.round(durationMs / 60_000));
     if (minutes < 60) return this.say("minutes", { count: minutes });
     const hours = Math.round(minutes / 60);
-    return hours < 48 ? this.say("hours", { count: hours }) : this.say("days", { count: Math.round(hours / 24) });
+    return hours < 48
+      ? this.say("hours", { count: hours })
+      : this.say("days", { count: Math.round(hours / 24) });
   }
 
   /** Put the texts of the locale where the page asks for them with data-say and data-say-label. */
   dress(root) {
-    for (const element of root.querySelectorAll("[data-say]")) element.textContent = this.say(element.dataset.say);
+    for (const element of root.querySelectorAll("[data-say]"))
+      element.textContent = this.say(element.dataset.say);
     for (const element of root.querySelectorAll("[data-say-label]")) {
       element.setAttribute("aria-label", this.say(element.dataset.sayLabel));
     }

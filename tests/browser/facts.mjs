@@ -36,7 +36,10 @@ test("each cell of the table is what the service says", async (visit) => {
     const bar = closed.get(row.time);
     assert.ok(bar, `The service has no bar of ${row.time}.`);
     if (bar.state === "forming" || row.state === "forming") continue;
-    assert.deepEqual(row.values, FIELDS.map((field) => bar[field]));
+    assert.deepEqual(
+      row.values,
+      FIELDS.map((field) => bar[field]),
+    );
     // Read as a person reads it, with the digits of the price step and no other value.
     row.texts.forEach((text, index) => {
       assert.equal(Number(text.replaceAll(",", "")), Number(bar[FIELDS[index]]));
@@ -52,18 +55,26 @@ test("each cell of the table is what the service says", async (visit) => {
 test("what is said of the chart is what the service says of it", async (visit) => {
   const page = await visit.open();
   const answer = await page.request.get(
-    new URL(`/market/describe?${new URLSearchParams({ ...CHART, limit: 100, locale: "en", time_zone: "UTC" })}`, page.url()).href,
+    new URL(
+      `/market/describe?${new URLSearchParams({ ...CHART, limit: 100, locale: "en", time_zone: "UTC" })}`,
+      page.url(),
+    ).href,
   );
   const description = await answer.json();
   assert.equal(await page.locator("#sentences li").count(), description.sentences.length);
   const first = await page.locator("#sentences li").first().textContent();
   assert.equal(first.split(":")[0], description.sentences[0].text.split(":")[0]);
-  assert.match(await page.locator("#brief").textContent(), /^Bitcoin in US dollars, bars of 1 minute: [\d,]+\.\d\d, (up|down) [\d.]+ percent\.$/);
+  assert.match(
+    await page.locator("#brief").textContent(),
+    /^Bitcoin in US dollars, bars of 1 minute: [\d,]+\.\d\d, (up|down) [\d.]+ percent\.$/,
+  );
 });
 
 test("every language has every text with its forms and its places", async () => {
   const catalogs = Object.fromEntries(
-    await Promise.all(CODES.map(async (code) => [code, (await import(`../../web/locales/${code}.js`)).default])),
+    await Promise.all(
+      CODES.map(async (code) => [code, (await import(`../../web/locales/${code}.js`)).default]),
+    ),
   );
   const placesOf = (text) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort();
   for (const [code, catalog] of Object.entries(catalogs)) {
@@ -80,13 +91,22 @@ test("every language has every text with its forms and its places", async () => 
       assert.deepEqual(Object.keys(own).sort(), [...forms].sort(), `${code} ${key}`);
       // A form for one or two may say the number as a word.
       const others = placesOf(english.other).filter((name) => name !== "count");
-      for (const form of Object.values(own)) assert.deepEqual(placesOf(form).filter((name) => name !== "count"), others, `${code} ${key}`);
-      for (const count of COUNTS) assert.ok(own[new Intl.PluralRules(code).select(count)], `${code} ${key} ${count}`);
+      for (const form of Object.values(own))
+        assert.deepEqual(
+          placesOf(form).filter((name) => name !== "count"),
+          others,
+          `${code} ${key}`,
+        );
+      for (const count of COUNTS)
+        assert.ok(own[new Intl.PluralRules(code).select(count)], `${code} ${key} ${count}`);
     }
     if (code === "en") continue;
     const words = (text) => text.replace(/\{\w+\}|AccessibleTrader/g, "").match(/\p{L}{3,}/gu) ?? [];
     const same = Object.keys(catalog).filter(
-      (key) => typeof catalog[key] === "string" && catalog[key] === catalogs.en[key] && words(catalog[key]).length > 2,
+      (key) =>
+        typeof catalog[key] === "string" &&
+        catalog[key] === catalogs.en[key] &&
+        words(catalog[key]).length > 2,
     );
     assert.deepEqual(same, [], `${code} has English in it.`);
   }
@@ -105,7 +125,9 @@ test("the English of the page before its script is that of the catalog", async (
 
 test("the page speaks the language of the browser and leaves no English behind", async (visit) => {
   const { default: english } = await import("../../web/locales/en.js");
-  const sentences = Object.values(english).filter((text) => typeof text === "string" && text.length > 12 && !text.includes("{"));
+  const sentences = Object.values(english).filter(
+    (text) => typeof text === "string" && text.length > 12 && !text.includes("{"),
+  );
   for (const code of CODES.slice(1)) {
     const page = await visit.open({ locale: code, ready: false });
     await page.locator(`html[lang="${code}"]`).waitFor();
@@ -137,7 +159,9 @@ test("an admin signs in and sees the users and nothing is kept in the browser", 
   await page.keyboard.press("Enter");
   await page.getByText(`You are signed in as ${username}.`).waitFor();
   await page.getByText(`${username}, admin`).waitFor();
-  const kept = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }) + document.cookie);
+  const kept = await page.evaluate(
+    () => JSON.stringify({ ...localStorage, ...sessionStorage }) + document.cookie,
+  );
   assert.ok(!/token|eyJ/.test(kept), kept);
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.locator("#open-account", { hasText: "Sign in" }).waitFor();
@@ -154,23 +178,37 @@ test("a price alert is made and fires and is deleted", async (visit) => {
   await page.getByText(`You are signed in as ${username}.`).waitFor();
   await page.keyboard.press("Escape");
   await live(page);
-  const price = Number((await page.locator("#price").textContent()).replaceAll(",", ""));
   await page.getByRole("button", { name: "Add a price alert" }).click();
-  // Either way it goes, one of the two is crossed soon.
-  for (const [condition, level] of [["cross_above", price + 0.01], ["cross_below", price - 0.01]]) {
+  const make = async (condition, fields) => {
     await page.getByLabel("Condition").selectOption(condition);
-    await page.getByLabel("Price", { exact: true }).fill(level.toFixed(2));
+    for (const [label, text] of Object.entries(fields)) {
+      await page.getByLabel(label, { exact: true }).fill(text);
+    }
     await page.getByRole("button", { name: "Make the alert" }).click();
     await page.locator("#alert-outcome", { hasText: "The alert is set." }).waitFor();
-  }
-  await page.getByRole("alert").locator("span", { hasText: /^Alert\./ }).waitFor();
+  };
+  await make("cross_above", { Price: "1000000" });
+  // So small a move comes within seconds.
+  await make("percent_in_window", { Percent: "0.001", "Within how many minutes": "15" });
+  await page.getByText("ETH/USD rises above 1,000,000").waitFor();
+  await page.getByText("ETH/USD moves by 0.001 percent within 15 minutes").waitFor();
+  await page
+    .getByRole("alert")
+    .locator("span", { hasText: /^Alert\./ })
+    .waitFor();
   await screenshot(page, "alert-fired", {});
   const spoken = await page.getByRole("alert").textContent();
-  assert.match(spoken, /^Alert\. Ether in US dollars: (rose|fell) to [\d,]+\.\d\d, now /);
+  assert.match(spoken, /^Alert\. Ether in US dollars: (up|down) [\d.]+ percent within .*, now [\d,]+\.\d\d/);
   for (let count = 2; count > 0; count -= 1) {
-    await page.getByRole("button", { name: /^Delete ETH/ }).first().click();
+    await page
+      .getByRole("button", { name: /^Delete ETH/ })
+      .first()
+      .click();
     await page.locator("#alert-outcome", { hasText: "The alert is deleted." }).waitFor();
-    await page.waitForFunction((left) => document.querySelectorAll("#alert-dialog li").length === left, count - 1);
+    await page.waitForFunction(
+      (left) => document.querySelectorAll("#alert-dialog li").length === left,
+      count - 1,
+    );
   }
   return { spoken };
 });

@@ -16,8 +16,13 @@ const READER = fs.readFileSync(
 );
 // Chromium would ask its maker's servers for updates and the like.
 const FLAGS = [
-  "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync", "--autoplay-policy=document-user-activation-required",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--autoplay-policy=document-user-activation-required",
 ];
 
 export const DEADLINE_MS = 15_000;
@@ -58,22 +63,37 @@ export class Visit {
   }
 
   /** Open the page at a chart; context options are those of Playwright. */
-  async open({ chart = CHART, settings = {}, prepare = null, ready = true, waitUntil = "load", ...options } = {}) {
+  async open({
+    chart = CHART,
+    settings = {},
+    prepare = null,
+    ready = true,
+    waitUntil = "load",
+    ...options
+  } = {}) {
     const context = await this.#browser.newContext({
-      viewport: { width: 1280, height: 900 }, locale: "en-GB", timezoneId: "UTC", bypassCSP: true, ...options,
+      viewport: { width: 1280, height: 900 },
+      locale: "en-GB",
+      timezoneId: "UTC",
+      bypassCSP: true,
+      ...options,
     });
     this.#contexts.push(context);
     context.setDefaultTimeout(DEADLINE_MS);
     const page = await context.newPage();
     page.on("pageerror", (error) => this.complaints.push(`error: ${error.message}`));
     page.on("console", (message) => {
-      if (message.type() === "error" && !message.text().includes("ERR_")) this.complaints.push(message.text());
+      if (message.type() === "error" && !message.text().includes("ERR_"))
+        this.complaints.push(message.text());
     });
-    await page.addInitScript((kept) => {
-      if (!localStorage.getItem("accessibletrader.settings")) {
-        localStorage.setItem("accessibletrader.settings", JSON.stringify(kept));
-      }
-    }, { ...QUICK, ...settings });
+    await page.addInitScript(
+      (kept) => {
+        if (!localStorage.getItem("accessibletrader.settings")) {
+          localStorage.setItem("accessibletrader.settings", JSON.stringify(kept));
+        }
+      },
+      { ...QUICK, ...settings },
+    );
     if (prepare) await prepare(page);
     await page.goto(`${this.url}/${chart ? `?${new URLSearchParams(chart)}` : ""}`, { waitUntil });
     if (ready) await live(page);
@@ -101,7 +121,13 @@ export async function judge(page, within = "html") {
   await page.evaluate(AXE);
   return page.evaluate(async (selector) => {
     const brief = (results) =>
-      results.flatMap((rule) => rule.nodes.map((node) => ({ rule: rule.id, target: node.target.join(" "), why: node.failureSummary })));
+      results.flatMap((rule) =>
+        rule.nodes.map((node) => ({
+          rule: rule.id,
+          target: node.target.join(" "),
+          why: node.failureSummary,
+        })),
+      );
     const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
     const { violations, incomplete } = await globalThis.axe.run(selector, { runOnly: tags });
     return { violations: brief(violations), incomplete: brief(incomplete) };
@@ -210,7 +236,21 @@ export function announcement(text, { priority = "routine", kind = "bar_close" } 
   announced += 1;
   const now = Date.now();
   return {
-    type: "announce", sequence: announced, priority, kind, topic: "announce", symbol: "BTC/USD", event_time_ms: now,
-    sent_time_ms: now, text, short: text, lang: "en", dir: "ltr", speech_s: 2, conflated: 0, cover: null, facts: [],
+    type: "announce",
+    sequence: announced,
+    priority,
+    kind,
+    topic: "announce",
+    symbol: "BTC/USD",
+    event_time_ms: now,
+    sent_time_ms: now,
+    text,
+    short: text,
+    lang: "en",
+    dir: "ltr",
+    speech_s: 2,
+    conflated: 0,
+    cover: null,
+    facts: [],
   };
 }

@@ -51,7 +51,10 @@ test("a person with a keyboard alone can do everything", async (visit) => {
     assert.equal(await place(page), last - 2);
     await press("ArrowRight");
     assert.equal(await place(page), last - 1);
-    assert.match(await value(page), /^\d+ \w+, \d\d:\d\d\. Close [\d,]+\.\d\d, (up|down) [\d.]+ percent\.|unchanged/);
+    assert.match(
+      await value(page),
+      /^\d+ \w+, \d\d:\d\d\. Close [\d,]+\.\d\d, (up|down) [\d.]+ percent\.|unchanged/,
+    );
   });
   await task("walk through the values of a bar", async () => {
     const heard = [];
@@ -261,4 +264,3 @@ test("what was chosen is there again after a reload", async (visit) => {
   await page.locator("#caption", { hasText: "1 Minute" }).waitFor();
   assert.deepEqual(Object.fromEntries(new URL(page.url()).searchParams), CHART);
 });
-

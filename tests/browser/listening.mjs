@@ -20,9 +20,21 @@ test("a listener meets the heading, the summary and the price first and every re
   assert.ok(summary >= 0, transcript);
   assert.ok(summary < PHRASES_BEFORE_SUMMARY_MAX, `The summary comes as phrase ${summary}.`);
   const order = [
-    "heading, AccessibleTrader, level 1", brief, price, "group, Latest announcements", "alert", "status",
-    "heading, Choose a chart, level 2", "slider, Chart", "heading, In words, level 2", "heading, Landmarks, level 2",
-    "log, Announcements so far", "heading, Table, level 2", "caption", "columnheader, Time", "heading, Help, level 2",
+    "heading, AccessibleTrader, level 1",
+    brief,
+    price,
+    "group, Latest announcements",
+    "alert",
+    "status",
+    "heading, Choose a chart, level 2",
+    "slider, Chart",
+    "heading, In words, level 2",
+    "heading, Landmarks, level 2",
+    "log, Announcements so far",
+    "heading, Table, level 2",
+    "caption",
+    "columnheader, Time",
+    "heading, Help, level 2",
   ];
   let reached = 0;
   for (const wanted of order) {
@@ -36,11 +48,15 @@ test("a listener meets the heading, the summary and the price first and every re
 
 test("there are exactly three live regions and the page has them from the start", async (visit) => {
   const source = await (await fetch(visit.url, { headers: { Accept: "text/html" } })).text();
-  const live = [...source.matchAll(/role="(alert|status|log|marquee|timer)"|aria-live="(?!off)|<output/g)].map((match) => match[0]);
+  const live = [
+    ...source.matchAll(/role="(alert|status|log|marquee|timer)"|aria-live="(?!off)|<output/g),
+  ].map((match) => match[0]);
   assert.deepEqual(live, ['role="alert"', 'role="status"', 'role="log"']);
   const page = await visit.open();
   const roles = await page.evaluate(() =>
-    [...document.querySelectorAll("[role=alert],[role=status],[role=log],[aria-live],output")].map((each) => each.id),
+    [...document.querySelectorAll("[role=alert],[role=status],[role=log],[aria-live],output")].map(
+      (each) => each.id,
+    ),
   );
   assert.deepEqual(roles, ["alert", "status", "log"]);
   assert.equal(await page.locator("#log").getAttribute("aria-live"), "off");
@@ -52,18 +68,32 @@ test("only what is critical interrupts a listener", async (visit) => {
   await startReader(page);
   wire.say(announcement("Bar closed at 60,000.00, up 0.1 percent."));
   await page.locator("#status").getByText("Bar closed").waitFor();
-  wire.say(announcement("Bitcoin moved up 1.2 percent, to 60,700.00.", { priority: "important", kind: "move" }));
+  wire.say(
+    announcement("Bitcoin moved up 1.2 percent, to 60,700.00.", { priority: "important", kind: "move" }),
+  );
   await page.locator("#status").getByText("moved up").waitFor();
   wire.say(announcement("Alert: Bitcoin rose above 61,000.00.", { priority: "critical", kind: "alert" }));
   await page.locator("#alert").getByText("rose above").waitFor();
-  await page.waitForFunction(async () => (await reader.spokenPhraseLog()).some((each) => each.startsWith("assertive: ")));
+  await page.waitForFunction(async () =>
+    (await reader.spokenPhraseLog()).some((each) => each.startsWith("assertive: ")),
+  );
   const log = await readerLog(page);
   const spoken = log.filter((phrase) => /^(assertive|polite): /.test(phrase));
-  assert.deepEqual(spoken.filter((phrase) => phrase.startsWith("assertive: ")), ["assertive: Alert: Bitcoin rose above 61,000.00."]);
+  assert.deepEqual(
+    spoken.filter((phrase) => phrase.startsWith("assertive: ")),
+    ["assertive: Alert: Bitcoin rose above 61,000.00."],
+  );
   assert.ok(spoken.some((phrase) => phrase.startsWith("polite: Bar closed")));
   assert.deepEqual(
-    await page.locator("#log-list span").allTextContents().then((texts) => texts.slice(0, 3)),
-    ["Alert: Bitcoin rose above 61,000.00.", "Bitcoin moved up 1.2 percent, to 60,700.00.", "Bar closed at 60,000.00, up 0.1 percent."],
+    await page
+      .locator("#log-list span")
+      .allTextContents()
+      .then((texts) => texts.slice(0, 3)),
+    [
+      "Alert: Bitcoin rose above 61,000.00.",
+      "Bitcoin moved up 1.2 percent, to 60,700.00.",
+      "Bar closed at 60,000.00, up 0.1 percent.",
+    ],
   );
 });
 
@@ -87,7 +117,10 @@ test("routine announcements wait three seconds after a key and only the newest i
   await page.locator("#status").getByText("Second routine sentence.").waitFor();
   const keyMs = await page.evaluate(() => globalThis.lastKeyMs());
   const [status, alert] = [await heardStatus(), await heardAlert()];
-  assert.deepEqual(status.map(({ text }) => text), ["Second routine sentence."]);
+  assert.deepEqual(
+    status.map(({ text }) => text),
+    ["Second routine sentence."],
+  );
   assert.ok(status[0].atMs - keyMs >= QUIET_AFTER_KEY_MS - 20, "It was said too early.");
   assert.ok(alert[0].atMs - keyMs < 1_000, "What is critical had to wait.");
   assert.equal(await page.locator("#log-list", { hasText: "First routine sentence." }).count(), 1);
@@ -124,7 +157,12 @@ test("the log keeps the newest fifty", async (visit) => {
 });
 
 test("a chart that the service does not describe says so and makes nothing up", async (visit) => {
-  const none = (route) => route.fulfill({ status: 404, contentType: "application/problem+json", json: { code: "not_found", detail: "No." } });
+  const none = (route) =>
+    route.fulfill({
+      status: 404,
+      contentType: "application/problem+json",
+      json: { code: "not_found", detail: "No." },
+    });
   const page = await visit.open({ ready: false, prepare: (each) => each.route("**/market/describe*", none) });
   await page.locator("#brief", { hasText: "There is no description of this chart." }).waitFor();
   visit.complaints.length = 0;
@@ -170,4 +208,3 @@ test("sound comes only when it is asked for", async (visit) => {
   await page.locator('#stop[aria-disabled="false"]').click();
   await page.locator('#stop[aria-disabled="true"]').waitFor();
 });
-

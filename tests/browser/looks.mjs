@@ -8,7 +8,8 @@ const TARGET_PX = 24;
 const CONTRAST_TEXT = 4.5;
 const CONTRAST_LARGE = 3;
 // Source: WCAG 2.2, success criterion 1.4.12.
-const SPACING = "* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important; } p { margin-bottom: 2em !important; }";
+const SPACING =
+  "* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important; } p { margin-bottom: 2em !important; }";
 
 const widths = (page) =>
   page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
@@ -35,7 +36,9 @@ test("with wider spacing no text is cut off", async (visit) => {
     const cut = await page.evaluate(() =>
       [...document.querySelectorAll("button, a, p, h1, h2, li, label, legend")]
         .filter((each) => !each.closest(".skip") && each.getClientRects().length)
-        .filter((each) => each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).display !== "inline")
+        .filter(
+          (each) => each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).display !== "inline",
+        )
         .map((each) => each.textContent.slice(0, 40)),
     );
     assert.deepEqual(cut, [], `${width} pixels`);
@@ -47,47 +50,59 @@ test("with wider spacing no text is cut off", async (visit) => {
 test("everything that can be pressed is large enough", async (visit) => {
   const page = await visit.open({ viewport: { width: 320, height: 640 } });
   await page.getByRole("button", { name: "Settings" }).click();
-  const small = await page.evaluate((least) =>
-    [...document.querySelectorAll("button, a, input, select, [role=slider]")]
-      .filter((each) => !each.closest(".skip") && each.id !== "skip")
-      .map((each) => ({ name: each.id || each.textContent, box: each.getBoundingClientRect() }))
-      .filter(({ box }) => box.width > 0 && (box.width < least || box.height < least))
-      .map(({ name }) => name), TARGET_PX);
+  const small = await page.evaluate(
+    (least) =>
+      [...document.querySelectorAll("button, a, input, select, [role=slider]")]
+        .filter((each) => !each.closest(".skip") && each.id !== "skip")
+        .map((each) => ({ name: each.id || each.textContent, box: each.getBoundingClientRect() }))
+        .filter(({ box }) => box.width > 0 && (box.width < least || box.height < least))
+        .map(({ name }) => name),
+    TARGET_PX,
+  );
   assert.deepEqual(small, []);
 });
 
 test("every text of the light page stands out from what is behind it", (visit) => contrast(visit, {}));
 
-test("every text of the dark page stands out from what is behind it", (visit) => contrast(visit, { colorScheme: "dark" }));
+test("every text of the dark page stands out from what is behind it", (visit) =>
+  contrast(visit, { colorScheme: "dark" }));
 
 async function contrast(visit, options) {
   const page = await visit.open({ ...options, viewport: { width: 320, height: 640 } });
   await page.getByRole("button", { name: "Settings" }).click();
-  const poor = await page.evaluate(({ text, large }) => {
-    const parse = (colour) => colour.match(/[\d.]+/g).map(Number);
-    const luminance = ([red, green, blue]) => {
-      const [r, g, b] = [red, green, blue].map((part) => part / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
-      return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const behind = (element) => {
-      for (let each = element; each; each = each.parentElement) {
-        const colour = parse(getComputedStyle(each).backgroundColor);
-        if (colour.length === 3 || colour[3] === 1) return colour;
+  const poor = await page.evaluate(
+    ({ text, large }) => {
+      const parse = (colour) => colour.match(/[\d.]+/g).map(Number);
+      const luminance = ([red, green, blue]) => {
+        const [r, g, b] = [red, green, blue]
+          .map((part) => part / 255)
+          .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+      };
+      const behind = (element) => {
+        for (let each = element; each; each = each.parentElement) {
+          const colour = parse(getComputedStyle(each).backgroundColor);
+          if (colour.length === 3 || colour[3] === 1) return colour;
+        }
+        return [255, 255, 255];
+      };
+      const found = new Set();
+      for (const element of document.querySelectorAll("body *")) {
+        const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
+        if (!own || !element.getClientRects().length || element.closest("noscript, .skip")) continue;
+        const style = getComputedStyle(element);
+        const [light, dark] = [luminance(parse(style.color)), luminance(behind(element))].sort(
+          (a, b) => b - a,
+        );
+        const least = parseFloat(style.fontSize) >= 24 ? large : text;
+        const ratio = (light + 0.05) / (dark + 0.05);
+        if (ratio < least)
+          found.add(`${element.tagName} ${element.id || element.className} ${ratio.toFixed(2)}`);
       }
-      return [255, 255, 255];
-    };
-    const found = new Set();
-    for (const element of document.querySelectorAll("body *")) {
-      const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
-      if (!own || !element.getClientRects().length || element.closest("noscript, .skip")) continue;
-      const style = getComputedStyle(element);
-      const [light, dark] = [luminance(parse(style.color)), luminance(behind(element))].sort((a, b) => b - a);
-      const least = parseFloat(style.fontSize) >= 24 ? large : text;
-      const ratio = (light + 0.05) / (dark + 0.05);
-      if (ratio < least) found.add(`${element.tagName} ${element.id || element.className} ${ratio.toFixed(2)}`);
-    }
-    return [...found];
-  }, { text: CONTRAST_TEXT, large: CONTRAST_LARGE });
+      return [...found];
+    },
+    { text: CONTRAST_TEXT, large: CONTRAST_LARGE },
+  );
   assert.deepEqual(poor, []);
 }
 
@@ -119,7 +134,9 @@ test("without colour a rising bar is hollow and a falling one is filled", async 
   await screenshot(page, "looks-forced-colours", {});
   const inks = await page.evaluate(inkOfBodies, shown);
   const bars = await page.evaluate(() =>
-    [...document.querySelectorAll("#table tbody tr")].map((row) => [...row.querySelectorAll("data")].map((each) => Number(each.value))),
+    [...document.querySelectorAll("#table tbody tr")].map((row) =>
+      [...row.querySelectorAll("data")].map((each) => Number(each.value)),
+    ),
   );
   const visible = bars.slice(0, shown).reverse();
   const room = Math.max(...visible.map((bar) => bar[1])) - Math.min(...visible.map((bar) => bar[2]));
@@ -129,8 +146,13 @@ test("without colour a rising bar is hollow and a falling one is filled", async 
     const body = (Math.abs(close - open) / room) * plot;
     if (body < 14) return;
     judged += 1;
-    if (close > open) assert.ok(inks[index] < 8, `Rising bar ${index} has ${inks[index]} of ${body} pixels filled.`);
-    else assert.ok(inks[index] > body * 0.7, `Falling bar ${index} has ${inks[index]} of ${body} pixels filled.`);
+    if (close > open)
+      assert.ok(inks[index] < 8, `Rising bar ${index} has ${inks[index]} of ${body} pixels filled.`);
+    else
+      assert.ok(
+        inks[index] > body * 0.7,
+        `Falling bar ${index} has ${inks[index]} of ${body} pixels filled.`,
+      );
   });
   assert.ok(judged >= 5, `Only ${judged} bars were large enough.`);
   return { judged };
@@ -181,7 +203,10 @@ test("the focus can be seen wherever it is", async (visit) => {
     const { name, outline, hidden } = await page.evaluate(() => {
       const element = document.activeElement;
       const box = element.getBoundingClientRect();
-      const top = document.elementFromPoint(box.x + box.width / 2, Math.min(Math.max(box.y + box.height / 2, 0), innerHeight - 1));
+      const top = document.elementFromPoint(
+        box.x + box.width / 2,
+        Math.min(Math.max(box.y + box.height / 2, 0), innerHeight - 1),
+      );
       return {
         name: element.id || element.textContent,
         outline: parseFloat(getComputedStyle(element).outlineWidth),

@@ -7,9 +7,11 @@ import { announcement, CHART, judge, live, screenshot, test, Wire } from "./harn
 
 // What axe leaves to people, each judged in docs/accessibility.md.
 const JUDGED = new Set(
-  [...fs.readFileSync(new URL("../../docs/accessibility.md", import.meta.url), "utf8").matchAll(/^\| `([a-z-]+)` \|/gm)].map(
-    (match) => match[1],
-  ),
+  [
+    ...fs
+      .readFileSync(new URL("../../docs/accessibility.md", import.meta.url), "utf8")
+      .matchAll(/^\| `([a-z-]+)` \|/gm),
+  ].map((match) => match[1]),
 );
 
 async function clean(page, name, { within = "html", fullPage = false } = {}) {
@@ -25,14 +27,19 @@ const never = (route) => new Promise(() => route);
 
 test("axe finds nothing wrong with the page before its script has run", async (visit) => {
   const page = await visit.open({
-    ready: false, waitUntil: "commit", prepare: (each) => each.route("**/web/app.js", never),
+    ready: false,
+    waitUntil: "commit",
+    prepare: (each) => each.route("**/web/app.js", never),
   });
   await page.getByRole("button", { name: "Keys and help" }).waitFor();
   return clean(page, "state-initial");
 });
 
 test("axe finds nothing wrong with the page while it loads", async (visit) => {
-  const page = await visit.open({ ready: false, prepare: (each) => each.route("**/market/fetch_ohlcv*", never) });
+  const page = await visit.open({
+    ready: false,
+    prepare: (each) => each.route("**/market/fetch_ohlcv*", never),
+  });
   await page.getByText("The chart is being loaded.").waitFor();
   return clean(page, "state-loading");
 });
@@ -61,7 +68,12 @@ test("axe finds nothing wrong with the page while it is offline", async (visit) 
 test("axe finds nothing wrong with the page while an alert is up", async (visit) => {
   const wire = new Wire();
   const page = await visit.open({ prepare: (each) => wire.put(each) });
-  wire.say(announcement("Alert: Bitcoin rose above 60,000.00, now 60,012.50.", { priority: "critical", kind: "alert" }));
+  wire.say(
+    announcement("Alert: Bitcoin rose above 60,000.00, now 60,012.50.", {
+      priority: "critical",
+      kind: "alert",
+    }),
+  );
   await page.getByRole("alert").getByText("rose above").waitFor();
   return clean(page, "state-alert");
 });
@@ -76,11 +88,20 @@ test("axe finds nothing wrong with the table on its second page", async (visit) 
 test("axe finds nothing wrong with the dialogs", async (visit) => {
   const page = await visit.open();
   const found = {};
-  for (const [button, name] of [["Settings", "settings"], ["Keys and help", "help"], ["Sign in", "account"], ["Add a price alert", "alert"]]) {
+  for (const [button, name] of [
+    ["Settings", "settings"],
+    ["Keys and help", "help"],
+    ["Sign in", "account"],
+    ["Add a price alert", "alert"],
+  ]) {
     await page.getByRole("button", { name: button, exact: true }).click();
     await page.getByRole("dialog").getByRole("heading").first().waitFor();
     // The settings with all that is behind them, the others by themselves.
-    found[name] = await clean(page, `state-dialog-${name}`, name === "settings" ? {} : { within: `#${name}-dialog` });
+    found[name] = await clean(
+      page,
+      `state-dialog-${name}`,
+      name === "settings" ? {} : { within: `#${name}-dialog` },
+    );
     await page.keyboard.press("Escape");
     await page.getByRole("dialog").waitFor({ state: "hidden" });
   }
@@ -90,7 +111,17 @@ test("axe finds nothing wrong with the dialogs", async (visit) => {
 test("axe finds nothing wrong with the page of a chart without bars", async (visit) => {
   const empty = (route) =>
     route.fulfill({
-      json: { ...CHART, price_step: "0.01", bars: [], gaps: [], last_bar_state: null, revision: 0, as_of_ms: 0, stale: false, next: null },
+      json: {
+        ...CHART,
+        price_step: "0.01",
+        bars: [],
+        gaps: [],
+        last_bar_state: null,
+        revision: 0,
+        as_of_ms: 0,
+        stale: false,
+        next: null,
+      },
     });
   const prepare = async (page) => {
     await page.route("**/market/fetch_ohlcv*", empty);

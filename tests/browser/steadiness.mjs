@@ -27,7 +27,8 @@ async function chartNodes(page) {
   const byId = new Map(nodes.map((node) => [node.nodeId, node]));
   const heading = nodes.find((node) => node.role?.value === "heading" && node.name?.value === "Chart");
   const region = byId.get(byId.get(heading.nodeId).parentId);
-  const below = (node) => 1 + (node.childIds ?? []).reduce((sum, id) => sum + (byId.has(id) ? below(byId.get(id)) : 0), 0);
+  const below = (node) =>
+    1 + (node.childIds ?? []).reduce((sum, id) => sum + (byId.has(id) ? below(byId.get(id)) : 0), 0);
   return below(region);
 }
 
@@ -54,7 +55,8 @@ test("every one of five thousand bars is reached and said at once while prices c
   const { delays, labels, total } = await page.evaluate(async () => {
     const surface = document.querySelector("#surface");
     const total = Number(surface.getAttribute("aria-valuemax"));
-    const key = (name) => surface.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true }));
+    const key = (name) =>
+      surface.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true }));
     const delays = [];
     const labels = new Set([surface.getAttribute("aria-valuetext")]);
     for (let count = 1; count < total; count += 1) {
@@ -112,10 +114,20 @@ function flow(wire, [openTimeMs, , , , close], everyMs) {
     const price = Number((close * (1 + Math.sin(count / 7) / 100)).toFixed(2));
     const closes = count % 5 === 0;
     wire.say({
-      type: "bar", sequence: count, topic: "bars:simulated:simex:BTC/USD:1m", offset: `${time}-${count}`,
+      type: "bar",
+      sequence: count,
+      topic: "bars:simulated:simex:BTC/USD:1m",
+      offset: `${time}-${count}`,
       bar: {
-        open_time_ms: time, open: close, high: Math.max(price, close), low: Math.min(price, close), close: price,
-        volume: 1, state: closes ? "closed" : "forming", revision: 0, source: "simulated",
+        open_time_ms: time,
+        open: close,
+        high: Math.max(price, close),
+        low: Math.min(price, close),
+        close: price,
+        volume: 1,
+        state: closes ? "closed" : "forming",
+        revision: 0,
+        source: "simulated",
       },
     });
     if (closes) time += MINUTE_MS;
@@ -130,9 +142,11 @@ async function watchForMoves(page) {
   await page.evaluate(() => {
     const surface = document.querySelector("#surface");
     const moves = (globalThis.moves = []);
-    for (const name of ["focusin", "focusout"]) addEventListener(name, (event) => moves.push(`${name} ${event.target.id}`));
+    for (const name of ["focusin", "focusout"])
+      addEventListener(name, (event) => moves.push(`${name} ${event.target.id}`));
     new MutationObserver((changes) => {
-      for (const change of changes) moves.push(`${change.attributeName} ${surface.getAttribute(change.attributeName)}`);
+      for (const change of changes)
+        moves.push(`${change.attributeName} ${surface.getAttribute(change.attributeName)}`);
     }).observe(surface, { attributes: true });
     addEventListener("scroll", () => moves.push("scroll"), { capture: true });
   });
@@ -151,14 +165,16 @@ async function stay(visit, durationMs) {
   const updates = await stop();
   assert.deepEqual(await moves(), [], "Something moved without a key.");
   assert.equal(await page.locator("#table tbody").innerText(), rows, "The table changed under the reader.");
-  assert.match(await page.locator("#table-refresh").textContent(), /^Show \d+ new bars?$/);
+  assert.match(await page.locator("#table-refresh").textContent(), /^Show [\d,]+ new bars?$/);
   assert.ok(updates >= durationMs / 200);
   return { updates, moves: 0, seconds: durationMs / 1_000 };
 }
 
 test("for five seconds of ten updates each nothing moves without a key", (visit) => stay(visit, 5_000));
 
-longTest("for ten minutes of ten updates a second nothing moves without a key", (visit) => stay(visit, 600_000));
+longTest("for ten minutes of ten updates a second nothing moves without a key", (visit) =>
+  stay(visit, 600_000),
+);
 
 test("a focused button of the table keeps the focus while bars arrive", async (visit) => {
   const wire = new Wire();
@@ -201,16 +217,36 @@ async function dropped(visit, awayMs) {
   assert.equal(texts.match(/Connection lost\./g)?.length, 1, texts);
   assert.equal(texts.match(/Connected again\./g)?.length, 1, texts);
   assert.deepEqual(await holes(page), [], "Bars are missing after the break.");
+  await covers(visit, told[0].cover);
   await live(page);
   return { away_s: awayMs / 1_000, said_after_ms: afterMs, text: told[0].text };
 }
 
+// No price that history knows of that time lies outside of what was told.
+async function covers(visit, { high, low, from_ms: fromMs, to_ms: toMs }) {
+  const whole = { since: Math.ceil(fromMs / 1_000) * 1_000, until: Math.floor(toMs / 1_000) * 1_000 };
+  const query = new URLSearchParams({ ...CHART, timeframe: "1s", ...whole, limit: 200 });
+  const { ohlcv } = await (await fetch(`${visit.url}/market/fetch_ohlcv?${query}`)).json();
+  assert.ok(ohlcv.length > 0);
+  for (const [time, , top, bottom] of ohlcv) {
+    assert.ok(
+      top <= Number(high) && bottom >= Number(low),
+      `${time}: ${bottom} to ${top} is not within ${low} to ${high}.`,
+    );
+  }
+}
+
 async function holes(page) {
   await page.locator("#table-refresh:not(:disabled)").click();
-  const times = await page.locator("#table tbody time").evaluateAll((all) => all.map((each) => Date.parse(each.dateTime)));
+  const times = await page
+    .locator("#table tbody time")
+    .evaluateAll((all) => all.map((each) => Date.parse(each.dateTime)));
   return times.slice(1).filter((time, index) => times[index] - time !== 1_000);
 }
 
-test("after a dropped connection the page resumes and tells once what was missed", (visit) => dropped(visit, 3_000));
+test("after a dropped connection the page resumes and tells once what was missed", (visit) =>
+  dropped(visit, 3_000));
 
-longTest("after a minute without a connection the page tells once what was missed", (visit) => dropped(visit, 60_000));
+longTest("after a minute without a connection the page tells once what was missed", (visit) =>
+  dropped(visit, 60_000),
+);

@@ -150,10 +150,14 @@ export default {
   does_help: "Diese Hilfe öffnen",
   does_more: "Mehr Balken im Bild",
   does_fewer: "Weniger Balken im Bild",
-  help_keys: "Mit der Tabulatortaste zum Chart. Pfeil links und rechts gehen durch die Balken, Pfeil auf und ab durch die Werte eines Balkens. Nichts, was eintrifft, bewegt Sie: Sie bleiben auf Ihrem Balken, bis Sie eine Taste drücken.",
-  help_spoken: "Kritische Meldungen wie Ihre Preisalarme werden sofort gesprochen. Alle anderen warten, bis drei Sekunden seit Ihrer letzten Taste vergangen sind. Die Liste der Meldungen behält die neuesten fünfzig.",
-  help_table: "Die Tabelle ändert sich nicht, während Sie lesen. Eine Schaltfläche sagt, wie viele Balken neu sind, und zeigt sie.",
-  help_sound: "Nichts klingt, ohne dass Sie es verlangen. Ein höherer Preis ist ein höherer Ton, und fehlende Balken sind Stille.",
+  help_keys:
+    "Mit der Tabulatortaste zum Chart. Pfeil links und rechts gehen durch die Balken, Pfeil auf und ab durch die Werte eines Balkens. Nichts, was eintrifft, bewegt Sie: Sie bleiben auf Ihrem Balken, bis Sie eine Taste drücken.",
+  help_spoken:
+    "Kritische Meldungen wie Ihre Preisalarme werden sofort gesprochen. Alle anderen warten, bis drei Sekunden seit Ihrer letzten Taste vergangen sind. Die Liste der Meldungen behält die neuesten fünfzig.",
+  help_table:
+    "Die Tabelle ändert sich nicht, während Sie lesen. Eine Schaltfläche sagt, wie viele Balken neu sind, und zeigt sie.",
+  help_sound:
+    "Nichts klingt, ohne dass Sie es verlangen. Ein höherer Preis ist ein höherer Ton, und fehlende Balken sind Stille.",
   help_single_off: "Die Tasten einzelner Buchstaben sind in den Einstellungen ausgeschaltet.",
 
   settings: "Einstellungen",
@@ -192,7 +196,8 @@ export default {
   account: "Konto",
   sign_in: "Anmelden",
   sign_out: "Abmelden",
-  sign_in_text: "Marktdaten sind für alle offen. Ein Konto bewahrt Preisalarme auf und zeigt Verwaltern die Benutzer. Ein Neuladen der Seite meldet Sie ab.",
+  sign_in_text:
+    "Marktdaten sind für alle offen. Ein Konto bewahrt Preisalarme auf und zeigt Verwaltern die Benutzer. Ein Neuladen der Seite meldet Sie ab.",
   username: "Benutzername",
   password: "Passwort",
   signed_in_as: "Sie sind angemeldet als {name}.",

@@ -150,10 +150,14 @@ export default {
   does_help: "Open this help",
   does_more: "More bars in view",
   does_fewer: "Fewer bars in view",
-  help_keys: "Tab to the chart. Arrow keys left and right walk through the bars, up and down through the values of a bar. Nothing that arrives moves you: you stay on your bar until you press a key.",
-  help_spoken: "Critical announcements, such as your price alerts, are spoken at once. All others wait until three seconds after your last key. The list of announcements keeps the newest fifty.",
-  help_table: "The table does not change while you read. A button says how many bars are new, and shows them.",
-  help_sound: "Nothing sounds unless you ask for it. A higher price is a higher tone, and missing bars are silence.",
+  help_keys:
+    "Tab to the chart. Arrow keys left and right walk through the bars, up and down through the values of a bar. Nothing that arrives moves you: you stay on your bar until you press a key.",
+  help_spoken:
+    "Critical announcements, such as your price alerts, are spoken at once. All others wait until three seconds after your last key. The list of announcements keeps the newest fifty.",
+  help_table:
+    "The table does not change while you read. A button says how many bars are new, and shows them.",
+  help_sound:
+    "Nothing sounds unless you ask for it. A higher price is a higher tone, and missing bars are silence.",
   help_single_off: "The keys of single letters are switched off in the settings.",
 
   settings: "Settings",
@@ -192,7 +196,8 @@ export default {
   account: "Account",
   sign_in: "Sign in",
   sign_out: "Sign out",
-  sign_in_text: "Market data is open to everybody. An account keeps price alerts, and lets admins see the users. Reloading the page signs you out.",
+  sign_in_text:
+    "Market data is open to everybody. An account keeps price alerts, and lets admins see the users. Reloading the page signs you out.",
   username: "Username",
   password: "Password",
   signed_in_as: "You are signed in as {name}.",

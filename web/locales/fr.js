@@ -153,10 +153,14 @@ export default {
   does_help: "Ouvrir cette aide",
   does_more: "Afficher plus de barres",
   does_fewer: "Afficher moins de barres",
-  help_keys: "Tabulation mène au graphique. Les flèches gauche et droite parcourent les barres, haut et bas les valeurs d’une barre. Rien de ce qui arrive ne vous déplace : vous restez sur votre barre jusqu’à ce que vous appuyiez sur une touche.",
-  help_spoken: "Les annonces critiques, comme vos alertes de prix, sont lues aussitôt. Les autres attendent trois secondes après votre dernière touche. La liste des annonces garde les cinquante plus récentes.",
-  help_table: "Le tableau ne change pas pendant que vous lisez. Un bouton dit combien de barres sont nouvelles, et les affiche.",
-  help_sound: "Rien ne sonne sans que vous le demandiez. Un prix plus haut est un son plus aigu, et les barres manquantes sont du silence.",
+  help_keys:
+    "Tabulation mène au graphique. Les flèches gauche et droite parcourent les barres, haut et bas les valeurs d’une barre. Rien de ce qui arrive ne vous déplace : vous restez sur votre barre jusqu’à ce que vous appuyiez sur une touche.",
+  help_spoken:
+    "Les annonces critiques, comme vos alertes de prix, sont lues aussitôt. Les autres attendent trois secondes après votre dernière touche. La liste des annonces garde les cinquante plus récentes.",
+  help_table:
+    "Le tableau ne change pas pendant que vous lisez. Un bouton dit combien de barres sont nouvelles, et les affiche.",
+  help_sound:
+    "Rien ne sonne sans que vous le demandiez. Un prix plus haut est un son plus aigu, et les barres manquantes sont du silence.",
   help_single_off: "Les touches d’une seule lettre sont désactivées dans les réglages.",
 
   settings: "Réglages",
@@ -195,7 +199,8 @@ export default {
   account: "Compte",
   sign_in: "Se connecter",
   sign_out: "Se déconnecter",
-  sign_in_text: "Les données de marché sont ouvertes à tous. Un compte garde les alertes de prix et montre les utilisateurs aux administrateurs. Recharger la page vous déconnecte.",
+  sign_in_text:
+    "Les données de marché sont ouvertes à tous. Un compte garde les alertes de prix et montre les utilisateurs aux administrateurs. Recharger la page vous déconnecte.",
   username: "Nom d’utilisateur",
   password: "Mot de passe",
   signed_in_as: "Vous êtes connecté sous le nom {name}.",

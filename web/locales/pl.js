@@ -156,8 +156,10 @@ export default {
   does_help: "Otwórz tę pomoc",
   does_more: "Więcej świec w widoku",
   does_fewer: "Mniej świec w widoku",
-  help_keys: "Tabulator prowadzi do wykresu. Strzałki w lewo i w prawo przechodzą po świecach, w górę i w dół po wartościach świecy. Nic, co nadchodzi, nie zmienia miejsca kursora: zostaje on na świecy, dopóki nie naciśniesz klawisza.",
-  help_spoken: "Komunikaty krytyczne, takie jak alerty cenowe, są czytane od razu. Pozostałe czekają, aż miną trzy sekundy od ostatniego klawisza. Lista komunikatów zachowuje pięćdziesiąt najnowszych.",
+  help_keys:
+    "Tabulator prowadzi do wykresu. Strzałki w lewo i w prawo przechodzą po świecach, w górę i w dół po wartościach świecy. Nic, co nadchodzi, nie zmienia miejsca kursora: zostaje on na świecy, dopóki nie naciśniesz klawisza.",
+  help_spoken:
+    "Komunikaty krytyczne, takie jak alerty cenowe, są czytane od razu. Pozostałe czekają, aż miną trzy sekundy od ostatniego klawisza. Lista komunikatów zachowuje pięćdziesiąt najnowszych.",
   help_table: "Tabela nie zmienia się podczas czytania. Przycisk mówi, ile świec jest nowych, i je pokazuje.",
   help_sound: "Nic nie brzmi bez polecenia. Wyższa cena to wyższy ton, a brakujące świece to cisza.",
   help_single_off: "Klawisze pojedynczych liter są wyłączone w ustawieniach.",
@@ -198,7 +200,8 @@ export default {
   account: "Konto",
   sign_in: "Zaloguj się",
   sign_out: "Wyloguj się",
-  sign_in_text: "Dane rynkowe są dostępne dla wszystkich. Konto przechowuje alerty cenowe, a administratorom pokazuje użytkowników. Ponowne wczytanie strony wylogowuje.",
+  sign_in_text:
+    "Dane rynkowe są dostępne dla wszystkich. Konto przechowuje alerty cenowe, a administratorom pokazuje użytkowników. Ponowne wczytanie strony wylogowuje.",
   username: "Nazwa użytkownika",
   password: "Hasło",
   signed_in_as: "Zalogowano jako {name}.",
@@ -223,10 +226,25 @@ export default {
   alert_delete: "Usuń {alert}",
   delete: "Usuń",
 
-  seconds: { one: "{count} sekunda", few: "{count} sekundy", many: "{count} sekund", other: "{count} sekundy" },
+  seconds: {
+    one: "{count} sekunda",
+    few: "{count} sekundy",
+    many: "{count} sekund",
+    other: "{count} sekundy",
+  },
   minutes: { one: "{count} minuta", few: "{count} minuty", many: "{count} minut", other: "{count} minuty" },
   hours: { one: "{count} godzina", few: "{count} godziny", many: "{count} godzin", other: "{count} godziny" },
   days: { one: "{count} dzień", few: "{count} dni", many: "{count} dni", other: "{count} dnia" },
-  weeks: { one: "{count} tydzień", few: "{count} tygodnie", many: "{count} tygodni", other: "{count} tygodnia" },
-  months: { one: "{count} miesiąc", few: "{count} miesiące", many: "{count} miesięcy", other: "{count} miesiąca" },
+  weeks: {
+    one: "{count} tydzień",
+    few: "{count} tygodnie",
+    many: "{count} tygodni",
+    other: "{count} tygodnia",
+  },
+  months: {
+    one: "{count} miesiąc",
+    few: "{count} miesiące",
+    many: "{count} miesięcy",
+    other: "{count} miesiąca",
+  },
 };
