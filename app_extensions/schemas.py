@@ -5,6 +5,9 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, TypeAdapter
 
+# No text that is read may hold one, whatever else it may.
+NO_CONTROL_CHARACTER = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$"
+SAID_OTHERWISE = {"const", "enum", "format", "pattern"}
 REFERENCE = "#/components/schemas/{model}"
 OTHER = "Input"
 
@@ -28,7 +31,7 @@ class Schemas:
 
     def request(self, model: Any) -> Schema:
         """Return the schema of something that is read; closed, since what is unknown is refused."""
-        return self._keep(model, TypeAdapter(model).json_schema(ref_template=REFERENCE))
+        return self._keep(model, _printable(TypeAdapter(model).json_schema(ref_template=REFERENCE)))
 
     def sent(self, union: TypeAdapter[Any]) -> dict[str, str]:
         """Keep every message of a union that is sent, and return the names of their schemas by type."""
@@ -40,7 +43,7 @@ class Schemas:
 
     def parameters(self, model: type[BaseModel]) -> Schema:
         """Return the schema of a query, whose properties are parameters."""
-        schema = model.model_json_schema(ref_template=REFERENCE)
+        schema = _printable(model.model_json_schema(ref_template=REFERENCE))
         self._keep_definitions(schema)
         return {**schema, "properties": {k: _parameter(v) for k, v in schema["properties"].items()}}
 
@@ -122,6 +125,17 @@ def _tidied(schema: Any) -> Any:
     if isinstance(description, str):
         tidy["description"] = description.replace("``", "`")
     return tidy
+
+
+def _printable(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_printable(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    shape = {name: _printable(each) for name, each in schema.items()}
+    if shape.get("type") == "string" and not SAID_OTHERWISE & shape.keys():
+        shape["pattern"] = NO_CONTROL_CHARACTER
+    return shape
 
 
 def _opened(schema: Any) -> Any:

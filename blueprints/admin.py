@@ -44,6 +44,11 @@ Row = TypeVar("Row")
 PageLimit = Annotated[int, Field(ge=1, le=200)]
 RowId = Annotated[int, Field(ge=0, le=BIGINT_MAX)]
 
+# When the session began, a dot, and its id.
+SESSION_CURSOR = Field(
+    max_length=64, json_schema_extra={"pattern": r"^[0-9]{1,15}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}
+)
+
 
 def _session_cursor(text: str) -> str:
     began_ms, _, session_id = text.partition(".")
@@ -75,7 +80,7 @@ class SessionsQuery(RequestModel):
 
     user_id: RowId | None = None
     limit: PageLimit = 50
-    cursor: Annotated[str, Field(max_length=64), AfterValidator(_session_cursor)] | None = None
+    cursor: Annotated[str, SESSION_CURSOR, AfterValidator(_session_cursor)] | None = None
 
 
 class RoleBody(RequestModel):

@@ -1,9 +1,9 @@
 """A user's price alerts: ``/api/v1/alerts``."""
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 from quart import Blueprint, g
 from quart.typing import ResponseReturnValue
 
@@ -18,14 +18,46 @@ from middleware.validation import RequestModel, json_body, query
 from services.stores.alerts import AlertKind, AlertTerms
 from utils.domain import Timeframe
 from utils.errors import FieldError, InvalidRequest
-from utils.field_types import Name
+from utils.field_types import Name, TimeframeName, plain_decimal_schema, read_plain_decimal
 
 BIGINT_MAX = 2**63 - 1
 DEFAULT_TIMEFRAME = "1m"
 WINDOW_S_MIN, WINDOW_S_MAX = 60, 24 * 60 * 60
-Price = Annotated[Decimal, Field(gt=0, max_digits=30, decimal_places=18, allow_inf_nan=False)]
-Percent = Annotated[Decimal, Field(gt=0, le=1_000, max_digits=10, decimal_places=6, allow_inf_nan=False)]
-Back = Annotated[Decimal, Field(ge=0, le=50, max_digits=10, decimal_places=6, allow_inf_nan=False)]
+# Any number that a program can write between these bounds, exactly.
+PRICE_MIN, PRICE_MAX = 1e-12, 1e12
+PERCENT_MIN, PERCENT_MAX = 1e-6, 1_000
+BACK_PERCENT_MAX = 50
+DECIMALS = Field(max_digits=43, decimal_places=30, allow_inf_nan=False)
+Price = Annotated[
+    Decimal,
+    BeforeValidator(read_plain_decimal),
+    DECIMALS,
+    Field(ge=Decimal(repr(PRICE_MIN)), le=Decimal(repr(PRICE_MAX))),
+    plain_decimal_schema(PRICE_MIN, PRICE_MAX),
+]
+Percent = Annotated[
+    Decimal,
+    BeforeValidator(read_plain_decimal),
+    DECIMALS,
+    Field(ge=Decimal(repr(PERCENT_MIN)), le=PERCENT_MAX),
+    plain_decimal_schema(PERCENT_MIN, PERCENT_MAX),
+]
+
+
+def _none_or_some(value: Decimal) -> Decimal:
+    if 0 < value < Decimal(repr(PERCENT_MIN)):
+        raise ValueError(f"must be 0, or at least {PERCENT_MIN:f}.")
+    return value
+
+
+Back = Annotated[
+    Decimal,
+    BeforeValidator(read_plain_decimal),
+    DECIMALS,
+    Field(ge=0, le=BACK_PERCENT_MAX),
+    AfterValidator(_none_or_some),
+    plain_decimal_schema(PERCENT_MIN, BACK_PERCENT_MAX, {"const": 0}),
+]
 
 blueprint = Blueprint("alerts", __name__, url_prefix="/alerts")
 
@@ -37,14 +69,41 @@ class AlertsQuery(RequestModel):
     cursor: Annotated[int, Field(ge=0, le=BIGINT_MAX)] = 0
 
 
+def _say_when(schema: dict[str, Any]) -> None:
+    # What _says_when checks, as a schema can say it.
+    given, left_out = {"not": {"type": "null"}}, {"type": "null"}
+    schema["oneOf"] = [
+        {
+            "properties": {
+                "kind": {"enum": [kind for kind in AlertKind if kind is not AlertKind.PERCENT_IN_WINDOW]},
+                "level": given,
+                "percent": left_out,
+                "window_s": left_out,
+            },
+            "required": ["level"],
+        },
+        {
+            "properties": {
+                "kind": {"const": AlertKind.PERCENT_IN_WINDOW},
+                "level": left_out,
+                "percent": given,
+                "window_s": given,
+            },
+            "required": ["percent", "window_s"],
+        },
+    ]
+
+
 class AlertBody(RequestModel):
     """``{"symbol": "BTC/USD", "kind": "cross_above", "level": "60000"}``, or a percentage with a window."""
+
+    model_config = ConfigDict(json_schema_extra=_say_when)
 
     symbol: Name
     kind: AlertKind
     market: Name | None = None
     exchange: Name | None = None
-    timeframe: Name = DEFAULT_TIMEFRAME
+    timeframe: TimeframeName = DEFAULT_TIMEFRAME
     level: Price | None = None
     percent: Percent | None = None
     window_s: Annotated[int, Field(ge=WINDOW_S_MIN, le=WINDOW_S_MAX)] | None = None

@@ -23,7 +23,7 @@ from services.announcing.preferences import (
 from services.narration.voice import voice_for
 from utils.domain import Timeframe, Topic
 from utils.errors import FieldError, InvalidRequest
-from utils.field_types import Name, TimeMs
+from utils.field_types import LanguageName, Name, TimeMs, TimeZoneName, TimeframeName
 
 BIGINT_MAX = 2**63 - 1
 DEFAULT_TIMEFRAME = "1m"
@@ -40,12 +40,12 @@ class MissedQuery(RequestModel):
     market: Name | None = None
     exchange: Name | None = None
     symbol: Name | None = None
-    timeframe: Name = DEFAULT_TIMEFRAME
+    timeframe: TimeframeName = DEFAULT_TIMEFRAME
     since_ms: TimeMs | None = None
     verbosity: Literal["brief", "normal", "full"] = "normal"
     words_per_minute: Annotated[int, Field(ge=WORDS_PER_MINUTE_MIN, le=WORDS_PER_MINUTE_MAX)] = 175
-    locale: Name | None = None
-    time_zone: Name | None = None
+    locale: LanguageName | None = None
+    time_zone: TimeZoneName | None = None
 
 
 @blueprint.get("")

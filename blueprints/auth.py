@@ -1,9 +1,9 @@
 """Signing in, staying signed in and signing out: everything under ``/auth``."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, ConfigDict, Field
 from quart import Blueprint, g, request
 from quart.typing import ResponseReturnValue
 
@@ -16,7 +16,8 @@ from middleware.documentation import Answers, responses
 from middleware.idempotency import idempotent
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, json_body, query
-from services.auth_service import TICKET_LIFE_S
+from services.auth_service import TICKET_LIFE_S, USERNAME_SHAPE
+from services.passwords import PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN
 from services.sessions import TokenPair
 
 blueprint = Blueprint("auth", __name__, url_prefix="/auth")
@@ -31,6 +32,18 @@ BUSY = {429: ("too_many_attempts",), 503: ("busy",)}
 Username = Annotated[str, Field(max_length=256)]
 # Room for 128 characters in the form of Unicode that takes the most.
 Password = Annotated[str, Field(max_length=1024, repr=False)]
+# What a new one has to be is checked where it is stored, in one place with the commands.
+NewUsername = Annotated[Username, Field(json_schema_extra={"pattern": f"^{USERNAME_SHAPE.pattern}$"})]
+NewPassword = Annotated[
+    Password,
+    Field(
+        json_schema_extra={
+            "format": "new-password",
+            "minLength": PASSWORD_CHARACTERS_MIN,
+            "maxLength": PASSWORD_CHARACTERS_MAX,
+        }
+    ),
+]
 
 
 class LoginBody(RequestModel):
@@ -40,8 +53,23 @@ class LoginBody(RequestModel):
     password: Password
 
 
+def _one_of_two_names(schema: dict[str, Any]) -> None:
+    schema["properties"]["token"] = schema["properties"]["refresh_token"]
+    schema["oneOf"] = [{"required": [name]} for name in ("refresh_token", "token")]
+    del schema["required"]
+
+
+class RegisterBody(RequestModel):
+    """``{"username": "ada", "password": "…"}``, of somebody new."""
+
+    username: NewUsername
+    password: NewPassword
+
+
 class RefreshBody(RequestModel):
     """``{"refresh_token": "…"}`` or ``{"token": "…"}``, not both."""
+
+    model_config = ConfigDict(json_schema_extra=_one_of_two_names)
 
     refresh_token: Annotated[
         str, Field(validation_alias=AliasChoices("refresh_token", "token"), max_length=256, repr=False)
@@ -52,7 +80,7 @@ class PasswordBody(RequestModel):
     """``{"current_password": "…", "new_password": "…"}``."""
 
     current_password: Password
-    new_password: Password
+    new_password: NewPassword
 
 
 class EndSessionsQuery(RequestModel):
@@ -85,12 +113,12 @@ async def post_refresh(body: RefreshBody) -> ResponseReturnValue:
 @public_without_token
 @limit("login")
 @idempotent
-@json_body(LoginBody)
+@json_body(RegisterBody)
 @responses(
     Answers(UserAnswer, status=201, headers=NOT_KEPT),
     refuses={403: ("registration_closed",), 409: ("username_taken",), **BUSY},
 )
-async def post_register(body: LoginBody) -> ResponseReturnValue:
+async def post_register(body: RegisterBody) -> ResponseReturnValue:
     """Make an account, where the operator lets people do so by themselves."""
     user = await services().auth.register(body.username, body.password, caller())
     return format_user(user), 201, PRIVATE

@@ -29,7 +29,7 @@ from services.narration.describe import describe
 from services.narration.sentences import Verbosity
 from services.narration.voice import Voice, voice_for
 from utils.domain import Instrument, Timeframe, Topic
-from utils.field_types import Name, TimeMs, split_commas
+from utils.field_types import LanguageName, Name, TimeMs, TimeZoneName, TimeframeName, split_commas
 
 blueprint = Blueprint("market", __name__, url_prefix="/market")
 
@@ -58,7 +58,7 @@ class SpanQuery(ExchangeQuery):
     """Name bars; ``since`` and ``until`` bound their opens, ``until`` is not included."""
 
     symbol: Name
-    timeframe: Name
+    timeframe: TimeframeName
     since: TimeMs | None = None
     until: TimeMs | None = None
     limit: Annotated[int, Field(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT
@@ -103,15 +103,16 @@ class BarsQuery(SpanQuery):
 
     format: Literal["native", "highcharts", "candles", "lightweight", "csv"] = "highcharts"
     include: Annotated[tuple[Extra, ...] | None, BeforeValidator(split_commas)] = None
-    locale: Name | None = None
-    time_zone: Name | None = None
+    locale: LanguageName | None = None
+    time_zone: TimeZoneName | None = None
     verbosity: Verbosity = Verbosity.NORMAL
 
     @model_validator(mode="after")
     def _has_room(self) -> "BarsQuery":
         if self.include and self.format == "csv":
             raise ValueError("include needs an answer in JSON: csv has no room for it. Ask /market/describe.")
-        if not self.include and self.model_fields_set & {"locale", "time_zone", "verbosity"}:
+        asked = (self.locale, self.time_zone) != (None, None) or self.verbosity is not Verbosity.NORMAL
+        if asked and not self.include:
             raise ValueError("locale, time_zone and verbosity need include=accessibility.")
         return self
 
@@ -119,8 +120,8 @@ class BarsQuery(SpanQuery):
 class DescriptionQuery(SpanQuery):
     """Ask what bars say in words."""
 
-    locale: Name | None = None
-    time_zone: Name | None = None
+    locale: LanguageName | None = None
+    time_zone: TimeZoneName | None = None
     verbosity: Verbosity = Verbosity.NORMAL
     say: Literal["none", "window"] = "none"
 

@@ -26,7 +26,7 @@ from services.announcing.preferences import (
     encode_preferences,
 )
 from utils.accounts import User
-from utils.field_types import Name
+from utils.field_types import LanguageName, TimeZoneName
 
 blueprint = Blueprint("users", __name__, url_prefix="/users")
 
@@ -44,8 +44,8 @@ class AnnouncementsShape(RequestModel):
 class ProfileBody(RequestModel):
     """``{"locale": "de", "announcements": {"mode": "all"}}``; what is left out, or null, stays as it is."""
 
-    locale: Name | None = None
-    time_zone: Name | None = None
+    locale: LanguageName | None = None
+    time_zone: TimeZoneName | None = None
     announcements: AnnouncementsShape | None = None
 
     def change(self) -> PreferencesChange:

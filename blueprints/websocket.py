@@ -30,7 +30,7 @@ from services.live.session import LiveSession
 from utils.accounts import Principal
 from utils.domain import Timeframe, Topic
 from utils.errors import FieldError, InvalidRequest
-from utils.field_types import CommaSeparated, Name
+from utils.field_types import CommaSeparated, LanguageName, Name, TimeZoneName, TimeframeName
 
 blueprint = Blueprint("websocket", __name__)
 
@@ -51,15 +51,15 @@ class LiveQuery(VenueQuery):
     """Name what a connection begins with; more follows by commands."""
 
     symbols: CommaSeparated
-    timeframe: Name = DEFAULT_TIMEFRAME
+    timeframe: TimeframeName = DEFAULT_TIMEFRAME
     since: Annotated[str, Field(max_length=64)] | None = None
     announce: bool = False
     announce_since: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     mode: Literal["off", "alerts", "important", "all"] | None = None
     verbosity: Literal["brief", "normal", "full"] | None = None
     words_per_minute: Annotated[int, Field(ge=WORDS_PER_MINUTE_MIN, le=WORDS_PER_MINUTE_MAX)] | None = None
-    locale: Name | None = None
-    time_zone: Name | None = None
+    locale: LanguageName | None = None
+    time_zone: TimeZoneName | None = None
 
     def announcements(self) -> PreferencesChange | None:
         """Return what is to be announced from the first bar on; None for nothing before a command asks."""

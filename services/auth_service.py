@@ -37,7 +37,7 @@ SESSION_IDLE_S = 7 * 86_400
 NOBODY = Caller()
 
 # The same shape as the CHECK of app_user: ASCII, so that no two names look alike.
-_USERNAME_SHAPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{2,63}", re.ASCII)
+USERNAME_SHAPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{2,63}", re.ASCII)
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ class AuthService:
         Raises: Unauthorized; TooManyRequests after too many attempts; Unavailable when too many sign in.
         """
         # A name that cannot exist goes the same way as one that does not.
-        folded = username.lower() if _USERNAME_SHAPE.fullmatch(username) else ""
+        folded = username.lower() if USERNAME_SHAPE.fullmatch(username) else ""
         attempt = await self._throttle.take(folded, caller.address, self._clock.now_ms())
         found = await users.select_user_to_sign_in(self._pool, folded)
         matches = await self._matches(password, found, attempt)
@@ -319,7 +319,7 @@ def check_username(username: str) -> None:
 
     Raises: InvalidRequest.
     """
-    if _USERNAME_SHAPE.fullmatch(username) is None:
+    if USERNAME_SHAPE.fullmatch(username) is None:
         detail = (
             f"The username {shorten(username)} does not fit. Use 3 to 64 letters from a to z, digits, dots, "
             "hyphens, underscores, at or plus signs, and begin with a letter or digit."

@@ -21,6 +21,7 @@ ISO_PATTERN = re.compile(
 )
 # Long ones are read too, so that the sentence can name the bound that they pass.
 WHOLE_NUMBER = re.compile(r"0|-?[1-9]\d{0,63}", re.ASCII)
+PLAIN_DECIMAL = re.compile(r"(0|[1-9]\d{0,12})(\.\d{1,30})?", re.ASCII)
 CONTROL_CHARACTER = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -47,6 +48,17 @@ def read_whole_number(value: Any) -> Any:
         return int(value)
     if isinstance(value, bool | float):
         raise PydanticKnownError("int_type")
+    return value
+
+
+def read_plain_decimal(value: Any) -> Any:
+    """Return a number, or its plain decimal text; what is neither is returned as it is.
+
+    Decimal by itself also takes ``1e3``, ``1_000``, ``+5`` and spaces around.
+    Raises: PydanticKnownError for those.
+    """
+    if isinstance(value, bool) or (isinstance(value, str) and PLAIN_DECIMAL.fullmatch(value) is None):
+        raise PydanticKnownError("decimal_parsing")
     return value
 
 
@@ -110,6 +122,10 @@ def split_commas(value: Any) -> Any:
 
 # What markets, exchanges, symbols and timeframes are called by; services know which there are.
 Name = Annotated[str, Field(min_length=1, max_length=64)]
+# The same for what only code can check whole; the document of the interface names its form.
+TimeframeName = Annotated[Name, Field(json_schema_extra={"format": "timeframe"})]
+LanguageName = Annotated[Name, Field(json_schema_extra={"format": "language"})]
+TimeZoneName = Annotated[Name, Field(json_schema_extra={"format": "time-zone"})]
 
 TimeMs = Annotated[
     int,
@@ -117,14 +133,22 @@ TimeMs = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "integer", "minimum": 0, "exclusiveMaximum": TIME_END_MS},
-                {"type": "string", "format": "date-time"},
-                {"type": "string", "format": "date"},
+                {"type": "integer", "minimum": LIKELY_SECONDS_BELOW, "exclusiveMaximum": TIME_END_MS},
+                {"const": 0},
+                {"type": "string", "format": "iso-time"},
             ]
         },
         mode="validation",
     ),
 ]
+
+
+def plain_decimal_schema(smallest: float, largest: float, *more: dict[str, Any]) -> WithJsonSchema:
+    """Return how the document of the interface shows a decimal: a number, or its exact text."""
+    number = {"type": "number", "minimum": smallest, "maximum": largest}
+    text = {"type": "string", "format": "decimal", "minLength": 1, "maxLength": 44}
+    return WithJsonSchema({"anyOf": [number, *more, text]}, mode="validation")
+
 
 # ``symbols: CommaSeparated`` reads ``BTC/USD,ETH/USD``.
 CommaSeparated = Annotated[tuple[str, ...], BeforeValidator(split_commas)]
