@@ -55,7 +55,7 @@ BACK = "Connected again."
     type=click.IntRange(60, 800),
     default=175,
     show_default=True,
-    help="How fast to speak.",
+    help="How fast your speech is; it decides how much is said.",
 )
 def listen_command(
     *,
@@ -78,7 +78,13 @@ def listen_command(
 
     For example: quart listen BTC/USD --exchange bitstamp
     """
-    parameters = {"symbols": symbol, "timeframe": timeframe.text, "mode": mode, "verbosity": verbosity}
+    parameters = {
+        "symbols": symbol,
+        "timeframe": timeframe.text,
+        "mode": mode,
+        "verbosity": verbosity,
+        "words_per_minute": str(words_per_minute),
+    }
     given = {"exchange": exchange, "market": market, "locale": locale, "time_zone": time_zone}
     parameters |= {name: value for name, value in given.items() if value is not None}
     station = Station(url.rstrip("/"), {**parameters, "announce": "true"})

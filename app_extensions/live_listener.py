@@ -65,8 +65,10 @@ class Listener:
 
         Raises: AppError with the sentence of the service.
         """
-        known = ("market", "exchange", "symbols", "timeframe", "locale", "time_zone", "verbosity")
-        parameters = {name: value for name, value in self._station.parameters.items() if name in known}
+        live_only = ("announce", "mode")
+        parameters = {
+            name: value for name, value in self._station.parameters.items() if name not in live_only
+        }
         parameters["symbol"] = parameters.pop("symbols")
         parameters["since_ms"] = str(since_ms if since_ms is not None else time.time_ns() // 1_000_000)
         return await self._ask("GET", "/announcements", parameters=parameters)
