@@ -1,5 +1,6 @@
 """What uvicorn leaves open: how long the head of a request may grow, and frames that go out together."""
 
+import asyncio
 from importlib.metadata import version
 from typing import Any
 
@@ -10,6 +11,7 @@ from wsproto.connection import ConnectionState
 from middleware.live_frames import EXTENSION as FRAMES
 
 REQUEST_HEAD_BYTES_MAX = 16 * 1024
+HEAD_TIMEOUT_S = 5.0
 # The uvicorn whose WebSocket protocol this was written for; with another, each message is sent by itself.
 UVICORN_VERSION = "0.54."
 
@@ -44,16 +46,30 @@ class BoundedHttpToolsProtocol(HttpToolsProtocol):
 
     _head_bytes = 0
     _in_head = False
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Expect the head of a request within seconds; uvicorn itself would wait for ever."""
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Expect nothing more."""
+        self._stop_expecting()
+        super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         """Begin to count."""
         self._head_bytes = 0
         self._in_head = True
+        if self._head_timer is None:
+            self._expect_head()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Stop counting: the body has limits of its own."""
         self._in_head = False
+        self._stop_expecting()
         super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:
@@ -63,3 +79,16 @@ class BoundedHttpToolsProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > REQUEST_HEAD_BYTES_MAX:
                 self.send_400_response("The head of the request is too long.")
+
+    def _expect_head(self) -> None:
+        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._hang_up)
+
+    def _stop_expecting(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _hang_up(self) -> None:
+        self._head_timer = None
+        if not self.transport.is_closing():
+            self.transport.close()

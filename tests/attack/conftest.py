@@ -16,7 +16,10 @@ from middleware.context import EXTENSION
 from services import Services
 from services.sessions import TokenPair
 from services.tokens import SigningKeys
+from tests.launcher.conftest import beside, launch
 from utils.accounts import Caller, Role, User
+
+__all__ = ["beside", "launch"]
 
 PASSWORD = "a horse in a field of corn"
 NOBODY = Caller()

@@ -1,0 +1,145 @@
+"""Connections that cost the service something and give it nothing: it lets go of all, and serves the rest.
+
+The attackers never close: whatever is let go is let go by the service. They come from many addresses, each of
+which keeps within its limits.
+"""
+
+import contextlib
+import json
+import socket
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app_extensions.db_pool import POOL_SIZE_MAX
+from app_extensions.redis_manager import CONNECTIONS_MAX
+from tests.embedded.processes import wait_for
+from tests.launcher.conftest import Service
+
+WATCHED = Path(__file__).with_name("watched_app.py")
+SHORT, LONG = 60, 1_000
+PER_ADDRESS = 10
+CONNECT_TIMEOUT_S = 10
+# The timeout of each attack itself, and what is promised after it.
+LET_GO_WITHIN_S = {"idle": 20, "slow header": 20, "slow body": 25, "refused": 20, "mute": 30, "stalled": 120}
+MORE_TIMEFRAMES = ("5s", "15s", "1m", "5m")
+SYMBOLS = "BTC/USD,ETH/USD,EUR/USD,SOL/USD,DOGE/USD"
+SPARE_CONNECTIONS, SPARE_TASKS = 2, 5
+# Each attacker was counted in Redis, and some were looked up: the pools keep as many connections as they had.
+POOLED = CONNECTIONS_MAX + POOL_SIZE_MAX
+
+
+def upgrade(path: str, origin: str = "") -> str:
+    more = f"Origin: {origin}\r\n" if origin else ""
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{more}"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+
+
+ATTACKS = {
+    "idle": "",
+    "slow header": "GET /live HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+    "slow body": (
+        "POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        'Content-Length: 1000\r\n\r\n{"username"'
+    ),
+    "refused": upgrade("/ws?market=simulated", "https://evil.example"),
+    "mute": upgrade("/ws?market=simulated"),
+    "stalled": upgrade(f"/ws/subscribe?market=simulated&symbols={SYMBOLS}&timeframe=1s"),
+}
+
+
+@contextlib.contextmanager
+def attackers(service: Service, kind: str, count: int) -> Iterator[list[socket.socket]]:
+    """Open the connections, send what each sends, and never read nor close until the block ends."""
+    host, port = service.address
+    with contextlib.ExitStack() as stack:
+        opened = []
+        for number in range(count):
+            connection = stack.enter_context(socket.socket())
+            connection.settimeout(CONNECT_TIMEOUT_S)
+            # A reader that stalls has a small window, and what is sent to it piles up at the sender.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            place = number // PER_ADDRESS
+            connection.bind((f"127.7.{place // 200}.{place % 200 + 1}", 0))
+            connection.connect((host, port))
+            connection.sendall(ATTACKS[kind].encode())
+            if kind == "stalled":
+                ask_for_more(connection)
+            opened.append(connection)
+        yield opened
+
+
+def ask_for_more(connection: socket.socket) -> None:
+    """Subscribe to so much that what is not read fills every buffer soon."""
+    connection.recv(12)
+    for symbol in SYMBOLS.split(","):
+        for timeframe in MORE_TIMEFRAMES:
+            command = json.dumps({"type": "subscribe", "symbol": symbol, "timeframe": timeframe}).encode()
+            # A masked text frame, with the mask 0.
+            connection.sendall(bytes([0x81, 0x80 | len(command), 0, 0, 0, 0]) + command)
+
+
+def latencies_ms(service: Service, times: int) -> list[float]:
+    found = []
+    for _ in range(times):
+        began_s = time.perf_counter()
+        service.get("/live")
+        found.append((time.perf_counter() - began_s) * 1_000)
+    return found
+
+
+def endure(service: Service, kind: str, count: int) -> None:
+    service.get("/market/get_symbols?market=simulated&exchange=simex")
+    quiet_ms = latencies_ms(service, 50)
+    before = service.get("/held")
+    began_s = time.monotonic()
+    with attackers(service, kind, count):
+        held_at_most = service.get("/held")["descriptors"]
+        busy_ms = latencies_ms(service, 50)
+
+        def let_go() -> bool:
+            now = service.get("/held")
+            return (
+                now["connections"] <= before["connections"] + SPARE_CONNECTIONS
+                and now["descriptors"] <= before["descriptors"] + SPARE_CONNECTIONS + POOLED
+                and now["tasks"] <= before["tasks"] + SPARE_TASKS
+            )
+
+        wait_for(let_go, timeout_s=LET_GO_WITHIN_S[kind], what=f"{kind}: connections and tasks as before")
+        took_s = time.monotonic() - began_s
+    figures = {
+        "attack": kind,
+        "connections": count,
+        "before": before,
+        "descriptors at most": held_at_most,
+        "let go after s": round(took_s, 1),
+        "/live median ms": [round(statistics.median(quiet_ms), 1), round(statistics.median(busy_ms), 1)],
+        "/live slowest ms": [round(max(quiet_ms)), round(max(busy_ms))],
+    }
+    # Seen with -s; what a noisy machine says of time is no reason to fail.
+    sys.stdout.write(f"{figures}\n")
+    assert max(busy_ms) < 5_000
+
+
+@pytest.fixture(params=["hypercorn", "uvicorn"])
+def service(
+    request: pytest.FixtureRequest, launch: Callable[..., Service], beside: dict[str, str], redis_url: str
+) -> Service:
+    return launch(WATCHED, SERVER=request.param, RATE_LIMIT_PER_MINUTE="100000", **beside)
+
+
+@pytest.mark.parametrize("kind", ATTACKS)
+def test_what_gives_nothing_is_let_go(service: Service, kind: str) -> None:
+    endure(service, kind, SHORT)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ATTACKS)
+def test_a_thousand_that_give_nothing_are_let_go(service: Service, kind: str) -> None:
+    endure(service, kind, LONG)

@@ -1,0 +1,49 @@
+"""The whole service, with a door that tells what its worker holds; it is run like ``app.py``."""
+
+import asyncio
+import contextlib
+import sys
+from pathlib import Path
+
+from quart import Quart
+
+from app import create_app
+from app_extensions.server import main
+from config import Config
+
+
+def open_descriptors() -> list[str]:
+    """Return what the descriptors of this process lead to."""
+    found = []
+    for path in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found.append(str(path.readlink()))
+    return found
+
+
+def connections_of_clients(descriptors: list[str]) -> int:
+    """Count the TCP sockets: the servers of the tests are reached by Unix sockets."""
+    rows = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
+    inodes = {f"socket:[{row[9]}]" for row in rows}
+    return sum(each in inodes for each in descriptors)
+
+
+async def held() -> dict[str, int]:
+    """Count what an attack may leave behind; the pools of PostgreSQL and Redis keep what they have opened."""
+    descriptors = open_descriptors()
+    return {
+        "connections": connections_of_clients(descriptors),
+        "descriptors": len(descriptors),
+        "tasks": len(asyncio.all_tasks()),
+    }
+
+
+def create_watched_app(config: Config | None = None) -> Quart:
+    """Return the app of the product with one route more."""
+    app = create_app(config)
+    app.add_url_rule("/held", "held", held)
+    return app
+
+
+if __name__ == "__main__":
+    sys.exit(main(create_watched_app))
