@@ -9,8 +9,8 @@ from quart.typing import TestClientProtocol as Client
 from blueprints.pages import EXTENSION, FOLDER, HIGHCHARTS_FILES, init_pages
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
-TYPES = {"text/html", "text/javascript", "text/css", "image/svg+xml"}
-FILES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.is_file())
+TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+FILES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*") if path.suffix in TYPES)
 
 
 def directives(policy: str) -> dict[str, str]:
