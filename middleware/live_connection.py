@@ -130,7 +130,7 @@ class LiveConnection:
     async def _await_topic(self) -> None:
         try:
             async with asyncio.timeout(self.limits.first_topic_s):
-                await self.session.subscribed.wait()
+                await self.session.subscribed
         except TimeoutError as error:
             if self._unavailable:
                 raise _Close(CLOSE_AGAIN, UNAVAILABLE_TEXT) from error

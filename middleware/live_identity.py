@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from utils.accounts import Principal
 from utils.errors import Conflict
@@ -23,12 +23,13 @@ class LiveIdentity:
     principal: Principal | None
     authenticate: Callable[[str], Awaitable[Principal]]
     hold: Callable[[Principal, OnEnd], AbstractContextManager[None]]
-    _stack: ExitStack = field(default_factory=ExitStack)
+    # None for the many who never sign in: an empty one takes a kilobyte.
+    _stack: ExitStack | None = None
 
     def begin(self, on_end: OnEnd) -> None:
         """Watch over whoever was known from the handshake on."""
         if self.principal is not None:
-            self._stack.enter_context(self.hold(self.principal, on_end))
+            self._keep(self.principal, on_end)
 
     async def sign_in(self, token: str, on_end: OnEnd) -> Principal:
         """Make the holder of an access token the one of this connection.
@@ -42,10 +43,16 @@ class LiveIdentity:
                 code="signed_in_already",
             )
         principal = await self.authenticate(token)
-        self._stack.enter_context(self.hold(principal, on_end))
+        self._keep(principal, on_end)
         self.principal = principal
         return principal
 
     def end(self) -> None:
         """Let go of whoever was signed in."""
-        self._stack.close()
+        if self._stack is not None:
+            self._stack.close()
+
+    def _keep(self, principal: Principal, on_end: OnEnd) -> None:
+        stack = ExitStack()
+        stack.enter_context(self.hold(principal, on_end))
+        self._stack = stack

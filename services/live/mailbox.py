@@ -26,7 +26,8 @@ class Mailbox(Generic[Message]):
     overflowed: bool = False
     _slots: dict[object, Message] = field(default_factory=dict)
     _kept: int = 0
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    # Whom news would wake; an Event would cost each connection a kilobyte.
+    _waiter: "asyncio.Future[None] | None" = None
 
     def put(self, message: Message, *, replaces: object | None = None) -> None:
         """Add a message; with ``replaces`` it may be conflated. Never waits.
@@ -43,7 +44,9 @@ class Mailbox(Generic[Message]):
             # A key that nobody else can have.
             self._slots[object()] = message
             self._kept += 1
-        self._news.set()
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def drop(self, key: object) -> None:
         """Forget the conflated message with this key: something final has overtaken it."""
@@ -52,9 +55,12 @@ class Mailbox(Generic[Message]):
     async def take(self) -> list[Message]:
         """Wait for messages and return all that are due, oldest first. Raises: MailboxOverflow."""
         while not self._slots and not self.overflowed:
-            # News may have been dropped again before the reader got here.
-            self._news.clear()
-            await self._news.wait()
+            # Again and again: news may have been dropped before the reader got here.
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
         if self.overflowed:
             raise MailboxOverflow
         messages = list(self._slots.values())

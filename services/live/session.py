@@ -59,8 +59,8 @@ class LiveSession:
     def __init__(self, parts: LiveParts) -> None:
         self.connection_id = secrets.token_hex(8)
         self.mailbox: Mailbox[Message | Goodbye] = Mailbox()
-        # Set with the first topic, for those who wait for it.
-        self.subscribed = asyncio.Event()
+        # Done with the first topic, for the one who waits for it.
+        self.subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         # Set for a connection that may hear announcements.
         self.earphone: Earphone | None = None
         self._parts = parts
@@ -127,16 +127,7 @@ class LiveSession:
         except BaseException:
             self._end(topic)
             raise
-        self.subscribed.set()
-        subscription.after = position
-        if self.earphone is not None:
-            self.earphone.confirm(topic, since, missed)
-        status = self._parts.hub.status(topic)
-        if status is not None:
-            self._tell(subscription, status)
-        waiting, subscription.waiting = subscription.waiting, []
-        for update in waiting:
-            self._deliver(subscription, (update,))
+        self._begin(subscription, position)
 
     def unsubscribe(self, name: str) -> None:
         """End the topic of this name and say so. Raises: NotFound when it was not subscribed."""
@@ -173,6 +164,19 @@ class LiveSession:
         if self.earphone is not None:
             self.earphone.end(topic)
 
+    def _begin(self, subscription: _Subscription, position: Position) -> None:
+        if not self.subscribed.done():
+            self.subscribed.set_result(None)
+        subscription.after = position
+        if self.earphone is not None:
+            self.earphone.confirm(topic, since, missed)
+        status = self._parts.hub.status(subscription.topic)
+        if status is not None:
+            self._tell(subscription, status)
+        waiting, subscription.waiting = subscription.waiting, []
+        for update in waiting:
+            self._deliver(subscription, (update,))
+
     async def _join(self, subscription: _Subscription) -> Position:
         position = await self._parts.hub.join(subscription.listener)
         if position.offset != EMPTY_OFFSET:
@@ -189,6 +193,7 @@ class LiveSession:
         finally:
             # For all topics of a connection together: where nothing comes of one, nothing may come of fifty.
             self._patience_s = max(0.0, self._patience_s - (loop.time() - began_s))
+            subscription.told_first = None
         return subscription.waiting[-1].entry.position
 
     def _deliver(self, subscription: _Subscription, updates: Sequence[Update]) -> None:
