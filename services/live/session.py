@@ -103,9 +103,7 @@ class LiveSession:
         )
         self._parts.feeds.want(topic)
         try:
-            if self.earphone is not None:
-                # First, so that nothing happens between what was missed and what is heard.
-                await self.earphone.begin(topic)
+            await self._begin_hearing(topic)
             position = await self._join(subscription)
             missed = await self._parts.log.read_between(topic, since, position) if since else None
             if since is not None and missed is not None:
@@ -151,6 +149,11 @@ class LiveSession:
             self._end(topic)
         if self.earphone is not None:
             self.earphone.close()
+
+    async def _begin_hearing(self, topic: Topic) -> None:
+        # Before all else, so that nothing happens between what was missed and what is heard.
+        if self.earphone is not None:
+            await self.earphone.begin(topic)
 
     def due_announcements(self) -> Sequence[Announce]:
         """Return what may be announced at this moment."""
