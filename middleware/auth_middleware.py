@@ -13,7 +13,8 @@ from quart import g, has_websocket_context, request, websocket
 from quart_schema import security_scheme
 
 from middleware.context import services
-from middleware.declarations import declare
+from middleware.declarations import declare, declared
+from middleware.validation import RequestModel, read_query
 from services.sessions import invalid_access_token
 from utils.accounts import Principal, Role
 from utils.errors import Forbidden, Unauthorized
@@ -28,6 +29,10 @@ MAYBE_TOKEN: list[dict[str, list[str]]] = [{}, *TOKEN]
 P = ParamSpec("P")
 T = TypeVar("T")
 View = Callable[P, Awaitable[T]]
+
+
+class NoParameters(RequestModel):
+    """What a view without a query model takes of an address: nothing."""
 
 
 def public(view: View[P, T]) -> View[P, T]:
@@ -84,9 +89,14 @@ async def principal_of(authorization: str | None) -> Principal | None:
 
 
 def _guard(view: View[P, T], access: str, identify: Callable[[], Awaitable[Principal | None]]) -> View[P, T]:
+    # What is open to everybody may be a page, whose address holds more than a request is made of.
+    takes_none = access != "public" and declared(view, "query_model") is None
+
     @wraps(view)
     async def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
         g.principal = await identify()
+        if takes_none and not has_websocket_context():
+            read_query(NoParameters, request.args)
         return await view(*args, **kwargs)
 
     declare(guarded, access=access)

@@ -193,3 +193,22 @@ async def test_no_made_up_ticket_opens_a_socket(household: Household, ticket: st
             async with client.websocket(f"{address(route)[1]}?ticket={ticket}") as connection:
                 await connection.receive()
         assert refused.value.response.status_code == 401
+
+
+async def test_no_route_for_somebody_passes_over_a_parameter_that_it_does_not_know(
+    household: Household,
+) -> None:
+    client = household.app.test_client()
+    asked = 0
+    for route, (view, socket) in ROUTES.items():
+        if socket or vars(view)["access"] == "public":
+            continue
+        method, path = address(route)
+        headers = {"Authorization": f"Bearer {await household.token('admin')}"}
+        response = await client.open(
+            f"{path}?nonsense=1", method=method, headers=headers, scope_base=household.place()
+        )
+        assert response.status_code == 422, route
+        assert "nonsense" in (await response.get_json())["detail"], route
+        asked += 1
+    assert asked > 20
