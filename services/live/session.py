@@ -125,6 +125,8 @@ class LiveSession:
         except BaseException:
             self._end(topic)
             raise
+        if self.earphone is not None:
+            self.earphone.confirm(topic, since, missed)
         self._begin(subscription, position)
 
     def unsubscribe(self, name: str) -> None:
@@ -171,8 +173,6 @@ class LiveSession:
         if not self.subscribed.done():
             self.subscribed.set_result(None)
         subscription.after = position
-        if self.earphone is not None:
-            self.earphone.confirm(topic, since, missed)
         status = self._parts.hub.status(subscription.topic)
         if status is not None:
             self._tell(subscription, status)
