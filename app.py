@@ -20,6 +20,7 @@ from blueprints import (
     problems,
     system,
     users,
+    versions,
     websocket,
 )
 from config import Config, ConfigError, load_config
@@ -79,6 +80,10 @@ def _register_blueprints(app: Quart) -> None:
     app.register_blueprint(first_admin.blueprint)
     app.register_blueprint(problems.blueprint)
     app.register_blueprint(docs.blueprint)
+    app.register_blueprint(versions.blueprint)
+    app.register_blueprint(versions.blueprint, name="versions_v1", url_prefix=VERSIONED)
+    app.register_blueprint(versions.index, url_prefix=VERSIONED)
+    app.register_blueprint(system.blueprint, name="system_v1", url_prefix=VERSIONED)
     app.register_blueprint(admin.blueprint, url_prefix=f"{VERSIONED}/admin")
 
 

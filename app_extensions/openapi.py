@@ -137,6 +137,8 @@ class _Provider(OpenAPIProvider):
             names = ("X-Request-ID", *answer.headers)
             if declared(view, "limit") != "exempt":
                 names += ("RateLimit", "RateLimit-Policy")
+            if declared(view, "deprecation"):
+                names += ("Deprecation", "Sunset", "Link")
             response["headers"] = _headers(names)
             if answer.model is not None:
                 response.setdefault("content", {})[answer.media] = self._content(answer.model)

@@ -23,7 +23,7 @@ from services.announcing.preferences import (
 from services.narration.voice import voice_for
 from utils.domain import Timeframe, Topic
 from utils.errors import FieldError, InvalidRequest
-from utils.field_types import LanguageName, Name, TimeMs, TimeZoneName, TimeframeName
+from utils.field_types import LanguageName, Name, TimeframeName, TimeMs, TimeZoneName
 
 BIGINT_MAX = 2**63 - 1
 DEFAULT_TIMEFRAME = "1m"

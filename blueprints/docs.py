@@ -1,14 +1,17 @@
 """The documents about the interfaces, for programs as JSON and for people as pages."""
 
 import asyncio
+import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from quart import Blueprint, Response, current_app, request
 
 from blueprints.formats.asyncapi_page import asyncapi_page
+from blueprints.formats.markdown_page import markdown_page
 from blueprints.formats.redoc_page import REDOC_PAGE
 from blueprints.formats.system_models import JsonDocument, Page
 from middleware.auth_middleware import public_without_token
@@ -20,6 +23,7 @@ from utils.json_codec import encode_json
 blueprint = Blueprint("docs", __name__)
 
 EXTENSION = "accessibletrader_documents"
+VERSIONING = Path(__file__).resolve().parents[1] / "docs/versioning.md"
 HTML = "text/html; charset=utf-8"
 KEPT = ("ETag", "Cache-Control")
 # Redoc writes styles into the page, and looks for words in a worker of its own. It reaches nobody but us.
@@ -77,6 +81,20 @@ async def get_websocket_docs() -> Response:
     """Show the AsyncAPI document to people."""
     document = await asyncio.to_thread(_documents().asyncapi)
     return _answer(asyncapi_page(document).encode(), HTML)
+
+
+@blueprint.get("/docs/versioning")
+@public_without_token
+@limit("default")
+@responses(Answers(Page, media="text/html", headers=KEPT), Answers(status=304, headers=KEPT))
+async def get_versioning() -> Response:
+    """Say what is promised about the interface, and how the end of something is announced."""
+    return _answer(_versioning(), HTML)
+
+
+@functools.cache
+def _versioning() -> bytes:
+    return markdown_page(VERSIONING.read_text(encoding="utf-8")).encode()
 
 
 def _documents() -> Documents:

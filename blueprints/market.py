@@ -29,7 +29,7 @@ from services.narration.describe import describe
 from services.narration.sentences import Verbosity
 from services.narration.voice import Voice, voice_for
 from utils.domain import Instrument, Timeframe, Topic
-from utils.field_types import LanguageName, Name, TimeMs, TimeZoneName, TimeframeName, split_commas
+from utils.field_types import LanguageName, Name, TimeframeName, TimeMs, TimeZoneName, split_commas
 
 blueprint = Blueprint("market", __name__, url_prefix="/market")
 
@@ -102,7 +102,9 @@ class BarsQuery(SpanQuery):
     """Ask for bars in one of five shapes, and for what can be heard of them."""
 
     format: Literal["native", "highcharts", "candles", "lightweight", "csv"] = "highcharts"
-    include: Annotated[tuple[Extra, ...] | None, BeforeValidator(split_commas)] = None
+    include: Annotated[
+        Annotated[tuple[Extra, ...], Field(min_length=1)] | None, BeforeValidator(split_commas)
+    ] = None
     locale: LanguageName | None = None
     time_zone: TimeZoneName | None = None
     verbosity: Verbosity = Verbosity.NORMAL

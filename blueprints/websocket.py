@@ -30,7 +30,7 @@ from services.live.session import LiveSession
 from utils.accounts import Principal
 from utils.domain import Timeframe, Topic
 from utils.errors import FieldError, InvalidRequest
-from utils.field_types import CommaSeparated, LanguageName, Name, TimeZoneName, TimeframeName
+from utils.field_types import CommaSeparated, LanguageName, Name, TimeframeName, TimeZoneName
 
 blueprint = Blueprint("websocket", __name__)
 

@@ -39,12 +39,15 @@ def refuse_control_characters(value: Any) -> Any:
 def read_whole_number(value: Any) -> Any:
     """Return a whole number, or its plain decimal text, as a number; what is neither is returned as it is.
 
-    Pydantic by itself also takes ``5_0``, ``+5``, ``05``, ``5.0`` and true.
+    Pydantic by itself also takes the texts ``5_0``, ``+5``, ``05`` and ``5.0``, and true.
     Raises: PydanticKnownError for those.
     """
     if isinstance(value, str):
         if WHOLE_NUMBER.fullmatch(value) is None:
             raise PydanticKnownError("int_parsing")
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        # JSON knows one kind of number, and JSON Schema takes 5.0 for a whole one.
         return int(value)
     if isinstance(value, bool | float):
         raise PydanticKnownError("int_type")

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, RootModel
 
-from blueprints.formats.answer_model import ABSENT, AnswerModel, example
+from blueprints.formats.answer_model import ABSENT, AnswerModel, TimeMs, example
 from services.health import HealthStatus
-from utils.version import VERSION
+from utils.version import API_VERSION, VERSION
 
 
 class PartAnswer(AnswerModel):
@@ -94,3 +94,80 @@ class Page(RootModel[str]):
 
 class JsonDocument(AnswerModel):
     """A document about this service, in a format of its own."""
+
+
+class Version(AnswerModel):
+    """The version of the service and of its interface."""
+
+    model_config = example({"version": VERSION, "api_version": API_VERSION})
+
+    version: str
+    api_version: str
+
+
+class ApiVersionAnswer(AnswerModel):
+    """One version of the interface."""
+
+    name: str
+    path: Annotated[str, Field(description="Where its routes begin.")]
+    state: Literal["stable", "deprecated"]
+    deprecated_on: Annotated[str | None, Field(description="The day; null while it is not deprecated.")]
+    sunset_on: Annotated[str | None, Field(description="The day from which on it may be gone.")]
+
+
+class Versions(AnswerModel):
+    """Every version of the interface."""
+
+    model_config = example(
+        {
+            "current": API_VERSION,
+            "versions": [
+                {
+                    "name": API_VERSION,
+                    "path": f"/api/{API_VERSION}",
+                    "state": "stable",
+                    "deprecated_on": None,
+                    "sunset_on": None,
+                }
+            ],
+        }
+    )
+
+    current: str
+    versions: list[ApiVersionAnswer]
+
+
+class Ping(AnswerModel):
+    """That the line is open."""
+
+    model_config = example({"pong": True, "server_time_ms": 1795255200000})
+
+    pong: Literal[True]
+    server_time_ms: TimeMs
+
+
+class Info(AnswerModel):
+    """What this service is, and where it is documented."""
+
+    model_config = example(
+        {
+            "name": "AccessibleTrader",
+            "version": VERSION,
+            "api_version": API_VERSION,
+            "description": "Live and historical market prices, for people who cannot see a chart "
+            "and for everybody.",
+            "markets": ["crypto", "simulated"],
+            "default_market": "crypto",
+            "default_exchange": "bitstamp",
+            "documents": [{"title": "The HTTP interface, for people", "href": "/docs"}],
+        }
+    )
+
+    name: str
+    version: str
+    api_version: str
+    description: str
+    markets: list[str]
+    default_market: str
+    default_exchange: str
+    documents: list[LinkAnswer]

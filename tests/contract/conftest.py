@@ -1,20 +1,40 @@
-"""The documents about the interfaces, made of the whole app; it opens nothing until it serves."""
+"""The documents about the interfaces, and the product on the simulated market in a thread of its own."""
 
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+import asyncpg
 import pytest
 from quart import Quart
 
 from app import create_app
 from app_extensions.asyncapi import build_asyncapi
+from app_extensions.embedded import EmbeddedAddresses
+from app_extensions.migrations import migrate_blocking
 from app_extensions.openapi import build_openapi
-from config import load_config
+from config import Config, load_config
+from tests.contract.service import Served, serving
+
+DATABASE = "contract"
+
+
+def _config(var_dir: object) -> Config:
+    settings = {
+        "ENV": "test",
+        "SECRET_KEY": "a-key-that-only-the-tests-know-0123456789",
+        "VAR_DIR": str(var_dir),
+        "DEFAULT_MARKET": "simulated",
+        "DEFAULT_EXCHANGE": "simex",
+    }
+    return load_config(settings, dotenv=None)
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Quart:
-    settings = {"ENV": "test", "SECRET_KEY": "x" * 40, "VAR_DIR": str(tmp_path_factory.mktemp("var"))}
-    return create_app(load_config(settings, dotenv=None))
+    """The whole app; it opens nothing until it serves."""
+    return create_app(_config(tmp_path_factory.mktemp("var")))
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +45,26 @@ def openapi(built: Quart) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def asyncapi(built: Quart) -> dict[str, Any]:
     return build_asyncapi(built)
+
+
+async def _create_database(dsn: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+        await connection.execute(f"CREATE DATABASE {DATABASE}")
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="module")
+def served(
+    empty_dsn: str, servers: EmbeddedAddresses, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """The product, with a database that no other test empties."""
+    asyncio.run(_create_database(empty_dsn))
+    dsn = empty_dsn.replace("/postgres?", f"/{DATABASE}?")
+    migrate_blocking(dsn)
+    config = _config(tmp_path_factory.mktemp("served"))
+    app = create_app(replace(config, db_connection_string=dsn, redis_url=servers.redis_url or ""))
+    with serving(app) as found:
+        yield found

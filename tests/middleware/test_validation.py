@@ -288,7 +288,7 @@ def test_a_number_in_an_address_is_written_in_one_way(text: str) -> None:
         assert [(error.field, error.code) for error in refused.value.errors] == [(name, "int_parsing")]
 
 
-@pytest.mark.parametrize("value", ["5.0", "true", '"+5"', "5e0", "[5]", "{}"])
+@pytest.mark.parametrize("value", ["5.5", "true", '"+5"', "5e-1", "[5]", "{}"])
 def test_a_number_in_a_body_is_a_whole_one(value: str) -> None:
     for name in ("whole", "bounded", "perhaps"):
         with pytest.raises(InvalidRequest) as refused:
