@@ -1,6 +1,8 @@
 """A small pool of threads for slow hashing, so that sign-ins never hold up the market."""
 
 import asyncio
+import contextlib
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +14,7 @@ HASH_THREADS = 2
 HASH_QUEUE_MAX = 16
 HASH_TIMEOUT_S = 6.0
 BUSY_RETRY_S = 3.0
+NICENESS = 10
 
 T = TypeVar("T")
 
@@ -20,7 +23,7 @@ class HashPool:
     """Run hashing in two threads with at most sixteen calls waiting; one more is refused at once."""
 
     def __init__(self, threads: int = HASH_THREADS, queue_max: int = HASH_QUEUE_MAX) -> None:
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="hash")
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="hash", initializer=_give_way)
         self._places = threading.BoundedSemaphore(threads + queue_max)
 
     async def run(self, work: Callable[[], T]) -> T:
@@ -42,6 +45,12 @@ class HashPool:
     def close(self) -> None:
         """Drop what waits and let the threads end; work that runs ends on its own."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _give_way() -> None:
+    # Linux gives each thread a priority of its own: the event loop comes before the hashing.
+    with contextlib.suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def _busy() -> Unavailable:

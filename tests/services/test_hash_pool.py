@@ -1,12 +1,14 @@
 """The hashing threads: bounded, and never on the event loop's time."""
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from services.hash_pool import HashPool
+from services.hash_pool import NICENESS, HashPool
 from utils.errors import Unavailable
 
 DEADLINE_S = 10
@@ -106,3 +108,14 @@ async def test_a_turn_that_does_not_come_in_time_is_given_up(
             await hash_pool.run(lambda: gate.wait(DEADLINE_S))
     finally:
         gate.set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority is that of the whole process")
+async def test_hashing_gives_way_to_everything_else() -> None:
+    pool = HashPool()
+    try:
+        niceness = await pool.run(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+    finally:
+        pool.close()
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert niceness == max(ours, NICENESS)
