@@ -26,6 +26,8 @@ _unguarded_accept = WSStream._accept  # noqa: SLF001 - there is no public way
 class _TellingConnection:
     """A WebSocket connection that remembers what broke the protocol, so that the client can be told."""
 
+    __slots__ = ("_connection", "failure")
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.failure: CloseConnection | None = None

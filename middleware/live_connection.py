@@ -24,7 +24,6 @@ from services.live.messages import (
     Authenticated,
     Failure,
     Goodbye,
-    Heartbeat,
     Hello,
     Message,
     Pong,
@@ -247,10 +246,7 @@ class LiveConnection:
 
     async def _due(self) -> Sequence[Message | Goodbye]:
         try:
-            async with asyncio.timeout(self.limits.heartbeat_s):
-                return await self.session.mailbox.take()
-        except TimeoutError:
-            return [Heartbeat()]
+            return await self.session.mailbox.take()
         except MailboxOverflow as error:
             raise _Close(CLOSE_SLOW, TOO_SLOW) from error
 

@@ -10,11 +10,12 @@ from services.catalog import Catalog, check_timeframe
 from services.live.broadcaster import BarBroadcaster
 from services.live.hub import Hub
 from services.live.limits import LiveLimits
-from services.live.messages import Shutdown
+from services.live.messages import Heartbeat, Shutdown
 from services.live.session import LiveParts, LiveSession
 from services.live.wish_follower import WishFollower
 from utils.domain import Instrument, Timeframe, Topic
 from utils.errors import TooManyRequests, Unavailable
+from utils.tasks import end_tasks
 
 DRAIN_TIMEOUT_S = 3.0
 # Clients come back spread over this long, so that they do not all come at once.
@@ -45,6 +46,7 @@ class WebSocketService:
         self._sessions: set[LiveSession] = set()
         self._empty = asyncio.Event()
         self._draining = False
+        self._heart: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to feed what workers without feeds wish for, where this one has feeds."""
@@ -53,6 +55,8 @@ class WebSocketService:
 
     async def close(self) -> None:
         """End the feeds and the reading of logs."""
+        if self._heart:
+            await end_tasks([self._heart])
         if self._follower:
             await self._follower.close()
         await self._parts.feeds.close()
@@ -95,6 +99,8 @@ class WebSocketService:
         holders = [f"address {address}"] + ([] if user_id is None else [f"user {user_id}"])
         self._held.update(holders)
         self._sessions.add(session)
+        if self._heart is None or self._heart.done():
+            self._heart = asyncio.create_task(self._beat(), name="heartbeats")
         try:
             yield session
         finally:
@@ -142,6 +148,15 @@ class WebSocketService:
                 code="too_many_connections",
                 retry_after_s=60,
             )
+
+    async def _beat(self) -> None:
+        # One timer for all connections: one for each would be set and stopped with every message.
+        while self._sessions:
+            # Looked at twice in its time, no silence is longer than promised.
+            await asyncio.sleep(self.limits.heartbeat_s / 2)
+            for session in self._sessions:
+                if session.mailbox.rested():
+                    session.mailbox.put(Heartbeat(), replaces=Heartbeat)
 
     async def drain(self) -> None:
         """Tell every connection that the server stops; return when all are gone, at the latest in 3 s."""

@@ -26,6 +26,8 @@ class Mailbox(Generic[Message]):
     overflowed: bool = False
     _slots: dict[object, Message] = field(default_factory=dict)
     _kept: int = 0
+    # Whether anything was taken since ``rested`` was asked last.
+    _taken: bool = True
     # Whom news would wake; an Event would cost each connection a kilobyte.
     _waiter: "asyncio.Future[None] | None" = None
 
@@ -52,6 +54,11 @@ class Mailbox(Generic[Message]):
         """Forget the conflated message with this key: something final has overtaken it."""
         self._slots.pop(key, None)
 
+    def rested(self) -> bool:
+        """Tell whether nothing was taken since this was asked last."""
+        taken, self._taken = self._taken, False
+        return not taken
+
     async def take(self) -> list[Message]:
         """Wait for messages and return all that are due, oldest first. Raises: MailboxOverflow."""
         while not self._slots and not self.overflowed:
@@ -66,4 +73,5 @@ class Mailbox(Generic[Message]):
         messages = list(self._slots.values())
         self._slots.clear()
         self._kept = 0
+        self._taken = True
         return messages

@@ -142,3 +142,13 @@ async def test_a_mailbox_does_what_the_plainest_list_would_do(happened: list[tup
         elif waiting:
             assert await taken(mailbox) == [message for _, message in waiting]
             waiting = []
+
+
+async def test_a_mailbox_has_rested_when_nothing_was_taken_since_it_was_asked() -> None:
+    mailbox: Mailbox[str] = Mailbox()
+    assert not mailbox.rested()
+    assert mailbox.rested()
+    mailbox.put("news")
+    assert mailbox.rested()
+    await taken(mailbox)
+    assert not mailbox.rested()
