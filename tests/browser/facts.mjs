@@ -198,7 +198,7 @@ test("a price alert is made and fires and is deleted", async (visit) => {
     .waitFor();
   await screenshot(page, "alert-fired", {});
   const spoken = await page.getByRole("alert").textContent();
-  assert.match(spoken, /^Alert\. Ether in US dollars: (up|down) [\d.]+ percent within .*, now [\d,]+\.\d/);
+  assert.match(spoken, /^Alert\. Ether in US dollars: (up|down) [\d.]+ percent within .*, now [\d,.]+\.$/);
   for (let count = 2; count > 0; count -= 1) {
     await page
       .getByRole("button", { name: /^Delete ETH/ })
