@@ -19,6 +19,7 @@ from app_extensions.embedded import EmbeddedAddresses, embedded_servers
 from app_extensions.migrations import migrate_blocking
 from app_extensions.redis_manager import open_redis
 from config import Config, load_config
+from tests.live_contract import hold_to_contract
 
 SECRET_KEY = "a-key-that-only-the-tests-know-0123456789"
 # Whoever a killed process left connected is sent away first: it may hold a lock.
@@ -137,6 +138,21 @@ def imported_once() -> None:
     """Spare the collection after each test what was imported before all of them: a tenth of a second."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def live_messages_are_documented(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail the test in which an app sent a live message that the AsyncAPI document does not know."""
+    faults: list[str] = []
+    start = TestApp.startup
+
+    async def startup(self: TestApp) -> None:
+        hold_to_contract(self.app, faults)
+        await start(self)
+
+    monkeypatch.setattr(TestApp, "startup", startup)
+    yield
+    assert not faults, faults
 
 
 @pytest.fixture(autouse=True)

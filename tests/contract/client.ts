@@ -23,7 +23,7 @@ const bars = ask(await client.GET("/market/fetch_ohlcv", {
   params: {
     query: {
       market: "simulated", exchange: "simex", symbol: "BTC/USD", timeframe: "1h",
-      since: "2025-01-01", until: "2025-01-02", include: ["accessibility"],
+      since: "2024-01-05", until: "2024-01-06", include: ["accessibility"],
     },
   },
 }));

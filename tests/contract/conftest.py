@@ -16,8 +16,11 @@ from app_extensions.migrations import migrate_blocking
 from app_extensions.openapi import build_openapi
 from config import Config, load_config
 from tests.contract.service import Served, serving
+from utils.clock import Clock
 
 DATABASE = "contract"
+# Two months after the simulated market opened: however much is asked of it, it has little to make up.
+EARLY_MS = 1_709_251_200_000  # 2024-03-01
 
 
 def _config(var_dir: object) -> Config:
@@ -65,6 +68,9 @@ def served(
     dsn = empty_dsn.replace("/postgres?", f"/{DATABASE}?")
     migrate_blocking(dsn)
     config = _config(tmp_path_factory.mktemp("served"))
-    app = create_app(replace(config, db_connection_string=dsn, redis_url=servers.redis_url or ""))
+    late_ms = Clock().now_ms() - EARLY_MS
+    clock = Clock(now_ms=lambda: Clock().now_ms() - late_ms)
+    config = replace(config, db_connection_string=dsn, redis_url=servers.redis_url or "")
+    app = create_app(config, clock)
     with serving(app) as found:
         yield found

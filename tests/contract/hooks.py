@@ -11,7 +11,8 @@ from utils.field_types import read_time_ms
 
 WHO = os.environ["CONTRACT_WHO"]
 DESK = os.environ["CONTRACT_DESK"]
-TIMEFRAMES = ("1m", "5m", "60", "1h", "4h", "1D", "1d", "1w", "1M", "12M")
+# Those that the simulated market has itself, so that they can be listened to as well.
+TIMEFRAMES = ("1m", "5m", "15", "30m", "60", "1h", "4h", "1D", "1d")
 LANGUAGES = ("en", "de", "fr", "pl", "ja", "ar", "de-AT", "en_GB")
 TIME_ZONES = ("UTC", "Europe/Berlin", "Asia/Tokyo", "America/New_York")
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
+from tests.live_contract import faults_of
+
 SECONDS = {"s": 1, "m": 60, "h": 3_600}
 SILENCE_S = 30
 # What a client may meet whose worker is killed, whose line is cut, or whose server drains.
@@ -136,6 +138,7 @@ class Follower:
             if frame.type is not aiohttp.WSMsgType.TEXT:
                 return
             message = json.loads(frame.data)
+            assert not faults_of("/ws/subscribe", message)
             self.counts[message["type"]] += 1
             heard = self.topics.get(message.get("topic", ""))
             if heard is not None:
