@@ -128,13 +128,19 @@ def _read(model: type[Model], values: Mapping[str, Any], *, noun: str, found: li
         checked = model.model_validate(dict(values))
     except ValidationError as error:
         known = _names(model)
-        problems = error.errors(include_url=False, include_input=False)
+        problems = _told_once(error.errors(include_url=False, include_input=False))
         found = found + [_field_error(problem, known, noun) for problem in problems]
     else:
         if not found:
             return checked
     errors = tuple(found[:ERRORS_MAX])
     raise InvalidRequest(_summary(errors, noun), errors=errors)
+
+
+def _told_once(problems: Iterable[Any]) -> list[Any]:
+    # A list whose items do not fit counts as too short as well: that is not what is wrong with it.
+    inside = {problem["loc"][:-1] for problem in problems}
+    return [each for each in problems if each["type"] != "too_short" or each["loc"] not in inside]
 
 
 def _names(model: type[BaseModel]) -> list[str]:
