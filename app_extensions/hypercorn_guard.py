@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 
 from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.asyncio.tcp_server import TCPServer
@@ -28,10 +28,10 @@ from app_extensions.hypercorn_streams import (
     no_extensions,
     send_from_app,
 )
+from app_extensions.inbox import Inbox
 from middleware.live_frames import EXTENSION as FRAMES
 
 HYPERCORN_VERSION = "0.18."
-INBOUND_MESSAGES_MAX = 16
 UNREAD_BYTES = 64 * 1024
 
 _unguarded_protocol_handle = ProtocolWrapper.handle
@@ -99,13 +99,13 @@ def guard_websockets(app: Quart, *, frames: bool = False) -> None:
 class _GuardedWebsocket(ASGIWebsocketConnection):
     def __init__(self, app: Quart, scope: WebsocketScope) -> None:
         super().__init__(app, scope)
-        self.queue = asyncio.Queue(INBOUND_MESSAGES_MAX)
+        self.queue = cast("asyncio.Queue[Any]", Inbox())
 
     def _create_websocket_from_scope(self, send: ASGISendCallable) -> Websocket:
         websocket = super()._create_websocket_from_scope(send)
         buffer = getattr(websocket, "buffer", None)
         if buffer is not None:  # where Quart 0.23 and later keep the queue
-            buffer._queue = asyncio.Queue(INBOUND_MESSAGES_MAX)  # noqa: SLF001 - there is no public way
+            buffer._queue = Inbox()  # noqa: SLF001 - there is no public way
         return websocket
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
