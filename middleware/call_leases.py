@@ -17,7 +17,7 @@ SECONDS_PER_PERIOD = 60
 
 
 class Allowance(NamedTuple):
-    """State what a caller has left in a bucket after this call; of the cheapest kind: every call makes one."""
+    """State what a caller has left in a bucket after this call; of the cheapest kind."""
 
     bucket: str
     per_minute: int

@@ -10,7 +10,8 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("app_extensions", "blueprints", "middleware", "plugins", "services", "utils")
 SINGLE_FILES = ("app.py", "config.py")
 TEXT_SUFFIXES = {
-    ".css", ".example", ".html", ".js", ".json", ".md", ".mjs", ".po", ".py", ".sh", ".sql", ".toml", ".txt", ".yml",
+    ".css", ".example", ".html", ".js", ".json", ".md", ".mjs", ".po", ".py", ".sh", ".sql", ".toml", ".txt",
+    ".yml",
 }  # fmt: skip
 NOT_OURS = {"__pycache__", "node_modules", "var", "vendor"}
 
