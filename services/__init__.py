@@ -17,6 +17,7 @@ from services.announcing.desk import Desk, DeskParts
 from services.announcing.digest import Digest
 from services.announcing.earphone import EarphoneParts
 from services.announcing.record import FiringRecord
+from services.announcing.steps_book import StepsBook
 from services.answer_cache import AnswerCache
 from services.auth_service import AuthService, AuthSettings
 from services.backfill import Backfill
@@ -204,7 +205,8 @@ def _build_live(
         )
 
     hub = Hub(log, backends.redis_live, backends.redis_blocking, backends.clock)
-    record = FiringRecord(backends.pool, backends.redis_live, backends.redis_blocking)
+    steps = StepsBook(_spec_finder(catalog))
+    record = FiringRecord(backends.pool, backends.redis_live, backends.redis_blocking, steps.learn)
     alerts = AlertFollower(pool=backends.pool, log_=log, hub=hub, record=record)
     wishes = Wishes(backends.redis_live)
     feeds: Feeds = RemoteFeeds(wishes)
@@ -220,7 +222,7 @@ def _build_live(
     live = WebSocketService(
         catalog=catalog, parts=parts, hub=hub, follower=follower, limits=limits, broadcaster=broadcaster
     )
-    desk = DeskParts(hub, log, backends.clock, _spec_finder(catalog), read_bars)
+    desk = DeskParts(hub, log, backends.clock, steps, read_bars)
     return live, _build_announcing(backends, desk, record, feeds if config.role != "web" else None)
 
 

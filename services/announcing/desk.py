@@ -9,17 +9,16 @@ from typing import Any
 from services.announcing.absence import absence_by_bars, absence_of, left_ms
 from services.announcing.alerts import event_ms
 from services.announcing.announcement import Absence
-from services.announcing.listening import NO_STEPS, Listening, Post
+from services.announcing.listening import Listening, Post
 from services.announcing.news import News
 from services.announcing.preferences import Preferences
+from services.announcing.steps_book import StepsBook
 from services.announcing.tape import EXTREME_BARS, TopicTape
-from services.announcing.wording import Steps
 from services.live.hub import Hub, Listener
 from services.live.log import FeedStatus, LiveLog, LogEntry, Position
 from services.live.messages import Update
 from utils.clock import Clock
-from utils.domain import DAY_MS, Bar, InstrumentSpec, Topic
-from utils.errors import AppError
+from utils.domain import DAY_MS, Bar, Topic
 from utils.tasks import end_tasks
 
 # History that is read so that the highest of the day is known to be that.
@@ -27,7 +26,6 @@ WARM_BARS_MAX = 1_500
 ABSENCE_BARS_MAX = 1_000
 
 ReadBars = Callable[[Topic, int], Awaitable[tuple[Bar, ...]]]
-FindSpec = Callable[[Topic], Awaitable[InstrumentSpec]]
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +37,7 @@ class DeskParts:
     hub: Hub
     log: LiveLog
     clock: Clock
-    find_spec: FindSpec
+    steps: StepsBook
     read_bars: ReadBars
 
 
@@ -48,7 +46,6 @@ class _Column:
     tape: TopicTape
     listener: Listener
     listenings: set[Listening] = field(default_factory=set)
-    steps: Steps = NO_STEPS
 
 
 class Desk:
@@ -69,7 +66,7 @@ class Desk:
             preferences,
             clock=self._parts.clock,
             post=post,
-            steps_of=self._steps_of,
+            steps_of=self._parts.steps.known,
             accept_language=accept_language,
         )
 
@@ -124,10 +121,6 @@ class Desk:
             self._spawn(self._learn(column, topic))
         return self._columns.setdefault(topic, column)
 
-    def _steps_of(self, topic: Topic) -> Steps:
-        column = self._columns.get(topic)
-        return NO_STEPS if column is None else column.steps
-
     def _deliver(self, topic: Topic, updates: Sequence[Update]) -> None:
         for update in updates:
             self._hand_out(topic, update.entry.event, event_ms(update.entry))
@@ -147,12 +140,7 @@ class Desk:
 
     async def _learn(self, column: _Column, topic: Topic) -> None:
         """Find out the steps of an instrument and what its day was like before anybody listened."""
-        try:
-            spec = await self._parts.find_spec(topic)
-        except AppError as error:
-            log.info("steps not known", extra={"topic": topic.text, "reason": error.detail})
-        else:
-            column.steps = Steps.of(spec.price_step, spec.amount_step)
+        await self._parts.steps.learn([topic])
         now_ms = self._parts.clock.now_ms()
         since_midnight = (now_ms % DAY_MS) // topic.timeframe.approximate_ms
         bars = await self._parts.read_bars(topic, min(WARM_BARS_MAX, since_midnight + EXTREME_BARS + 2))

@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from services.announcing.alerts import alert_news
 from services.announcing.announcement import Announcement, Kind, Priority
 from services.announcing.desk import DeskParts, absence_since
-from services.announcing.listening import NO_STEPS
 from services.announcing.messages import Announce
 from services.announcing.preferences import Preferences
 from services.announcing.record import FiringRecord
-from services.announcing.wording import Steps, words
+from services.announcing.wording import words
 from services.narration.voice import Voice
 from services.stores.announcements import Firing
 from utils.domain import Topic
-from utils.errors import AppError
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +67,9 @@ class Digest:
     async def _voiced(
         self, announcement: Announcement, sequence: int, voice: Voice, preferences: Preferences
     ) -> Announce:
-        steps = await self._steps(announcement.topic)
+        await self._parts.steps.learn([announcement.topic])
+        steps = self._parts.steps.known(announcement.topic)
         said = words(announcement, steps, voice, preferences.verbosity)
         locale = voice.locale
         speech_s = said.speech_s(preferences.words_per_minute, locale.code)
         return Announce(sequence, announcement, steps, said, speech_s, locale.code, locale.direction)
-
-    async def _steps(self, topic: Topic) -> Steps:
-        try:
-            spec = await self._parts.find_spec(topic)
-        except AppError:
-            # The exchange is away, or has the symbol no more: what happened is told all the same.
-            return NO_STEPS
-        return Steps.of(spec.price_step, spec.amount_step)

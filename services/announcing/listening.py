@@ -15,8 +15,6 @@ from services.stores.announcements import Firing
 from utils.clock import Clock
 from utils.domain import Topic
 
-NO_STEPS = Steps()
-
 Post = Callable[[Announce | AnnouncementsDue], None]
 
 

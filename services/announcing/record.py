@@ -7,7 +7,7 @@ new in it: whoever is woken, or has waited long enough, reads all rows after the
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import asyncpg
@@ -37,6 +37,9 @@ FIRINGS_KEPT = 200
 FIRINGS_AT_ONCE = 500
 ACQUIRE_TIMEOUT_S = 2.0
 
+# Whoever is to put firings into words is told of which topics they are, before they come.
+Learn = Callable[[Collection[Topic]], Awaitable[None]]
+
 DATABASE_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 log = logging.getLogger(__name__)
@@ -45,10 +48,11 @@ log = logging.getLogger(__name__)
 class FiringRecord:
     """Write what fired, once, and bring it to the listeners of this worker, each once and in order."""
 
-    def __init__(self, pool: asyncpg.Pool, redis: Redis, blocking: Redis) -> None:
+    def __init__(self, pool: asyncpg.Pool, redis: Redis, blocking: Redis, learn: Learn) -> None:
         self._pool = pool
         self._redis = redis
         self._blocking = blocking
+        self._learn = learn
         self._listeners: defaultdict[int, set[Callable[[Firing], None]]] = defaultdict(set)
         self._watchers: defaultdict[str, set[Callable[[], None]]] = defaultdict(set)
         self._reader: asyncio.Task[None] | None = None
@@ -84,9 +88,11 @@ class FiringRecord:
 
     async def since(self, user_id: int, after_sequence: int) -> tuple[Firing, ...]:
         """Return what fired for a user after a place of the record, in order, as far as it is kept."""
-        return await select_firings(
+        firings = await select_firings(
             self._pool, [user_id], after_sequence=after_sequence, limit=FIRINGS_AT_ONCE
         )
+        await self._learn({firing.topic for firing in firings})
+        return firings
 
     async def newest(self) -> int:
         """Return the newest place of the record."""
@@ -183,6 +189,7 @@ class FiringRecord:
             firings = await select_firings(
                 self._pool, list(self._listeners), after_sequence=self._reached, limit=FIRINGS_AT_ONCE
             )
+            await self._learn({firing.topic for firing in firings})
             for firing in firings:
                 self._reached = firing.sequence
                 for deliver in tuple(self._listeners.get(firing.user_id, ())):

@@ -1,7 +1,7 @@
 """Workers that watch alerts, made and killed as often as a test likes, over one store and one log."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -22,6 +22,10 @@ from utils.domain import Bar, BarState, Instrument, Timeframe, Topic
 
 TOPIC = Topic(Instrument("crypto", "x", "BTC/USD"), Timeframe.parse("1m"))
 DEADLINE_S = 20
+
+
+async def learn_nothing(_: Collection[Topic]) -> None:
+    """Be the ``learn`` of a record whose firings nobody puts into words."""
 
 
 @dataclass
@@ -68,7 +72,7 @@ class AlertHouse:
     async def add_worker(self) -> Worker:
         blocking = self.open_blocking()
         hub = Hub(self.log, self.redis, blocking, self.clock)
-        record = FiringRecord(self.pool, self.redis, blocking)
+        record = FiringRecord(self.pool, self.redis, blocking, learn_nothing)
         worker = Worker(hub, record, blocking)
         follower = AlertFollower(pool=self.pool, log_=self.log, hub=hub, record=record)
         worker.task = asyncio.create_task(follower.follow(TOPIC))
@@ -84,7 +88,7 @@ class AlertHouse:
             await self.kill(worker)
 
     async def add_alert(self, user_id: int, level: str, *, back: str = "1", above: bool = True) -> PriceAlert:
-        record = FiringRecord(self.pool, self.redis, self.redis)
+        record = FiringRecord(self.pool, self.redis, self.redis, learn_nothing)
         book = AlertBook(pool=self.pool, clock=self.clock, log_=self.log, record=record)
         kind = AlertKind.CROSS_ABOVE if above else AlertKind.CROSS_BELOW
         terms = AlertTerms(TOPIC, kind, Decimal(level), None, None, Decimal(back), repeats=True)

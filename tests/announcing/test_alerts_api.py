@@ -112,6 +112,26 @@ async def test_an_alert_is_heard_on_every_connection_of_its_user_on_every_worker
     assert (again["sequence"], again["text"]) == (sequence, heard[0]["text"])
 
 
+async def test_an_alert_of_a_topic_nobody_listens_to_has_the_decimals_of_its_symbol(
+    client, pool, ada, signed_in
+):
+    await pool.execute(
+        """
+        INSERT INTO alert_firing (
+            alert_id, user_id, market, exchange, symbol, timeframe, kind, level,
+            price, event_time, epoch, place_ms, place_number
+        )
+        VALUES (1, $1, 'simulated', 'simex', 'SOL/USD', '1m', 'cross_above', 2840, 2843.6, now(), 1, 1, 1)
+        """,
+        ada,
+    )
+    async with client.websocket(f"{LISTEN}&announce_since=0", headers=signed_in) as connection:
+        heard = await Talk(connection).until("announce")
+    assert heard["text"] == "Alert. Solana in US dollars: rose to 2,840, now 2,843.60."
+    missed = await (await client.get("/announcements?since=0", headers=signed_in)).get_json()
+    assert [each["text"] for each in missed["announcements"]] == [heard["text"]]
+
+
 async def test_preferences_are_kept_for_who_is_signed_in(client, signed_in):
     async with client.websocket(LISTEN, headers=signed_in) as connection:
         talk = Talk(connection)
