@@ -48,7 +48,10 @@ class Served:
         return self.run(self._sign_in(username))
 
     async def _sign_in(self, username: str) -> str:
-        await self.services.pool.execute("DELETE FROM sign_in_throttle")
+        pool = self.services.pool
+        await pool.execute("DELETE FROM sign_in_throttle")
+        # An admin may have shut out anybody, even themselves.
+        await pool.execute("UPDATE app_user SET disabled_at = NULL WHERE username = $1", username)
         return (await self.services.auth.sign_in(username, PASSWORD, Caller("127.0.0.1"))).access_token
 
 
@@ -81,7 +84,9 @@ def desk(served: Served) -> Iterator[str]:
 def serving(app: Quart) -> Iterator[Served]:
     """Serve until the end of the block; nobody is held back by limits, and passwords are cheap to check."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none"))
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_config=None, access_log=False, server_header=False, ws="none")
+        )
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=_serve, args=(loop, server, listening))
         thread.start()
