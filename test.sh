@@ -13,6 +13,9 @@ set_up tests requirements.txt requirements-dev.txt
 case "${*:-tests/browser}" in
 *tests/browser* | tests | tests/) set_up_browser ;;
 esac
+case "${*:-tests/contract}" in
+*tests/contract* | tests | tests/) set_up_contract ;;
+esac
 want espeak-ng espeak-ng "what a synthesizer makes of our sentences"
 if [ "$#" -eq 0 ]; then
     say "Checking the format."

@@ -130,3 +130,23 @@ set_up_browser() {
         say "THE PAGE WILL NOT BE TESTED: npm could not install what its tests need."
     fi
 }
+
+# set_up_contract: the npm packages of tests/contract, where there is Node.js; without them, what others would say of
+# the published documents is not tested.
+set_up_contract() {
+    local stamp=tests/contract/node_modules/.installed sum
+    if ! command -v npm >/dev/null || ! node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; then
+        say "NOT TESTED: a generated client. Node.js 20 or later, with npm, is not installed."
+        return
+    fi
+    sum=$(cksum <tests/contract/package-lock.json)
+    if [ -e "$stamp" ] && [ "$(cat "$stamp")" = "$sum" ]; then
+        return
+    fi
+    say "Installing the packages of the tests of the published documents with npm."
+    if npm ci --prefix tests/contract --ignore-scripts --no-audit --no-fund --loglevel=error; then
+        printf '%s\n' "$sum" >"$stamp"
+    else
+        say "NOT TESTED: a generated client. Its packages could not be installed."
+    fi
+}

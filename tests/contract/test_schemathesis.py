@@ -18,7 +18,7 @@ from utils.accounts import Role
 
 PROGRAM = Path(sys.executable).with_name("schemathesis")
 TIMEOUT_S = 900
-# What fits into a minute on two cores that nothing else uses; the long form asks the twins under /api/v1 as well.
+# What fits into a minute on two idle cores; the long form asks the twins under /api/v1 as well.
 BRIEFLY = (
     *("--phases", "examples,coverage,fuzzing", "--max-examples", "10"),
     *("--exclude-operation-id-regex", "_v1$"),
