@@ -10,6 +10,9 @@ from services.live.log import LogEntry, Position, order_of
 from utils.domain import Bar, Topic
 
 MICROSECONDS_PER_MS = 1_000
+# A log that is silent for longer than this, or than a bar, may have lost its feed with its last listener:
+# what it lacks is filled in only after somebody has come back.
+LOG_SILENT_MS = 5_000
 
 
 def left_ms(since: Position) -> int:
@@ -17,6 +20,15 @@ def left_ms(since: Position) -> int:
     time_ms = order_of(since.offset)[0]
     # Before its first entry a log is as old as its epoch.
     return time_ms or int(since.epoch) // MICROSECONDS_PER_MS
+
+
+def is_whole(entries: Sequence[LogEntry], before: LogEntry | None, absence: Absence) -> bool:
+    """Tell whether the log can vouch for the time until now; ``before`` is the entry that was heard last."""
+    last = entries[-1] if entries else before
+    if last is None:
+        return False
+    silent_ms = absence.to_ms - event_ms(last)
+    return silent_ms <= min(LOG_SILENT_MS, last.topic.timeframe.approximate_ms)
 
 
 def absence_of(entries: Sequence[LogEntry], before: LogEntry | None, absence: Absence) -> Absence:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from services.announcing.absence import absence_by_bars, absence_of, left_ms
+from services.announcing.absence import absence_by_bars, absence_of, is_whole, left_ms
 from services.announcing.alerts import event_ms
 from services.announcing.announcement import Absence
 from services.announcing.listening import Listening, Post
@@ -156,10 +156,10 @@ class Desk:
         absence: Absence,
     ) -> None:
         try:
-            if missed is None:
+            before = None if missed is None else await self._parts.log.read_at(topic, since)
+            if missed is None or not is_whole(missed, before, absence):
                 await self._tell_by_bars(listening, topic, absence.from_ms)
             else:
-                before = await self._parts.log.read_at(topic, since)
                 listening.catch_up(topic, absence_of(missed, before, absence))
         finally:
             listening.confirm(topic)
