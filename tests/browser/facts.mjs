@@ -66,7 +66,7 @@ test("what is said of the chart is what the service says of it", async (visit) =
   assert.equal(first.split(":")[0], description.sentences[0].text.split(":")[0]);
   assert.match(
     await page.locator("#brief").textContent(),
-    /^Bitcoin in US dollars, bars of 1 minute: [\d,]+\.\d\d, (up|down) [\d.]+ percent\.$/,
+    /^Bitcoin( in US dollars)?(, bars of 1 minute)?: [\d,]+\.\d\d, (up|down) [\d.]+ percent\.$/,
   );
 });
 
