@@ -1,6 +1,7 @@
 """What uvicorn leaves open: how long the head of a request may grow, and frames that go out together."""
 
 import asyncio
+import contextlib
 from importlib.metadata import version
 from typing import Any
 
@@ -14,6 +15,7 @@ REQUEST_HEAD_BYTES_MAX = 16 * 1024
 HEAD_TIMEOUT_S = 5.0
 # The uvicorn whose WebSocket protocol this was written for; with another, each message is sent by itself.
 UVICORN_VERSION = "0.54."
+GOODBYE_TIMEOUT_S = 1.0
 
 
 def takes_frames() -> bool:
@@ -21,8 +23,44 @@ def takes_frames() -> bool:
     return version("uvicorn").startswith(UVICORN_VERSION)
 
 
+class _PatientTransport:
+    """A transport that says its last words before it closes.
+
+    Bytes that nobody has read turn the end into a reset, which takes the goodbye with it: what still comes is
+    read and dropped until the client hangs up, for a second at most.
+    """
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._ending = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        return self._ending or self._transport.is_closing()
+
+    def close(self) -> None:
+        if self.is_closing():
+            return
+        self._ending = True
+        with contextlib.suppress(OSError, RuntimeError, NotImplementedError):
+            self._transport.write_eof()
+            self._transport.resume_reading()
+        asyncio.get_running_loop().call_later(GOODBYE_TIMEOUT_S, self._transport.close)
+
+
 class FramesProtocol(WSProtocol):
     """Take whole frames beside single messages, in order and no faster than is read; tell what was broken."""
+
+    def connection_made(self, transport: Any) -> None:
+        """Take over a connection that asked to be a WebSocket."""
+        super().connection_made(_PatientTransport(transport))  # type: ignore[arg-type]
+
+    def data_received(self, data: bytes) -> None:
+        """Take what arrived; behind the end it is dropped."""
+        if not self.transport.is_closing():
+            super().data_received(data)
 
     def handle_close(self, event: Any) -> None:
         """Answer the client's goodbye, and tell one that broke the protocol before hanging up."""

@@ -133,6 +133,23 @@ def test_who_breaks_the_protocol_is_told_so(
 
 
 @both_servers
+def test_what_follows_a_message_that_was_too_long_is_no_error_of_ours(
+    launch: Callable[..., Service], beside: dict[str, str], server: str
+) -> None:
+    service = launch(SERVER=server, **beside)
+    before = service.get("/health")
+    with service.ask(service.upgrade("/echo")) as connection:
+        read_head(connection)
+        connection.settimeout(5)
+        binary = b"\x82" + frame(b"x" * 1_000)[1:]
+        connection.sendall(frame(b"x" * (64 * 1024 + 1)) + binary * 100)
+        assert int.from_bytes(connection.recv(64)[2:4]) == 1009
+    assert_nothing_is_kept(service, before)
+    assert service.stop() == 0
+    assert "Traceback" not in service.complained
+
+
+@both_servers
 def test_a_sender_whom_nobody_reads_has_to_wait(
     launch: Callable[..., Service], beside: dict[str, str], server: str
 ) -> None:
