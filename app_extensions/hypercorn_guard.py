@@ -117,13 +117,20 @@ class _GuardedWebsocket(ASGIWebsocketConnection):
             except OSError:
                 await asyncio.sleep(0)
 
+        async def receive_whole() -> Any:
+            # Quart looks for the text of an empty binary message, where uvicorn has put none.
+            event: Any = await receive()
+            if event["type"] == "websocket.receive":
+                event.setdefault("text", None)
+            return event
+
         async def send_frames(frames: bytes) -> None:
             await send_if_there({"type": FRAMES, "frames": frames})  # type: ignore[arg-type]
 
         if self.app.extensions[FRAMES]:
             extensions: dict[str, Any] = self.scope.setdefault("extensions", {})
             extensions[FRAMES] = send_frames
-        await super().__call__(receive, send_if_there)
+        await super().__call__(receive_whole, send_if_there)
 
 
 class _GuardedServer(TCPServer):

@@ -133,6 +133,21 @@ def test_who_breaks_the_protocol_is_told_so(
 
 
 @both_servers
+def test_an_empty_binary_message_reaches_the_handler(
+    launch: Callable[..., Service], beside: dict[str, str], server: str
+) -> None:
+    service = launch(SERVER=server, **beside)
+    with service.ask(service.upgrade("/curt")) as connection:
+        read_head(connection)
+        connection.settimeout(5)
+        connection.sendall(b"\x82\x80\0\0\0\0")
+        said = b""
+        while b"Enough." not in said:
+            said += connection.recv(256)
+    assert "Traceback" not in service.complained
+
+
+@both_servers
 def test_what_follows_a_message_that_was_too_long_is_no_error_of_ours(
     launch: Callable[..., Service], beside: dict[str, str], server: str
 ) -> None:
