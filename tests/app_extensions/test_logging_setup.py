@@ -4,6 +4,7 @@ import fcntl
 import json
 import logging
 import os
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,11 +28,13 @@ class Pipe:
 
     def read_until(self, enough: Callable[[bytes], bool], timeout_s: float = 10) -> bytes:
         deadline_s = time.monotonic() + timeout_s
-        os.set_blocking(self.reading, False)
+        # Asked once a pipe is empty, and not after every few bytes: asking is what takes the time.
         while not enough(self._data):
             assert time.monotonic() < deadline_s, self._data[-500:]
-            with contextlib.suppress(BlockingIOError):
-                self._data += os.read(self.reading, 65_536)
+            pieces = []
+            while select.select([self.reading], [], [], 0.05)[0] and time.monotonic() < deadline_s:
+                pieces.append(os.read(self.reading, 65_536))
+            self._data += b"".join(pieces)
         return self._data
 
     def close(self) -> None:
