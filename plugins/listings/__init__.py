@@ -1,0 +1,1 @@
+"""Coin listings: the loader and the registry of providers, and the providers themselves."""
