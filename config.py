@@ -211,6 +211,26 @@ class Config:
         _url("http", "https"),
         "Base address every exchange address is rewritten to, for tests and proxies. Empty: the real ones.",
     )
+    listings_providers: tuple[str, ...] = setting(
+        "LISTINGS_PROVIDERS",
+        (),
+        _items,
+        "Who lists coins, first choice first: coingecko, coinmarketcap, simulated, or dotted module names. "
+        "Empty: those there is a key for; without any key the simulated one.",
+    )
+    listings_endpoint: str = setting(
+        "LISTINGS_ENDPOINT",
+        "",
+        _url("http", "https"),
+        "Base address every listings provider's address is rewritten to, for tests and proxies. "
+        "Empty: the real ones.",
+    )
+    coingecko_api_key: str = setting(
+        "COINGECKO_API_KEY", "", str, "Your CoinGecko key, of the free demo plan or a paid one. Empty: none."
+    )
+    coinmarketcap_api_key: str = setting(
+        "COINMARKETCAP_API_KEY", "", str, "Your CoinMarketCap key; the free Basic plan will do. Empty: none."
+    )
     backfill: tuple[str, ...] = setting(
         "BACKFILL",
         (),
@@ -228,6 +248,12 @@ class Config:
         "",
         str,
         "Faults of the simulated market: late, duplicate, dropped, reordered, stalled, error.",
+    )
+    simulated_listings_faults: str = setting(
+        "SIMULATED_LISTINGS_FAULTS",
+        "",
+        str,
+        "Faults of the simulated listings: silent, duplicate, broken, old, error, limited.",
     )
     bar_broadcaster_enabled: bool = setting(
         "BAR_BROADCASTER_ENABLED", True, _flag, "Whether bars of the simulated market are broadcast live."

@@ -119,9 +119,14 @@ class ListingsProfile:
 
 
 class ListingsProvider(ABC):
-    """Speak for one provider of listings; every time is UTC milliseconds."""
+    """Speak for one provider of listings; every time is UTC milliseconds.
+
+    ``name`` is a lower-case word that stays for ever, since stored coins carry it; ``title`` is how it is
+    said: ``CoinGecko``.
+    """
 
     name: str
+    title: str
 
     async def open(self) -> None:
         """Get ready; called once, before anything else. Must not need the network."""
