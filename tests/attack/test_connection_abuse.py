@@ -4,85 +4,27 @@ The attackers never close: whatever is let go is let go by the service. They com
 which keeps within its limits.
 """
 
-import contextlib
-import json
-import socket
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from app_extensions.db_pool import POOL_SIZE_MAX
 from app_extensions.redis_manager import CONNECTIONS_MAX
+from tests.attack.attackers import ATTACKS, attackers
 from tests.embedded.processes import wait_for
 from tests.launcher.conftest import Service
 
 WATCHED = Path(__file__).with_name("watched_app.py")
 SHORT, LONG = 60, 1_000
-PER_ADDRESS = 10
-CONNECT_TIMEOUT_S = 10
 # The timeout of each attack itself, and what is promised after it.
 LET_GO_WITHIN_S = {"idle": 20, "slow header": 20, "slow body": 25, "refused": 20, "mute": 30, "stalled": 120}
-MORE_TIMEFRAMES = ("5s", "15s", "1m", "5m")
-SYMBOLS = "BTC/USD,ETH/USD,EUR/USD,SOL/USD,DOGE/USD"
 SPARE_CONNECTIONS, SPARE_TASKS = 2, 5
 # Each attacker was counted in Redis, and some were looked up: the pools keep as many connections as they had.
 POOLED = CONNECTIONS_MAX + POOL_SIZE_MAX
-
-
-def upgrade(path: str, origin: str = "") -> str:
-    more = f"Origin: {origin}\r\n" if origin else ""
-    return (
-        f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{more}"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    )
-
-
-ATTACKS = {
-    "idle": "",
-    "slow header": "GET /live HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
-    "slow body": (
-        "POST /auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        'Content-Length: 1000\r\n\r\n{"username"'
-    ),
-    "refused": upgrade("/ws?market=simulated", "https://evil.example"),
-    "mute": upgrade("/ws?market=simulated"),
-    "stalled": upgrade(f"/ws/subscribe?market=simulated&symbols={SYMBOLS}&timeframe=1s"),
-}
-
-
-@contextlib.contextmanager
-def attackers(service: Service, kind: str, count: int) -> Iterator[list[socket.socket]]:
-    """Open the connections, send what each sends, and never read nor close until the block ends."""
-    host, port = service.address
-    with contextlib.ExitStack() as stack:
-        opened = []
-        for number in range(count):
-            connection = stack.enter_context(socket.socket())
-            connection.settimeout(CONNECT_TIMEOUT_S)
-            # A reader that stalls has a small window, and what is sent to it piles up at the sender.
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-            place = number // PER_ADDRESS
-            connection.bind((f"127.7.{place // 200}.{place % 200 + 1}", 0))
-            connection.connect((host, port))
-            connection.sendall(ATTACKS[kind].encode())
-            if kind == "stalled":
-                ask_for_more(connection)
-            opened.append(connection)
-        yield opened
-
-
-def ask_for_more(connection: socket.socket) -> None:
-    """Subscribe to so much that what is not read fills every buffer soon."""
-    connection.recv(12)
-    for symbol in SYMBOLS.split(","):
-        for timeframe in MORE_TIMEFRAMES:
-            command = json.dumps({"type": "subscribe", "symbol": symbol, "timeframe": timeframe}).encode()
-            # A masked text frame, with the mask 0.
-            connection.sendall(bytes([0x81, 0x80 | len(command), 0, 0, 0, 0]) + command)
 
 
 def latencies_ms(service: Service, times: int) -> list[float]:
@@ -99,7 +41,7 @@ def endure(service: Service, kind: str, count: int) -> None:
     quiet_ms = latencies_ms(service, 50)
     before = service.get("/held")
     began_s = time.monotonic()
-    with attackers(service, kind, count):
+    with attackers(service.address, kind, count):
         held_at_most = service.get("/held")["descriptors"]
         busy_ms = latencies_ms(service, 50)
 
