@@ -118,7 +118,8 @@ class Announcer:
             return None
         ear = self._ears.get(topic)
         if ear is not None and absence.last is not None:
-            ear.anchor_at(absence.last, absence.to_ms, self.preferences.move)
+            ear.caught_up(absence.last, absence.to_ms, self.preferences.move)
+            self._keep_waiting(ear)
         announcement = Announcement(
             Kind.CATCH_UP, Priority.IMPORTANT, topic, now_ms, (absence,), absence.cover
         )

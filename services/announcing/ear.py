@@ -74,6 +74,12 @@ class Ear:
         self.anchor, self.anchored_ms = price, time_ms
         self.measure(move)
 
+    def caught_up(self, price: float, time_ms: int, move: MoveThreshold) -> None:
+        """Note that all moves up to this price were told; what else waits still does."""
+        self.anchor_at(price, time_ms, move)
+        self.moved = False
+        self._judge()
+
     def measure(self, move: MoveThreshold) -> None:
         """Say anew how far the price has to go."""
         if self.anchor is not None:
@@ -136,6 +142,8 @@ class Ear:
             # By the log's clock, so that one cover ends where the next begins.
             self.from_ms = self.last_ms
         self.conflated, self.moved = 0, False
+        # A move that waited has been told with this; whatever else waits still does.
+        self._judge()
 
     def announce(self, now_ms: int) -> Announcement:
         """Return the message of this moment: the reason first, then what else happened."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import asyncpg
 import orjson
+from redis.exceptions import RedisError
 
 from services.announcing.desk import Desk
 from services.announcing.listening import Listening
@@ -27,6 +28,9 @@ from utils.domain import Topic
 from utils.errors import Unavailable
 
 ALERTS_AWAY = "Your alerts and preferences cannot be read at the moment. Send preferences again in a minute."
+LOG_AWAY = "Announcements cannot begin at the moment. Send preferences again in a few seconds."
+# How soon another try is worth it while the log is away.
+LOG_AWAY_S = 2.0
 NOT_KEPT = "What you prefer holds for this connection, but cannot be kept at the moment."
 
 log = logging.getLogger(__name__)
@@ -62,19 +66,14 @@ class Earphone:
     async def plug(self, change: PreferencesChange, since_sequence: int | None = None) -> None:
         """Begin to hear; alerts that fired after ``since_sequence`` are told first.
 
-        Raises: InvalidRequest for an unknown language or time zone.
+        Raises: InvalidRequest for an unknown language or time zone; Unavailable while the log is away.
         """
         stored = await self._stored()
         preferences = change.apply_to(stored)
         listening = self._parts.desk.open(preferences, self._post, self._accept_language)
-        if self._listening is not None:
-            # Two commands at once: the first has plugged it in.
-            self._listening.prefer(preferences)
-            return
+        # Held before it begins, so that it is ended with the connection whatever happens meanwhile.
         self._listening = listening
-        for topic in tuple(self._topics):
-            await self._parts.desk.begin(listening, topic)
-            listening.confirm(topic)
+        await self._begin_all(listening)
         await self._hear_alerts(listening, since_sequence)
 
     async def sign_in(self, principal: Principal) -> None:
@@ -137,6 +136,20 @@ class Earphone:
             self._listening.close()
             if self._principal is not None:
                 self._parts.record.leave(self._principal.user_id, self._listening.fire)
+
+    async def _begin_all(self, listening: Listening) -> None:
+        topics = tuple(self._topics)
+        try:
+            for topic in topics:
+                await self._parts.desk.begin(listening, topic)
+        except (RedisError, OSError) as error:
+            for topic in topics:
+                self._parts.desk.end(listening, topic)
+            self._listening = None
+            log.warning("announcements not begun", extra={"reason": repr(error)[:200]})
+            raise Unavailable(LOG_AWAY, code="live_unavailable", retry_after_s=LOG_AWAY_S) from error
+        for topic in topics:
+            listening.confirm(topic)
 
     def _post(self, message: Announce | AnnouncementsDue) -> None:
         # Of the requests to make a message one is enough; what was made into words is never dropped.

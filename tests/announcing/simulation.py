@@ -91,6 +91,22 @@ def walking_feed(seed: int, *, per_s: int, seconds: int = 600) -> Feed:
     return Feed(builder.entries, builder.prices, Injected())
 
 
+def restless_feed(seed: int, *, seconds: int = 1_800) -> Feed:
+    """Return a feed that never rests: moves upon moves, jumps upon jumps, volumes and ups and downs."""
+    rng = random.Random(seed)
+    builder, price, away = _Bars(1 + seed % 2), rng.uniform(1, 1_000), False
+    for second in range(seconds):
+        now_ms = START_MS + second * 1_000
+        if rng.random() < 0.01:
+            away = not away
+            builder.status(now_ms, "stale" if away else "live")
+        if away:
+            continue
+        price *= 1 + rng.choice([0.0001, 0.001, 0.001, 0.02 * (seed % 2)]) * rng.gauss(0, 1)
+        builder.trade(now_ms, price, 1_000.0 if rng.random() < 0.01 else 1.0)
+    return Feed(builder.entries, builder.prices, Injected())
+
+
 class _Bars:
     def __init__(self, log_every: int) -> None:
         self.entries: list[tuple[int, Bar | FeedStatus]] = []

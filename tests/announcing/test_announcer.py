@@ -6,10 +6,21 @@ from collections import Counter
 import pytest
 
 from services.announcing.air_time import OCCUPIED_MAX, ROUTINE_MAX, TOTAL_MAX, WINDOW_MS
-from services.announcing.announcement import FeedNews, Kind, Moved, Priority
-from services.announcing.announcer import FEED_HOLD_AGAIN_MS, FEED_HOLD_MS
-from services.announcing.preferences import Mode, Preferences
-from tests.announcing.simulation import APART_S, calm_feed, estimate, listen, walking_feed
+from services.announcing.announcement import KINDS, Absence, FeedNews, Kind, Moved, Priority
+from services.announcing.announcer import FEED_HOLD_AGAIN_MS, FEED_HOLD_MS, JUMP_THRESHOLDS, Announcer
+from services.announcing.preferences import Mode, MoveThreshold, MoveUnit, Preferences
+from services.announcing.tape import TopicTape
+from tests.announcing.simulation import (
+    APART_S,
+    START_MS,
+    TOPIC,
+    calm_feed,
+    estimate,
+    listen,
+    restless_feed,
+    walking_feed,
+)
+from utils.domain import Bar, BarState
 
 SEEDS_SHORT, SEEDS_LONG = range(40), range(1_000)
 RATES = (1, 10, 50, 200)
@@ -67,6 +78,62 @@ def test_what_must_be_heard_is_said_once_and_every_price_is_covered(seed):
 def test_the_same_of_a_thousand_feeds():
     for seed in SEEDS_LONG:
         check_feed(seed)
+
+
+def check_restless_feed(seed):
+    """Fail where a message has no reason, a move is smaller than it claims, or a price is not covered."""
+    feed = restless_feed(seed)
+    threshold = (0.1, 0.5, 2.0)[seed % 3]
+    move = MoveThreshold(MoveUnit.PERCENT, threshold)
+    told = listen(feed, Preferences(mode=Mode.ALL, move=move, min_gap_s=(1.0, 10.0)[seed % 2]))
+    for each in told:
+        parts = each.announcement.parts
+        assert KINDS[type(parts[0])] is each.announcement.kind
+        least = threshold * (JUMP_THRESHOLDS if each.announcement.priority is Priority.CRITICAL else 1)
+        for part in parts:
+            if isinstance(part, Moved):
+                assert abs(part.reached / part.from_price - 1) * 100 >= least - 1e-9, part
+    check_cover(told, feed)
+    assert busiest_minute(told, Priority.ROUTINE) <= ROUTINE_MAX
+    return told
+
+
+def test_a_feed_that_never_rests_is_told_of_truly():
+    told = [each for seed in range(12) for each in check_restless_feed(seed)]
+    assert {each.announcement.kind for each in told} == {*KINDS.values()} - {Kind.ALERT, Kind.CATCH_UP}
+
+
+@pytest.mark.long
+def test_the_same_of_a_thousand_feeds_that_never_rest():
+    for seed in SEEDS_LONG:
+        check_restless_feed(seed)
+
+
+def pay(announcer, tape, after_ms, price):
+    """Let an announcer hear one more price of the first minute."""
+    bar = Bar(START_MS, 100.0, max(100.0, price), min(100.0, price), price, 1.0, BarState.FORMING)
+    return announcer.hear(tape.observe(bar, START_MS + after_ms), START_MS + after_ms)
+
+
+def test_a_move_that_waits_when_the_price_jumps_is_told_with_the_jump():
+    announcer, tape = Announcer(Preferences(mode=Mode.ALL), estimate), TopicTape(TOPIC)
+    announcer.begin(TOPIC, price=100.0, step=None, now_ms=START_MS)
+    assert pay(announcer, tape, 1_000, 103.0).priority is Priority.CRITICAL
+    assert pay(announcer, tape, 2_000, 103.7) is None
+    assert announcer.due_ms(START_MS + 2_000) is not None
+    jump = pay(announcer, tape, 2_100, 107.0)
+    assert jump.parts == (Moved(103.0, 107.0, 107.0, START_MS + 1_000),)
+    assert announcer.due_ms(START_MS + 2_100) is None
+
+
+def test_a_move_that_waits_is_told_with_a_catch_up():
+    announcer, tape = Announcer(Preferences(mode=Mode.ALL), estimate), TopicTape(TOPIC)
+    announcer.begin(TOPIC, price=100.0, step=None, now_ms=START_MS)
+    pay(announcer, tape, 1_000, 103.0)
+    assert pay(announcer, tape, 2_000, 103.7) is None
+    absence = Absence(START_MS, START_MS + 2_500, 100.0, 103.7, 100.0, 103.7)
+    assert announcer.catch_up(TOPIC, absence, START_MS + 2_500).kind is Kind.CATCH_UP
+    assert announcer.due_ms(START_MS + 2_500) is None
 
 
 def busiest_minute(told, priority=None):

@@ -1,10 +1,15 @@
 """Announcements on the native socket: asked for, said, caught up on, and preferred."""
 
 import itertools
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from app import create_app
 from tests.live.talk import Talk
+from tests.relay import Relay
 
 # A listener for whom nothing takes long.
 QUICK = {"words_per_minute": 800, "min_gap_s": 1, "verbosity": "brief"}
@@ -63,6 +68,22 @@ async def test_preferences_begin_announcements_and_are_confirmed(client):
         assert confirmed["move"] == {"ticks": 40.0}
         assert (confirmed["mode"], confirmed["verbosity"], confirmed["stored"]) == ("all", "brief", False)
         await talk.until("announce")
+
+
+async def test_preferences_while_redis_is_away_are_refused_and_taken_once_it_is_back(config):
+    async with Relay(Path(urlsplit(config.redis_url).path)) as wire:
+        app = create_app(replace(config, redis_url=f"redis://127.0.0.1:{wire.port}"))
+        async with app.test_app(), app.test_client().websocket(PATH) as connection:
+            talk = Talk(connection)
+            await talk.until("subscribed")
+            wire.cut()
+            await talk.say(type="preferences", id="p", mode="all")
+            refused = await talk.until("error")
+            wire.heal()
+            await talk.say(type="preferences", id="q", mode="all")
+            assert (await talk.until("preferred"))["id"] == "q"
+            await hear(talk, "bar_close")
+    assert (refused["id"], refused["code"]) == ("p", "live_unavailable")
 
 
 @pytest.mark.parametrize(
