@@ -44,6 +44,7 @@ from services.market_service import HistoryQuery, MarketService
 from services.principal_watch import PrincipalWatch
 from services.profile import Profiles
 from services.quarantine import Quarantine
+from services.search.instrument_search import InstrumentSearch
 from services.stores.series import upsert_series
 from services.upstream.guarded_plugin import guard_plugins
 from services.upstream.optional_redis import OptionalRedis
@@ -85,6 +86,7 @@ class Services:
     principals: PrincipalWatch
     requests: IdempotentRequests
     catalog: Catalog
+    search: InstrumentSearch
     market: MarketService
     live: WebSocketService
     announcing: Announcing
@@ -104,6 +106,7 @@ class Services:
         await self.live.close()
         await self.principals.close()
         await self.answers.close()
+        await self.search.close()
         await asyncio.gather(self.market.close(), self.catalog.close())
         self.auth.close()
 
@@ -155,6 +158,7 @@ def build_services(config: Config, backends: Backends) -> Services:
         principals=PrincipalWatch(auth.sessions, clock),
         requests=IdempotentRequests(backends.pool, clock),
         catalog=catalog,
+        search=InstrumentSearch(catalog=catalog, pool=backends.pool, clock=clock),
         market=market,
         live=live,
         announcing=announcing,

@@ -1,6 +1,7 @@
 """Which exchanges and instruments there are, and near misses for those there are not."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from plugins import PluginRegistry
@@ -13,11 +14,15 @@ from utils.errors import FieldError, InvalidRequest, UpstreamError, UpstreamTime
 # Exchanges list and rename instruments a few times a day at most.
 INSTRUMENTS_MAX_AGE_MS = 60 * 60 * 1_000
 FETCH_TIMEOUT_S = 5.0
+# A market and an exchange of it.
+Venue = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Listing:
-    by_symbol: dict[str, InstrumentSpec]
+class Listing:
+    """Hold the instruments of one exchange as it listed them at ``read_ms``, sorted by symbol."""
+
+    by_symbol: Mapping[str, InstrumentSpec]
     read_ms: int
 
 
@@ -31,12 +36,22 @@ class Catalog:
         self._default_market = default_market
         self._default_exchange = default_exchange
         self._clock = clock
-        self._listings: dict[tuple[str, str], _Listing] = {}
-        self._flight: SingleFlight[_Listing] = SingleFlight()
+        self._listings: dict[Venue, Listing] = {}
+        self._flight: SingleFlight[Listing] = SingleFlight()
 
     async def close(self) -> None:
         """Stop what is still being read."""
         await self._flight.close()
+
+    @property
+    def markets(self) -> tuple[str, ...]:
+        """Return the markets there are, sorted."""
+        return tuple(sorted(self._plugins.by_market))
+
+    @property
+    def kept(self) -> Mapping[Venue, Listing]:
+        """Return every list that was read, by market and exchange, however old it is by now."""
+        return dict(self._listings)
 
     def plugin(self, market: str) -> MarketPlugin:
         """Return the plugin of a market. Raises: NotFound."""
@@ -85,7 +100,7 @@ class Catalog:
             raise unknown("symbol", instrument.symbol, listing.by_symbol, advice=advice)
         return spec
 
-    async def _listing(self, market: str, exchange: str) -> _Listing:
+    async def _listing(self, market: str, exchange: str) -> Listing:
         await self.check_exchange(market, exchange)
         key = (market, exchange)
         kept = self._listings.get(key)
@@ -99,7 +114,7 @@ class Catalog:
                 return kept
             raise
 
-    async def _read_listing(self, market: str, exchange: str) -> _Listing:
+    async def _read_listing(self, market: str, exchange: str) -> Listing:
         try:
             async with asyncio.timeout(FETCH_TIMEOUT_S):
                 specs = await self.plugin(market).fetch_instruments(exchange)
@@ -107,7 +122,7 @@ class Catalog:
             raise UpstreamTimeout(
                 f"{exchange} did not list its symbols in time. Try again in a moment.", retry_after_s=5
             ) from error
-        listing = _Listing({spec.instrument.symbol: spec for spec in specs}, self._clock.now_ms())
+        listing = Listing({spec.instrument.symbol: spec for spec in specs}, self._clock.now_ms())
         self._listings[market, exchange] = listing
         return listing
 
