@@ -182,7 +182,9 @@ async def get_audit(query: NewestFirstQuery) -> ResponseReturnValue:
 @responses(Answers(JobRunsPage))
 async def get_jobs(query: NewestFirstQuery) -> ResponseReturnValue:
     """Return what the service did by itself, newest first."""
-    found = await services().user_admin.list_job_runs(before_run_id=query.cursor, limit=query.limit + 1)
+    found = await services().jobs.runs(
+        job=None, state=None, before_run_id=query.cursor, limit=query.limit + 1
+    )
     runs, more = _page(found, query.limit)
     following = str(runs[-1].job_run_id) if more else None
     return {"runs": [format_job_run(run) for run in runs], "next": following}

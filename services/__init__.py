@@ -26,6 +26,7 @@ from services.bar_writer import Announce
 from services.catalog import Catalog
 from services.history_filler import HistoryFiller
 from services.idempotency import IdempotentRequests
+from services.jobs.jobs import Jobs
 from services.live.broadcaster import BarBroadcaster
 from services.live.feed import Feed, FeedParts
 from services.live.feed_keeper import FeedKeeper
@@ -94,6 +95,7 @@ class Services:
     answers: AnswerCache
     backfill: Backfill
     bar_import: BarImport
+    jobs: Jobs
 
     def start(self) -> None:
         """Begin what goes on by itself on a worker."""
@@ -166,6 +168,7 @@ def build_services(config: Config, backends: Backends) -> Services:
         answers=answers,
         backfill=Backfill(pool=backends.pool, catalog=catalog, filler=filler, clock=clock),
         bar_import=BarImport(pool=backends.pool, catalog=catalog, announce=answers.announce),
+        jobs=Jobs(pool=backends.pool, clock=clock),
     )
 
 

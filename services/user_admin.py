@@ -11,7 +11,6 @@ import asyncpg
 
 from services.sessions import ACQUIRE_TIMEOUT_S, Sessions, no_such_session
 from services.stores import audit, idempotency, job_runs, sessions, socket_tickets, throttles, users
-from services.stores.job_runs import JobRun
 from services.tokens import BIGINT_MAX
 from utils.accounts import AuditEvent, Caller, Principal, Role, Session, User
 from utils.clock import Clock
@@ -58,10 +57,6 @@ class UserAdmin:
     async def list_events(self, *, before_event_id: int | None, limit: int) -> list[AuditEvent]:
         """Return what was done, newest first."""
         return await audit.select_events(self._pool, before_event_id=before_event_id, limit=limit)
-
-    async def list_job_runs(self, *, before_run_id: int | None, limit: int) -> list[JobRun]:
-        """Return what the service did by itself, newest first."""
-        return await job_runs.select_runs(self._pool, before_run_id=before_run_id, limit=limit)
 
     async def set_role(self, admin: Principal, user_id: int, role: Role, caller: Caller) -> User:
         """Give a user a role and return the user.

@@ -17,3 +17,4 @@ SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')
 \endif
 \ir 0004_announcements.sql
 \ir 0005_accounts.sql
+\ir 0008_jobs.sql

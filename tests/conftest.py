@@ -29,9 +29,9 @@ BEGIN
     PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend';
     EXECUTE (
-        SELECT format('TRUNCATE %s RESTART IDENTITY', string_agg(format('%I', tablename), ', '))
+        SELECT format('TRUNCATE %s RESTART IDENTITY', string_agg(format('%I.%I', schemaname, tablename), ', '))
         FROM pg_tables
-        WHERE schemaname = 'public' AND tablename <> 'schema_migration'
+        WHERE schemaname IN ('public', 'job_queue') AND tablename <> 'schema_migration'
     );
 END
 $$

