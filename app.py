@@ -19,6 +19,7 @@ from blueprints import (
     pages,
     problems,
     system,
+    udf,
     users,
     versions,
     websocket,
@@ -68,6 +69,7 @@ def _register_blueprints(app: Quart) -> None:
     app.register_blueprint(websocket.blueprint)
     app.register_blueprint(market.blueprint)
     app.register_blueprint(auth.blueprint)
+    app.register_blueprint(udf.blueprint)
     # The versioned twins share the views.
     app.register_blueprint(market.blueprint, name="market_v1", url_prefix=f"{VERSIONED}/market")
     app.register_blueprint(auth.blueprint, name="auth_v1", url_prefix=f"{VERSIONED}/auth")

@@ -16,7 +16,7 @@ from app_extensions.openapi_words import DESCRIPTION, HEADERS, PARAMETERS, STATU
 from app_extensions.schemas import Schemas
 from blueprints.formats.answer_model import ProblemDocument
 from middleware.declarations import declared
-from middleware.documentation import JSON, Answers, Codes, refusals
+from middleware.documentation import JSON, Answers, Codes, Failure, refusals
 from utils.problems import CONTENT_TYPE
 from utils.version import VERSION
 
@@ -152,11 +152,15 @@ class _Provider(OpenAPIProvider):
         return content
 
     def _problems(self, view: View, rule: Rule) -> dict[int, Document]:
+        failure: Failure | None = declared(view, "failure")  # type: ignore[assignment]
+        content = {CONTENT_TYPE: {"schema": self._problem}}
+        if failure is not None:
+            content = {failure.media: {"schema": self.schemas.answer(failure.model)}}
         return {
             status: {
                 "description": f"{STATUS_WORDS[status]} {_spoken(codes)}",
                 "headers": _headers(("X-Request-ID", *_headers_of_problem(status))),
-                "content": {CONTENT_TYPE: {"schema": self._problem}},
+                "content": content,
                 "x-codes": list(codes),
             }
             for status, codes in problems_of(view, has_parameters=bool(rule.arguments)).items()

@@ -32,11 +32,21 @@ class Answers:
     headers: tuple[str, ...] = ()
 
 
-def responses(*answers: Answers, refuses: Mapping[int, Codes] = NO_REFUSALS) -> Callable[[View], View]:
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What every failure of a view looks like, where it is no problem document."""
+
+    model: Any
+    media: str
+
+
+def responses(
+    *answers: Answers, refuses: Mapping[int, Codes] = NO_REFUSALS, failure: Failure | None = None
+) -> Callable[[View], View]:
     """Declare what a view answers, and with which codes it refuses: ``{404: ("unknown_market",)}``."""
 
     def decorate(view: View) -> View:
-        declare(view, answers=answers, refuses=refuses)
+        declare(view, answers=answers, refuses=refuses, failure=failure)
         return view
 
     return decorate

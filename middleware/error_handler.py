@@ -1,8 +1,12 @@
-"""Every failure leaves as problem+json, with the headers that belong to it and no inner text."""
+"""Every failure leaves as problem+json, with the headers that belong to it and no inner text.
+
+Below the addresses of a protocol that has its own form of failure, it leaves in that form.
+"""
 
 import logging
 from contextlib import suppress
 from dataclasses import replace
+from typing import Protocol
 
 from quart import Quart, Response, current_app, has_websocket_context, request, websocket
 from werkzeug.exceptions import HTTPException, InternalServerError, MethodNotAllowed
@@ -17,10 +21,23 @@ from utils.problems import CONTENT_TYPE, Problem
 
 log = logging.getLogger(__name__)
 
+FORMATS = "accessibletrader_error_formats"
 INSTANCE_LENGTH_MAX = 200
 CLOSE_INTERNAL_ERROR = 1011
 # A close frame holds 123 bytes.
 CLOSE_REASON_LENGTH_MAX = 120
+
+
+class ErrorFormat(Protocol):
+    """Write a problem as a protocol wants it."""
+
+    def __call__(self, problem: Problem, *, request_id: str) -> tuple[bytes, str]:
+        """Return the body and its media type."""
+
+
+def use_error_format(app: Quart, prefix: str, encode: ErrorFormat) -> None:
+    """Let every failure at an address below the prefix, known or not, leave in another form."""
+    app.extensions.setdefault(FORMATS, {})[f"{prefix}/"] = encode
 
 
 def init_error_handler(app: Quart) -> None:
@@ -49,8 +66,8 @@ async def _answer(error: Exception) -> Response:
 def problem_response(problem: Problem, error: Exception | None = None) -> Response:
     """Return a problem as an answer to this request or WebSocket handshake."""
     call = websocket if has_websocket_context() else request
-    body = problem.body(instance=shorten(call.path, INSTANCE_LENGTH_MAX), request_id=request_id())
-    response = Response(encode_json(body), problem.status, content_type=CONTENT_TYPE)
+    body, media = _encode(problem, call.path)
+    response = Response(body, problem.status, content_type=media)
     if isinstance(error, HTTPException):
         kept = ((name, text) for name, text in error.get_headers() if name.casefold() != "content-type")
         response.headers.extend(list(kept))
@@ -60,6 +77,15 @@ def problem_response(problem: Problem, error: Exception | None = None) -> Respon
         reason = ' error="invalid_token"' if problem.code == "invalid_token" else ""
         response.headers["WWW-Authenticate"] = f"Bearer{reason}"
     return response
+
+
+def _encode(problem: Problem, path: str) -> tuple[bytes, str]:
+    formats: dict[str, ErrorFormat] = current_app.extensions.get(FORMATS, {})
+    encode = next((encode for prefix, encode in formats.items() if f"{path}/".startswith(prefix)), None)
+    if encode is not None:
+        return encode(problem, request_id=request_id())
+    body = problem.body(instance=shorten(path, INSTANCE_LENGTH_MAX), request_id=request_id())
+    return encode_json(body), CONTENT_TYPE
 
 
 def _problem_here(error: Exception) -> Problem:

@@ -24,9 +24,12 @@ from services.backfill import Backfill
 from services.bar_import import BarImport
 from services.bar_writer import Announce
 from services.catalog import Catalog
+from services.chart_symbols import ChartSymbols
+from services.datafeed import Datafeed
 from services.history_filler import HistoryFiller
 from services.idempotency import IdempotentRequests
 from services.jobs.jobs import Jobs
+from services.last_bars import LastBars
 from services.live.broadcaster import BarBroadcaster
 from services.live.feed import Feed, FeedParts
 from services.live.feed_keeper import FeedKeeper
@@ -89,6 +92,7 @@ class Services:
     catalog: Catalog
     search: InstrumentSearch
     market: MarketService
+    datafeed: Datafeed
     live: WebSocketService
     announcing: Announcing
     quarantine: Quarantine
@@ -162,6 +166,11 @@ def build_services(config: Config, backends: Backends) -> Services:
         catalog=catalog,
         search=InstrumentSearch(catalog=catalog, pool=backends.pool, clock=clock),
         market=market,
+        datafeed=Datafeed(
+            catalog=catalog,
+            symbols=ChartSymbols(catalog),
+            last_bars=LastBars(pool=backends.pool, catalog=catalog, market=market),
+        ),
         live=live,
         announcing=announcing,
         quarantine=quarantine,

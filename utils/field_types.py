@@ -95,6 +95,33 @@ def read_time_ms(value: Any) -> int:
     return time_ms
 
 
+def read_seconds(value: Any) -> int:
+    """Return UTC milliseconds from whole seconds, as charts send them.
+
+    Charts ask for times before 1970 and for some far away, where they mean all there is: those are moved to
+    the ends of the calendar. Raises: ValueError, whose text follows the field's name.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        value = str(value)
+    if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value, re.ASCII) is None:
+        raise ValueError("must be a time in whole seconds since 1970.")
+    seconds = int(value)
+    if seconds >= LIKELY_SECONDS_BELOW:
+        raise ValueError(f"must be in seconds: {seconds} looks like milliseconds. Use {seconds // 1000}.")
+    return min(max(seconds, 0) * 1000, TIME_END_MS)
+
+
+def read_chart_time_ms(value: Any) -> int:
+    """Return UTC milliseconds from seconds or milliseconds, told apart by their size, or from ISO 8601.
+
+    Raises: ValueError, whose text follows the field's name.
+    """
+    text = str(value)
+    if isinstance(value, int | str) and re.fullmatch(r"-?\d{1,18}", text, re.ASCII):
+        return read_seconds(value) if int(text) < LIKELY_SECONDS_BELOW else read_time_ms(value)
+    return read_time_ms(value)
+
+
 def _refuse_seconds(number: int) -> int:
     # Zero is how people write "from the beginning".
     if not 0 < number < LIKELY_SECONDS_BELOW:
@@ -138,6 +165,29 @@ TimeMs = Annotated[
             "anyOf": [
                 {"type": "integer", "minimum": LIKELY_SECONDS_BELOW, "exclusiveMaximum": TIME_END_MS},
                 {"const": 0},
+                {"type": "string", "format": "iso-time"},
+            ]
+        },
+        mode="validation",
+    ),
+]
+
+
+# Whole seconds, and what is made of them: milliseconds.
+SECONDS_SCHEMA = {
+    "type": "integer",
+    "minimum": -LIKELY_SECONDS_BELOW,
+    "exclusiveMaximum": LIKELY_SECONDS_BELOW,
+}
+Seconds = Annotated[int, BeforeValidator(read_seconds), WithJsonSchema(SECONDS_SCHEMA, mode="validation")]
+ChartTime = Annotated[
+    int,
+    BeforeValidator(read_chart_time_ms),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                SECONDS_SCHEMA,
+                {"type": "integer", "minimum": LIKELY_SECONDS_BELOW, "exclusiveMaximum": TIME_END_MS},
                 {"type": "string", "format": "iso-time"},
             ]
         },

@@ -1,0 +1,110 @@
+"""What charts are told of symbols, in UDF and in the datafeed; pure."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from blueprints.formats.answer_model import ABSENT, AnswerModel, example
+
+
+class ChartChoice(AnswerModel):
+    """One exchange to choose from; the empty value is all of them."""
+
+    value: str
+    name: str
+    desc: str
+
+
+class ChartType(AnswerModel):
+    """One type of symbols to choose from; the empty value is all of them."""
+
+    name: str
+    value: str
+
+
+class ChartFound(AnswerModel):
+    """One symbol that fits a search."""
+
+    model_config = example(
+        {
+            "symbol": "BTC/USD",
+            "full_name": "SIMEX:BTC/USD",
+            "description": "Simulated Bitcoin in US dollars",
+            "exchange": "Simex",
+            "ticker": "simulated:simex:BTC/USD",
+            "type": "crypto",
+        }
+    )
+
+    symbol: str
+    full_name: Annotated[str, Field(description="With the exchange before it.")]
+    description: str
+    exchange: Annotated[str, Field(description="What the exchange is called.")]
+    ticker: Annotated[str, Field(description="The name that every other question takes.")]
+    type: str
+
+
+class SymbolInfo(AnswerModel):
+    """What a chart has to know of a symbol."""
+
+    model_config = example(
+        {
+            "name": "BTC/USD",
+            "full_name": "SIMEX:BTC/USD",
+            "ticker": "simulated:simex:BTC/USD",
+            "description": "Simulated Bitcoin in US dollars",
+            "type": "crypto",
+            "session": "24x7",
+            "timezone": "Etc/UTC",
+            "exchange": "Simex",
+            "listed_exchange": "Simex",
+            "format": "price",
+            "minmov": 1,
+            "minmov2": 0,
+            "pricescale": 100,
+            "volume_precision": 8,
+            "visible_plots_set": "ohlcv",
+            "has_seconds": True,
+            "seconds_multipliers": ["1"],
+            "has_intraday": True,
+            "intraday_multipliers": ["1", "60"],
+            "has_daily": True,
+            "daily_multipliers": ["1"],
+            "has_weekly_and_monthly": True,
+            "weekly_multipliers": ["1"],
+            "monthly_multipliers": ["1"],
+            "supported_resolutions": ["1S", "1", "60", "1D", "1W", "1M"],
+            "data_status": "streaming",
+            "delisted": False,
+        }
+    )
+
+    name: str
+    full_name: Annotated[str, Field(description="With the exchange before it.")]
+    ticker: Annotated[str, Field(description="The name that every other question takes.")]
+    description: str
+    type: str
+    session: Literal["24x7"]
+    timezone: Literal["Etc/UTC"]
+    exchange: str
+    listed_exchange: str
+    format: Literal["price"]
+    minmov: Annotated[int, Field(ge=1, description="With pricescale, the price step: minmov / pricescale.")]
+    minmov2: Literal[0]
+    pricescale: Annotated[int, Field(ge=1, description="A power of ten.")]
+    volume_precision: Annotated[int, Field(ge=0, description="Decimals of amounts.")]
+    visible_plots_set: Literal["ohlcv"]
+    has_seconds: bool
+    seconds_multipliers: list[str]
+    has_intraday: bool
+    intraday_multipliers: list[str]
+    has_daily: bool
+    daily_multipliers: list[str]
+    has_weekly_and_monthly: bool
+    weekly_multipliers: list[str]
+    monthly_multipliers: list[str]
+    supported_resolutions: Annotated[list[str], Field(description="Shortest first.")]
+    data_status: Literal["streaming", "endofday"]
+    delisted: Annotated[bool, Field(description="Whether nobody can trade it any more.")]
+    expired: Annotated[Literal[True], Field(description="Only of a delisted symbol.")] = ABSENT
+    expiration_date: Annotated[int, Field(description="When it was delisted, in seconds.")] = ABSENT

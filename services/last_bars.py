@@ -1,0 +1,174 @@
+"""The last bars before an instant, so many of them, however wide the holes between them are."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import asyncpg
+
+from plugins.base import VenueProfile
+from services.catalog import Catalog
+from services.derivation import choose_base
+from services.history_query import History, HistoryQuery
+from services.market_service import MarketService
+from services.stores.older_bars import select_newest_open
+from utils.domain import DAY, Bar, Gap, GapReason, Instrument, Timeframe
+from utils.errors import UpstreamDown, UpstreamError, UpstreamTimeout
+
+# What one question looks through; its bars are read in one piece.
+SLOTS_MAX = 5_000
+# More days than the epoch has: one question tells on which days anybody traded.
+DAYS_MAX = 50_000
+# All questions of one answer together; each has its own deadline beside.
+TIMEOUT_S = 4.5
+UNKNOWN = (GapReason.UNFETCHED, GapReason.OUTAGE)
+NEVER_EARLIER = (GapReason.BEFORE_LISTING,)
+
+
+@dataclass(frozen=True, slots=True)
+class BarWindow:
+    """Ask for the last ``count`` bars that open before ``end_ms``, none of them before ``floor_ms``."""
+
+    instrument: Instrument
+    timeframe: Timeframe
+    end_ms: int
+    count: int
+    floor_ms: int = 0
+
+
+@dataclass(slots=True)
+class _Gathered:
+    window: BarWindow
+    parts: list[History] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, part: History) -> None:
+        self.parts.insert(0, part)
+        self.count += len(part.bars)
+
+    @property
+    def full(self) -> bool:
+        return self.count >= self.window.count
+
+    def whole(self, *, timed_out: bool) -> History:
+        """Return the parts as one answer; bars from before a hole that nobody could look into stay out."""
+        newest = self.parts[-1]
+        bars = [bar for part in self.parts for bar in part.bars]
+        gaps = tuple(gap for part in self.parts for gap in part.gaps)
+        return replace(
+            newest,
+            bars=_believed(bars, gaps)[-self.window.count :],
+            gaps=gaps,
+            as_of_ms=min(part.as_of_ms for part in self.parts),
+            stale=any(part.stale for part in self.parts),
+            settled=not timed_out and all(part.settled for part in self.parts),
+            next_ms=None,
+        )
+
+
+class LastBars:
+    """Look for bars backwards, over stretches without any, in as few questions as that takes."""
+
+    def __init__(self, *, pool: asyncpg.Pool, catalog: Catalog, market: MarketService) -> None:
+        self._pool = pool
+        self._catalog = catalog
+        self._market = market
+
+    async def read(self, window: BarWindow) -> History:
+        """Return the bars of a window, oldest first: ``count`` of them wherever there are as many.
+
+        There are fewer where the exchange fails, or takes too long, on the way back: what is there then
+        reaches from the end of the window back to its first bar without an unknown hole.
+        Raises: as ``MarketService.bars``; UpstreamTimeout where there was no time to find any bar.
+        """
+        timeframe, place = window.timeframe, window.instrument
+        profile = await self._catalog.profile(place.market, place.exchange)
+        now_ms = self._catalog.plugin(place.market).exchange_time_ms(place.exchange)
+        end_ms = min(timeframe.ceil(window.end_ms), timeframe.next(now_ms))
+        gathered = _Gathered(window)
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                await self._gather(gathered, profile, end_ms)
+        except TimeoutError as error:
+            if not gathered.count:
+                raise UpstreamTimeout(
+                    "Older prices could not be looked for in time. Try again in a moment.", retry_after_s=2
+                ) from error
+            return gathered.whole(timed_out=True)
+        except UpstreamError:
+            if not gathered.count:
+                raise
+            return gathered.whole(timed_out=True)
+        return gathered.whole(timed_out=False)
+
+    async def _gather(self, gathered: _Gathered, profile: VenueProfile, end_ms: int) -> None:
+        window = gathered.window
+        timeframe = window.timeframe
+        floor_ms = timeframe.ceil(max(window.floor_ms, 0))
+        # One more than asked for: nobody may have traded yet in the interval that runs.
+        slots = min(window.count + 1, SLOTS_MAX)
+        while True:
+            start_ms = max(timeframe.shift(end_ms, -slots), floor_ms)
+            query = HistoryQuery(window.instrument, timeframe, start_ms, max(end_ms, start_ms), limit=slots)
+            part = await self._market.bars(query)
+            gathered.add(part)
+            if gathered.full or start_ms <= floor_ms or _ends_here(part, start_ms):
+                return
+            older_ms = await self._older(window, profile, start_ms, part)
+            if older_ms is None or older_ms <= floor_ms:
+                return
+            end_ms = older_ms
+            slots = min(2 * slots, SLOTS_MAX)
+
+    async def _older(
+        self, window: BarWindow, profile: VenueProfile, start_ms: int, part: History
+    ) -> int | None:
+        """Return before which instant to go on, None where there is nothing older."""
+        if (
+            part.gaps
+            and part.gaps[0].span.start_ms <= start_ms
+            and part.gaps[0].reason is GapReason.RETENTION
+        ):
+            # The exchange no longer tells: only what was stored in time is there.
+            open_ms = await select_newest_open(
+                self._pool, window.instrument, window.timeframe, before_ms=start_ms
+            )
+            return None if open_ms is None else window.timeframe.next(open_ms)
+        index = _index_of(window.timeframe, profile)
+        if part.bars or index is None:
+            return start_ms
+        # Nothing in all this time: days tell where the next older bars are.
+        end_ms = index.ceil(start_ms)
+        days = await self._market.bars(
+            HistoryQuery(window.instrument, index, index.ceil(0), end_ms, limit=DAYS_MAX)
+        )
+        if days.stale:
+            raise UpstreamDown(
+                f"{window.instrument.exchange} cannot be asked for older prices now. Try again in a moment.",
+                retry_after_s=5,
+            )
+        if not days.bars:
+            return None
+        return min(start_ms, index.next(days.bars[-1].open_time_ms))
+
+
+def _index_of(timeframe: Timeframe, profile: VenueProfile) -> Timeframe | None:
+    if not timeframe.divides(DAY):
+        return None
+    return DAY if DAY in profile.timeframes or choose_base(DAY, profile.timeframes) else None
+
+
+def _ends_here(part: History, start_ms: int) -> bool:
+    first = part.gaps[0] if part.gaps else None
+    return part.stale or (
+        first is not None and first.span.start_ms <= start_ms and first.reason in NEVER_EARLIER
+    )
+
+
+def _believed(bars: Sequence[Bar], gaps: Sequence[Gap]) -> tuple[Bar, ...]:
+    if not bars:
+        return ()
+    newest_ms = bars[-1].open_time_ms
+    unknown_ms = [gap.span.end_ms for gap in gaps if gap.reason in UNKNOWN and gap.span.end_ms <= newest_ms]
+    after_ms = max(unknown_ms, default=0)
+    return tuple(bar for bar in bars if bar.open_time_ms >= after_ms)
