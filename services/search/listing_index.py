@@ -61,6 +61,8 @@ class ListingIndex:
     def search(self, text: str, *, kind: InstrumentKind | None, limit: int) -> list[Found]:
         """Return at most ``limit`` instruments, the best first; any where nothing is asked for."""
         words = words_of(text)
+        if not words and text.strip():
+            return []
         # What names this exchange fits every instrument of it.
         others = tuple(word for word in words if not self._is_place(word))
         fits = self._all() if not others else self._fitting(others)
