@@ -39,13 +39,15 @@ PARAMETERS = {
     "locale": "The language of sentences, like `en` or `de`; else what Accept-Language asks for.",
     "market": "The market; where it may be left out, the default one.",
     "name": "The name of a file of the page.",
+    "points": "About how many bars at most, where `timeframe=auto` chooses how long they are.",
     "say": "Whether every bar of the window is said in words too.",
     "session_id": "The id of a session.",
     "since": "For bars, the earliest open; for announcements, the last number that was heard.",
     "since_ms": "Since when the symbol was not heard: milliseconds since 1970, or ISO 8601.",
     "symbol": "A symbol of the exchange, like `BTC/USD`.",
     "time_zone": "The time zone of spoken times, like `Europe/Berlin`.",
-    "timeframe": "How long a bar is: `1m`, `1h`, `1d`, `1w`, `1M`, or TradingView's `60` and `1D`.",
+    "timeframe": "How long a bar is: `1m`, `1h`, `1d`, `1w`, `1M`, or TradingView's `60` and `1D`. "
+    "For spans of bars, `auto` chooses it.",
     "until": "Bars that open before this.",
     "token": "The token of the link that the launcher printed.",
     "user_id": "The id of a user.",
@@ -112,5 +114,6 @@ HEADERS = {
     "X-Request-ID": _header(
         "What the log calls this request.", required=True, pattern=r"^[A-Za-z0-9._-]{8,64}$"
     ),
+    "X-Timeframe": _header("How long a bar is, as the service writes it."),
     "X-Stale": _header("Whether the exchange could not be asked.", enum=["true", "false"]),
 }

@@ -3,7 +3,7 @@
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 from quart import Blueprint, Response, request
@@ -11,8 +11,10 @@ from quart.typing import ResponseReturnValue
 
 from blueprints.formats.candles import encode_candles
 from blueprints.formats.csv_bars import CSV, csv_headers, encode_csv
+from blueprints.formats.data_module import encode_columns, encode_rows
 from blueprints.formats.description import encode_description, with_accessibility
 from blueprints.formats.description_models import DescriptionAnswer
+from blueprints.formats.header_facts import header_facts
 from blueprints.formats.highcharts import encode_history
 from blueprints.formats.lightweight import encode_lightweight
 from blueprints.formats.market_models import Bars, CsvBars, ExchangeIds, Symbols
@@ -28,18 +30,26 @@ from services.market_service import LIMIT_DEFAULT, LIMIT_MAX, HistoryQuery, Mark
 from services.narration.describe import describe
 from services.narration.sentences import Verbosity
 from services.narration.voice import Voice, voice_for
-from utils.domain import Instrument, Timeframe, Topic
+from services.timeframe_choice import POINTS_DEFAULT
+from utils.domain import Instrument, Span, Timeframe, Topic
 from utils.field_types import LanguageName, Name, TimeframeName, TimeMs, TimeZoneName, split_commas
 
 blueprint = Blueprint("market", __name__, url_prefix="/market")
 
 JSON = "application/json"
 KEPT = ("ETag", "Cache-Control", "Vary")
-IN_HEADERS = ("Content-Disposition", "Link", "X-As-Of", "X-Gap-Count", "X-Gaps", "X-Next", "X-Stale")
+# What an answer whose body is a table says of itself.
+FACTS = ("Link", "X-As-Of", "X-Gap-Count", "X-Gaps", "X-Next", "X-Stale", "X-Timeframe")
+# Names, in place of a timeframe, the finest that shows the span in about as many bars as are asked for.
+AUTO = "auto"
 # Each bar takes some tenths of a millisecond to put into words.
 SAY_BARS_MAX = 500
 Extra = Literal["accessibility", "sonification"]
 JSON_ENCODERS = {"native": encode_native, "candles": encode_candles, "lightweight": encode_lightweight}
+TABLES = ("rows", "columns", "csv")
+
+
+Asked = TypeVar("Asked", bound="SpanQuery")
 
 
 class MarketQuery(RequestModel):
@@ -62,12 +72,14 @@ class SpanQuery(ExchangeQuery):
     since: TimeMs | None = None
     until: TimeMs | None = None
     limit: Annotated[int, Field(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT
+    points: Annotated[int, Field(ge=1, le=LIMIT_MAX)] = POINTS_DEFAULT
 
     @field_validator("timeframe")
     @classmethod
     def _is_timeframe(cls, text: str) -> str:
         try:
-            Timeframe.parse(text)
+            if text != AUTO:
+                Timeframe.parse(text)
         except ValueError as error:
             raise ValueError("must be a timeframe: like 1m, 1h, 1d, 1w or 1M, at most 12M.") from error
         return text
@@ -76,6 +88,21 @@ class SpanQuery(ExchangeQuery):
     def _is_in_order(self) -> "SpanQuery":
         if self.since is not None and self.until is not None and self.since >= self.until:
             raise ValueError("until must be later than since.")
+        return self
+
+    @model_validator(mode="after")
+    def _leaves_one_choice(self) -> "SpanQuery":
+        if self.timeframe != AUTO:
+            if "points" in self.model_fields_set:
+                raise ValueError(
+                    "points needs timeframe=auto; limit bounds the bars of a timeframe that is named."
+                )
+        elif self.since is None or self.until is None:
+            raise ValueError("timeframe=auto needs since and until: the timeframe follows from the span.")
+        elif "limit" in self.model_fields_set:
+            raise ValueError(
+                "limit needs a timeframe that is named; with timeframe=auto, points says how many."
+            )
         return self
 
     def history_query(self) -> HistoryQuery:
@@ -99,9 +126,9 @@ class SpanQuery(ExchangeQuery):
 
 
 class BarsQuery(SpanQuery):
-    """Ask for bars in one of five shapes, and for what can be heard of them."""
+    """Ask for bars in one of seven shapes, and for what can be heard of them."""
 
-    format: Literal["native", "highcharts", "candles", "lightweight", "csv"] = "highcharts"
+    format: Literal["native", "highcharts", "candles", "lightweight", "rows", "columns", "csv"] = "highcharts"
     include: Annotated[
         Annotated[tuple[Extra, ...], Field(min_length=1)] | None, BeforeValidator(split_commas)
     ] = None
@@ -111,8 +138,11 @@ class BarsQuery(SpanQuery):
 
     @model_validator(mode="after")
     def _has_room(self) -> "BarsQuery":
-        if self.include and self.format == "csv":
-            raise ValueError("include needs an answer in JSON: csv has no room for it. Ask /market/describe.")
+        if self.include and self.format in TABLES:
+            raise ValueError(
+                f"include needs an answer that is an object: {self.format} has no room for it. "
+                "Ask /market/describe."
+            )
         asked = (self.locale, self.time_zone) != (None, None) or self.verbosity is not Verbosity.NORMAL
         if asked and not self.include:
             raise ValueError("locale, time_zone and verbosity need include=accessibility.")
@@ -129,8 +159,9 @@ class DescriptionQuery(SpanQuery):
 
     @model_validator(mode="after")
     def _is_not_too_long_to_say(self) -> "DescriptionQuery":
-        if self.say != "none" and self.limit > SAY_BARS_MAX:
-            raise ValueError(f"limit must be at most {SAY_BARS_MAX} where say asks for every bar in words.")
+        name, bars = ("points", self.points) if self.timeframe == AUTO else ("limit", self.limit)
+        if self.say != "none" and bars > SAY_BARS_MAX:
+            raise ValueError(f"{name} must be at most {SAY_BARS_MAX} where say asks for every bar in words.")
         return self
 
 
@@ -161,12 +192,13 @@ async def get_symbols(query: ExchangeQuery) -> ResponseReturnValue:
 @query(BarsQuery)
 @responses(
     Answers(Bars, headers=(*KEPT, "Content-Language")),
-    Answers(CsvBars, media="text/csv", headers=IN_HEADERS),
+    Answers(CsvBars, media="text/csv", headers=("Content-Disposition", *FACTS)),
     Answers(status=304, headers=KEPT),
     refuses=OF_BARS,
 )
 async def get_ohlcv(query: BarsQuery) -> ResponseReturnValue:
-    """Return bars, oldest first, in one of five shapes, with what each answer has to say of itself."""
+    """Return bars, oldest first, in one of seven shapes, with what each answer has to say of itself."""
+    query = await _with_timeframe(query)
     if query.include:
         return await _spoken_response(query, functools.partial(_answer_aloud, services().market, query))
     return await cached_response(query.answer_key(), functools.partial(_answer, services().market, query))
@@ -183,7 +215,22 @@ async def get_ohlcv(query: BarsQuery) -> ResponseReturnValue:
 )
 async def get_description(query: DescriptionQuery) -> ResponseReturnValue:
     """Return what bars say in words, with the facts behind each number, places to jump to, and sound."""
+    query = await _with_timeframe(query)
     return await _spoken_response(query, functools.partial(_describe, services().market, query))
+
+
+async def _with_timeframe(query: Asked) -> Asked:
+    if query.timeframe != AUTO:
+        return query
+    assert query.since is not None
+    assert query.until is not None
+    chosen = await services().market.choose_timeframe(
+        query.market, query.exchange, Span(query.since, query.until), query.points
+    )
+    # From here on it is the same question, and has the same answer, as if the timeframe had been named.
+    return query.model_copy(
+        update={"timeframe": chosen.timeframe.text, "limit": chosen.limit, "points": POINTS_DEFAULT}
+    )
 
 
 async def _answer(market: MarketService, query: BarsQuery) -> Answer:
@@ -191,7 +238,12 @@ async def _answer(market: MarketService, query: BarsQuery) -> Answer:
     if query.format == "highcharts":
         history = await market.text(asked)
         return make_answer(history, encode_history(history), JSON)
+    if query.format == "rows":
+        history = await market.text(asked)
+        return make_answer(history, encode_rows(history), JSON, header_facts(history, "rows"))
     bars = await market.bars(asked)
+    if query.format == "columns":
+        return make_answer(bars, encode_columns(bars), JSON, header_facts(bars, "columns"))
     if query.format == "csv":
         return make_answer(bars, encode_csv(bars), CSV, csv_headers(bars))
     return make_answer(bars, JSON_ENCODERS[query.format](bars), JSON)

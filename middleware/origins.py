@@ -17,8 +17,8 @@ METHODS = ("GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE")
 REQUEST_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "X-Request-ID")
 EXPOSED_HEADERS = (
     *("ETag", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"),
-    # What bars as CSV have to say beside their rows.
-    *("Content-Disposition", "Link", "X-As-Of", "X-Gap-Count", "X-Gaps", "X-Next", "X-Stale"),
+    # What bars in a table have to say beside their rows.
+    *("Content-Disposition", "Link", "X-As-Of", "X-Gap-Count", "X-Gaps", "X-Next", "X-Stale", "X-Timeframe"),
 )
 PREFLIGHT_SECONDS = 600
 

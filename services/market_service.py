@@ -21,9 +21,10 @@ from services.history_query import (
 from services.stores.bars import select_bars
 from services.stores.history import BarText, select_history
 from services.stores.series import Series, select_series, upsert_series
+from services.timeframe_choice import Choice, choose_timeframe
 from services.upstream.shared_flight import SharedFlight
 from utils.domain import InstrumentSpec, Span
-from utils.errors import UpstreamError
+from utils.errors import FieldError, InvalidRequest, UpstreamError
 
 __all__ = ["LIMIT_DEFAULT", "LIMIT_MAX", "History", "HistoryQuery", "HistoryText", "MarketService"]
 
@@ -96,6 +97,17 @@ class MarketService:
         if failure and not text.count:
             raise failure
         return text_answer(query, venue, Filled(series, failure), text)
+
+    async def choose_timeframe(self, market: str, exchange: str, span: Span, points: int) -> Choice:
+        """Return the finest timeframe of an exchange that shows the span in at most so many bars.
+
+        Raises: NotFound, and InvalidRequest where the exchange has no bars at all.
+        """
+        profile = await self._catalog.profile(market, exchange)
+        if not profile.timeframes:
+            detail = f"{exchange} has no bars of any timeframe. Ask another exchange."
+            raise InvalidRequest(detail, errors=(FieldError("timeframe", "unknown_timeframe", detail),))
+        return choose_timeframe(span, points, profile.timeframes)
 
     async def _select_text(self, query: HistoryQuery, whole: Span) -> tuple[Series, BarText] | None:
         return await select_history(self._pool, query.instrument, query.timeframe, whole, limit=query.limit)

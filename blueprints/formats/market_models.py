@@ -1,4 +1,4 @@
-"""What answers about markets look like: exchanges, symbols, and bars in their five shapes; pure."""
+"""What answers about markets look like: exchanges, symbols, and bars in their seven shapes; pure."""
 
 from typing import Annotated, Literal
 
@@ -185,6 +185,33 @@ class LightweightBars(HistoryAnswer):
     volume: list[LightweightVolume]
 
 
+Name = Literal["Time", "Open", "High", "Low", "Close", "Volume"]
+
+
+class RowBars(RootModel[list[Annotated[list[Name | float], Field(min_length=6, max_length=6)]]]):
+    """Bars as rows under a row of names, as rowsURL of Highcharts' data module takes them."""
+
+    model_config = example(
+        [["Time", "Open", "High", "Low", "Close", "Volume"], [1735689600000, *OHLC.values(), VOLUME]]
+    )
+
+
+class ColumnBars(
+    RootModel[
+        Annotated[list[Annotated[list[Name | float], Field(min_length=1)]], Field(min_length=6, max_length=6)]
+    ]
+):
+    """Bars as columns that begin with their names, as columnsURL of Highcharts' data module takes them."""
+
+    model_config = example(
+        [
+            ["Time", 1735689600000],
+            *([name.capitalize(), value] for name, value in OHLC.items()),
+            ["Volume", VOLUME],
+        ]
+    )
+
+
 class CsvBars(RootModel[str]):
     """Lines of comma-separated values, the names of the columns first."""
 
@@ -194,4 +221,4 @@ class CsvBars(RootModel[str]):
     )
 
 
-Bars = HighchartsBars | NativeBars | Candles | LightweightBars
+Bars = HighchartsBars | NativeBars | Candles | LightweightBars | RowBars | ColumnBars

@@ -213,7 +213,7 @@ NO_LANGUAGE = "There is no language xx here. Ask for one of en, de, fr, pl, ja, 
 NO_ZONE = "There is no time zone Moon/Base. Write UTC or a name such as Europe/Berlin."
 VERBOSITIES = "verbosity must be brief, normal or full."
 NEED_INCLUDE = "locale, time_zone and verbosity need include=accessibility."
-NO_ROOM = "include needs an answer in JSON: csv has no room for it. Ask /market/describe."
+NO_ROOM = "include needs an answer that is an object: {} has no room for it. Ask /market/describe."
 TOO_LONG = "limit must be at most 500 where say asks for every bar in words."
 
 
@@ -228,7 +228,10 @@ TOO_LONG = "limit must be at most 500 where say asks for every bar in words."
         (f"describe?{DAY}&format=csv", "There is no parameter format. Leave it out."),
         (f"describe?{BITCOIN}&since=2024-02-02&until=2024-02-01", "until must be later than since."),
         (f"fetch_ohlcv?{DAY}&include=accessibility&locale=xx", NO_LANGUAGE),
-        (f"fetch_ohlcv?{DAY}&include=accessibility&format=csv", NO_ROOM),
+        *(
+            (f"fetch_ohlcv?{DAY}&include=accessibility&format={table}", NO_ROOM.format(table))
+            for table in ("rows", "columns", "csv")
+        ),
         (f"fetch_ohlcv?{DAY}&include=braille", "include.0 must be accessibility or sonification."),
         (f"fetch_ohlcv?{DAY}&locale=de", NEED_INCLUDE),
     ],

@@ -26,7 +26,9 @@ from utils.domain import Instrument, Timeframe
 NOW_MS = 1_709_296_496_000  # 2024-03-01T12:34:56Z, two months after the market opened
 CLOCK = Clock(now_ms=lambda: NOW_MS)
 TWINS = ("/market", "/api/v1/market")
-FORMATS = ("native", "highcharts", "candles", "lightweight", "csv")
+FORMATS = ("native", "highcharts", "candles", "lightweight", "rows", "columns", "csv")
+# What these say of themselves is in their headers.
+TABLES = ("rows", "columns", "csv")
 NUMBERS = ("open", "high", "low", "close", "volume")
 OUTAGE = {"start_ms": 1709164800000, "end_ms": 1709251200000, "reason": "outage"}
 
@@ -50,21 +52,24 @@ def bars_path(
 
 
 async def answer_of(client: Client, path: str) -> tuple[dict[str, Any], str]:
-    """Return an answer as JSON and text; CSV becomes its rows and what its headers say."""
+    """Return an answer as JSON and text; a table becomes its rows and what its headers say."""
     response = await client.get(path)
     text = (await response.get_data()).decode()
     assert response.status_code == 200, text
     headers = response.headers
-    if "format=csv" not in path:
-        assert headers["Content-Type"] == "application/json"
+    csv_asked = "format=csv" in path
+    assert headers["Content-Type"] == ("text/csv; charset=utf-8" if csv_asked else "application/json")
+    if not any(f"format={shape}" in path for shape in TABLES):
         return json.loads(text), text
-    assert headers["Content-Type"] == "text/csv; charset=utf-8"
-    rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+    rows: Any = (
+        list(csv.DictReader(io.StringIO(text, newline=""), strict=True)) if csv_asked else json.loads(text)
+    )
     facts = {
         "stale": {"true": True, "false": False}[headers["X-Stale"]],
         "next": headers.get("X-Next"),
         "gap_count": int(headers["X-Gap-Count"]),
         "link": headers.get("Link"),
+        "timeframe": headers["X-Timeframe"],
     }
     return {"rows": rows, **facts}, text
 
@@ -77,6 +82,9 @@ def rows_in(shape: str, answer: dict[str, Any]) -> list[Row]:
         return [(bar["open_time_ms"], *(float(bar[name]) for name in NUMBERS)) for bar in answer["bars"]]
     if shape == "candles":
         return [(bar["timestamp"], *(bar[name] for name in NUMBERS)) for bar in answer["candles"]]
+    if shape in ("rows", "columns"):
+        rows = answer["rows"] if shape == "rows" else zip(*answer["rows"], strict=True)
+        return [tuple(row) for row in rows][1:]
     if shape == "csv":
         return [
             (datetime.fromisoformat(row["time"]).timestamp() * 1000, *(float(row[name]) for name in NUMBERS))
@@ -152,7 +160,7 @@ async def test_every_shape_carries_the_same_bars_under_both_paths(
         assert rows_in(shape, answer) == rows, shape
         assert answer["stale"] is False
         assert answer["next"] == truth["next"]
-        gaps = answer["gap_count"] if shape == "csv" else len(answer["gaps"])
+        gaps = answer["gap_count"] if shape in TABLES else len(answer["gaps"])
         assert gaps == len(truth["gaps"])
         twin = await answer_of(client, bars_path(query, shape=shape, symbol=symbol, root=TWINS[1]))
         assert twin == (answer, text)
@@ -215,7 +223,7 @@ async def test_following_the_cursor_brings_every_bar_once(client: Client, root: 
             found += rows_in(shape, answer)
             if answer["next"] is None:
                 break
-            if shape == "csv":
+            if shape in TABLES:
                 path = urljoin(path, answer["link"].partition(">")[0][1:])
             else:
                 until = "&timeframe=1h&until=2024-02-02T06:00:00Z&limit=7"
@@ -239,8 +247,8 @@ async def test_bars_that_may_be_old_say_so_in_every_shape(config: Config) -> Non
             answer, _ = await answer_of(client, f"{path}&since=2024-02-29&format={shape}")
             assert answer["stale"] is True, shape
             assert rows_in(shape, answer) == rows_in("highcharts", fresh), shape
-            gaps = [OUTAGE] if shape != "csv" else 1
-            assert answer["gap_count" if shape == "csv" else "gaps"] == gaps
+            gaps = [OUTAGE] if shape not in TABLES else 1
+            assert answer["gap_count" if shape in TABLES else "gaps"] == gaps
 
 
 EDGES = (

@@ -108,7 +108,16 @@ async def test_a_trusted_page_may_read_the_answer_and_its_headers(serving: Quart
     exposed = set(response.headers["Access-Control-Expose-Headers"].split(", "))
     assert exposed == {
         *("ETag", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"),
-        *("Content-Disposition", "Link", "X-As-Of", "X-Gap-Count", "X-Gaps", "X-Next", "X-Stale"),
+        *(
+            "Content-Disposition",
+            "Link",
+            "X-As-Of",
+            "X-Gap-Count",
+            "X-Gaps",
+            "X-Next",
+            "X-Stale",
+            "X-Timeframe",
+        ),
     }
     assert "Origin" in response.headers["Vary"]
 

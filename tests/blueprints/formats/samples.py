@@ -1,10 +1,12 @@
 """Histories to encode: small ones written by hand, and any that could be."""
 
+import json
 from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from services.market_service import History, HistoryQuery
+from services.market_service import History, HistoryQuery, HistoryText
+from services.stores.history import BarText
 from utils.domain import (
     Bar,
     BarSource,
@@ -66,6 +68,31 @@ def history_of(
         next_ms=next_ms,
         settled=False,
         bars=bars,
+    )
+
+
+def as_text(history: History) -> HistoryText:
+    """Return the same answer as the database would have written it."""
+    rows = [[bar.open_time_ms, *bar.values] for bar in history.bars]
+    opens = [bar.open_time_ms for bar in history.bars]
+    text = BarText(
+        json=json.dumps(rows, separators=(",", ":")).encode(),
+        count=len(rows),
+        first_ms=min(opens, default=None),
+        last_ms=max(opens, default=None),
+        last_state=history.last_bar_state,
+        revision=history.revision,
+        holes=(),
+    )
+    return HistoryText(
+        query=history.query,
+        spec=history.spec,
+        gaps=history.gaps,
+        as_of_ms=history.as_of_ms,
+        stale=history.stale,
+        next_ms=history.next_ms,
+        settled=history.settled,
+        text=text,
     )
 
 

@@ -34,6 +34,7 @@ def test_csv_is_exactly_this() -> None:
     assert encode_csv(SMALL) == GOLDEN
     assert csv_headers(SMALL) == {
         "Content-Disposition": 'attachment; filename="bitstamp-BTC-USD-1h.csv"',
+        "X-Timeframe": "1h",
         "X-Stale": "false",
         "X-As-Of": "2025-01-01T04:30:00Z",
         "X-Gap-Count": "1",

@@ -12,6 +12,7 @@ from hypothesis import given
 
 from blueprints.formats.candles import encode_candles
 from blueprints.formats.csv_bars import csv_headers, encode_csv
+from blueprints.formats.data_module import encode_columns, encode_rows
 from blueprints.formats.highcharts import encode_history
 from blueprints.formats.lightweight import encode_lightweight
 from blueprints.formats.native import encode_native
@@ -63,6 +64,11 @@ def test_every_shape_carries_the_same_bars(history: History) -> None:
     assert rows_of_candles(json.loads(encode_candles(history))) == expected
     assert rows_of_lightweight(json.loads(encode_lightweight(history))) == expected
     assert rows_of_csv(encode_csv(history).decode()) == expected
+    names = ["Time", *(name.capitalize() for name in NUMBERS)]
+    assert json.loads(encode_rows(history)) == [names, *(list(row) for row in expected)]
+    columns = json.loads(encode_columns(history))
+    assert [column[0] for column in columns] == names
+    assert list(zip(*(column[1:] for column in columns), strict=True)) == expected
 
 
 @given(histories())

@@ -5,9 +5,8 @@ import json
 from hypothesis import given
 
 from blueprints.formats.highcharts import encode_history
-from services.history_query import History, HistoryText
-from services.stores.history import BarText
-from tests.blueprints.formats.samples import SMALL, histories
+from services.history_query import History
+from tests.blueprints.formats.samples import SMALL, as_text, histories
 
 GOLDEN = """
 {
@@ -23,31 +22,6 @@ GOLDEN = """
   "next": null
 }
 """
-
-
-def as_text(history: History) -> HistoryText:
-    """Return the same answer as the database would have written it."""
-    rows = [[bar.open_time_ms, *bar.values] for bar in history.bars]
-    opens = [bar.open_time_ms for bar in history.bars]
-    text = BarText(
-        json=json.dumps(rows, separators=(",", ":")).encode(),
-        count=len(rows),
-        first_ms=min(opens, default=None),
-        last_ms=max(opens, default=None),
-        last_state=history.last_bar_state,
-        revision=history.revision,
-        holes=(),
-    )
-    return HistoryText(
-        query=history.query,
-        spec=history.spec,
-        gaps=history.gaps,
-        as_of_ms=history.as_of_ms,
-        stale=history.stale,
-        next_ms=history.next_ms,
-        settled=history.settled,
-        text=text,
-    )
 
 
 def test_highcharts_is_exactly_this() -> None:
