@@ -4,6 +4,7 @@ import importlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from plugins.base import MarketPlugin, PluginContext
 from utils.clock import Clock
@@ -50,17 +51,26 @@ def load_plugins(
     return PluginRegistry(by_market)
 
 
-def _load_plugin(
-    name: str, clock: Clock, settings_of: Callable[[str], Mapping[str, str]]
-) -> tuple[str, MarketPlugin]:
+def import_offer(name: str, *, label: str, create: str) -> tuple[str, Callable[[PluginContext], Any]]:
+    """Return what a module, given as a dotted name, says it is, and the function that makes it.
+
+    Raises: PluginLoadError when the module is missing or lacks one of the two.
+    """
     try:
         module = importlib.import_module(name)
     except ImportError as error:
         raise PluginLoadError(f"Plugin {name} cannot be imported: {error}.") from error
-    market = getattr(module, "MARKET", None)
-    create = getattr(module, "create_plugin", None)
-    if not isinstance(market, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", market) or create is None:
-        raise PluginLoadError(f"Plugin {name} needs MARKET, a lower-case word, and create_plugin(context).")
+    word = getattr(module, label, None)
+    make = getattr(module, create, None)
+    if not isinstance(word, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", word) or make is None:
+        raise PluginLoadError(f"Plugin {name} needs {label}, a lower-case word, and {create}(context).")
+    return word, make
+
+
+def _load_plugin(
+    name: str, clock: Clock, settings_of: Callable[[str], Mapping[str, str]]
+) -> tuple[str, MarketPlugin]:
+    market, create = import_offer(name, label="MARKET", create="create_plugin")
     try:
         return market, create(PluginContext(clock, settings_of(market)))
     except ValueError as error:

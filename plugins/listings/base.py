@@ -14,6 +14,8 @@ market data, so floats; None is "not given" and never 0. Money is counted in ``C
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from utils.errors import NotFound
+
 CURRENCY = "usd"
 
 
@@ -146,13 +148,15 @@ class ListingsProvider(ABC):
     async def fetch_coin(self, coin_id: str) -> Coin:
         """Return one coin with its links and its description. Raises: NotFound."""
 
-    @abstractmethod
     async def fetch_history(self, coin_id: str, *, days: int) -> tuple[CoinHistoryPoint, ...]:
         """Return what a coin was worth in the last days, oldest first, no instant twice.
 
-        ``days`` is at least 1 and at most the profile's ``history_days``.
-        Raises: NotFound for no such coin, and where the provider has no history.
+        ``days`` is at least 1 and at most the profile's ``history_days``; a provider without history leaves
+        this as it is. One call. Raises: NotFound for no such coin, and where there is no history.
         """
+        raise NotFound(
+            f"{self.title} gives no history of coins. Choose a provider that does.", code="no_coin_history"
+        )
 
     def calls_for(self, limit: int) -> int:
         """Return how many calls ``fetch_top(limit)`` takes of what the profile allows."""
