@@ -18,6 +18,7 @@ from blueprints import (
     market,
     pages,
     problems,
+    search,
     system,
     udf,
     users,
@@ -72,6 +73,8 @@ def _register_blueprints(app: Quart) -> None:
     app.register_blueprint(udf.blueprint)
     # The versioned twins share the views.
     app.register_blueprint(market.blueprint, name="market_v1", url_prefix=f"{VERSIONED}/market")
+    app.register_blueprint(search.blueprint)
+    app.register_blueprint(search.blueprint, name="search_v1", url_prefix=f"{VERSIONED}/market")
     app.register_blueprint(auth.blueprint, name="auth_v1", url_prefix=f"{VERSIONED}/auth")
     app.register_blueprint(announcements.blueprint)
     app.register_blueprint(

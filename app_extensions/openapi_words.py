@@ -13,6 +13,7 @@ see `/docs/websockets`.
 
 TAGS = {
     "market": "Exchanges, symbols, bars, and bars in words.",
+    "search": "Instruments by what people type.",
     "announcements": "What is worth hearing, for whoever was away.",
     "alerts": "Prices that you want to be told of.",
     "auth": "Signing in, staying signed in, and signing out.",
@@ -35,11 +36,13 @@ PARAMETERS = {
     "format": "The shape of the bars.",
     "include": "What to add to the bars, separated by commas.",
     "keep_current": "Spare the session that asks.",
+    "kind": "What is bought: the thing itself, or a contract on it; else any.",
     "limit": "How many at most.",
     "locale": "The language of sentences, like `en` or `de`; else what Accept-Language asks for.",
     "market": "The market; where it may be left out, the default one.",
     "name": "The name of a file of the page.",
     "points": "About how many bars at most, where `timeframe=auto` chooses how long they are.",
+    "query": "A symbol, a code, a name, an exchange, several of them, or nearly so.",
     "say": "Whether every bar of the window is said in words too.",
     "session_id": "The id of a session.",
     "since": "For bars, the earliest open; for announcements, the last number that was heard.",

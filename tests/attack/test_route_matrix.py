@@ -47,6 +47,7 @@ OWN: dict[str, tuple[int, bool]] = {
     "GET /market/get_symbols": (422, False),
     "GET /market/fetch_ohlcv": (422, False),
     "GET /market/describe": (422, False),
+    "GET /market/search": (422, False),
     "GET /announcements": (200, False),
     "GET /ws": (SOCKET_OPENS, False),
     "GET /api/v1/ws": (SOCKET_OPENS, False),
