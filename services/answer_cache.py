@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from services.answer_changes import AnswerChanges
 from services.answers import Answer, AnswerKey, Lasting
-from services.shared_answers import SharedAnswers
+from services.shared_answers import LIFE_S, SharedAnswers
 from services.single_flight import SingleFlight
 from services.upstream.optional_redis import OptionalRedis, RedisAway
 from utils.clock import Clock
@@ -21,7 +21,8 @@ from utils.domain import Topic
 from utils.tasks import end_tasks
 
 # How long an answer is fresh in the process; for as long again it may be used while it is made anew.
-FRESH_S = {Lasting.SETTLED: 60.0, Lasting.MOVING: 1.0}
+# What is listed is never older than five minutes: twice this, and as long in Redis before.
+FRESH_S = {Lasting.SETTLED: 60.0, Lasting.LISTED: 100.0, Lasting.MOVING: 1.0}
 # A correction reaches every worker within a second: this, and a moment for telling it.
 PROOF_AGE_S = 0.8
 RETRY_S = 1.0
@@ -140,9 +141,12 @@ class AnswerCache:
 
         To be called when the change is committed. Never fails: what cannot be told now is told later.
         """
-        if not topics:
+        await self.announce_names({topic.text for topic in topics})
+
+    async def announce_names(self, names: Collection[str]) -> None:
+        """Forget the answers of topics by their names; as ``announce`` does."""
+        if not names:
             return
-        names = {topic.text for topic in topics}
         self._forget(names)
         try:
             await self._changes.publish(names)
@@ -204,7 +208,7 @@ class AnswerCache:
         else:
             answer = await make()
             self.counts.made += 1
-            if shared is not None and answer.lasting is Lasting.SETTLED:
+            if shared is not None and answer.lasting in LIFE_S:
                 await self._shared.write(key, shared.version, answer)
         if generation == self._generations.of(key.topic):
             self._keep(key, answer, make, proven_s)

@@ -18,9 +18,10 @@ UNKNOWN = (GapReason.UNFETCHED, GapReason.OUTAGE)
 
 
 class Lasting(StrEnum):
-    """How long an answer holds: until a correction, for a moment, or only for whoever asked."""
+    """How long an answer holds: until a correction, until the next listing, for a moment, or not at all."""
 
     SETTLED = "settled"
+    LISTED = "listed"
     MOVING = "moving"
     NEVER = "never"
 
@@ -28,6 +29,7 @@ class Lasting(StrEnum):
 # Never "immutable": a closed bar may still be corrected, see docs/decisions/0014-cached-answers.md.
 CACHE_CONTROL = {
     Lasting.SETTLED: "public, max-age=300, stale-while-revalidate=86400",
+    Lasting.LISTED: "public, max-age=30",
     Lasting.MOVING: "public, max-age=1",
     Lasting.NEVER: "no-store",
 }
@@ -77,6 +79,14 @@ def make_answer(
     lasting = _lasting(history)
     etag = None if lasting is Lasting.NEVER else _etag(history, body, headers)
     return Answer(body, content_type, lasting, etag, tuple(headers.items()))
+
+
+def make_listed_answer(body: bytes, content_type: str, headers: Mapping[str, str] = NO_HEADERS) -> Answer:
+    """Return the answer that holds until somebody lists anew; the tag stands for all of it."""
+    digest = hashlib.blake2b(body, digest_size=16)
+    for name, text in headers.items():
+        digest.update(f"\n{name}:{text}".encode())
+    return Answer(body, content_type, Lasting.LISTED, f'W/"l-{digest.hexdigest()}"', tuple(headers.items()))
 
 
 def tag_matches(if_none_match: str, etag: str) -> bool:

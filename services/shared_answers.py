@@ -1,4 +1,4 @@
-"""Settled answers in Redis, as bytes, for every worker; each valid only under the version of its topic."""
+"""Lasting answers in Redis, as bytes, for every worker; each valid only under the version of its topic."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,7 +11,10 @@ from services.answers import Answer, AnswerKey, Lasting
 from services.upstream.optional_redis import OptionalRedis, RedisAway
 from utils.version import VERSION
 
-LIFE_S = 60 * 60
+# How long an answer of a kind is kept; the others are not.
+LIFE_S = {Lasting.SETTLED: 60 * 60, Lasting.LISTED: 100}
+# Of how an answer is packed here.
+FORM = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +44,28 @@ class SharedAnswers:
 
     async def write(self, key: AnswerKey, version: bytes, answer: Answer) -> None:
         """Keep an answer under the version that was read before the answer was made."""
-        packed = _pack(answer, version)
+        packed, life_s = _pack(answer, version), LIFE_S[answer.lasting]
         try:
-            await self._redis.ask(lambda: self._redis.redis.set(_name(key), packed, ex=LIFE_S))
+            await self._redis.ask(lambda: self._redis.redis.set(_name(key), packed, ex=life_s))
         except RedisAway:
             return
 
 
 def _name(key: AnswerKey) -> str:
-    # The version of the program is part of it: another one may encode differently.
-    digest = hashlib.blake2b(f"{VERSION}\n{key.question}".encode(), digest_size=16).hexdigest()
+    # The version of the program, and of this form, is part of it: another one may encode differently.
+    digest = hashlib.blake2b(f"{VERSION}.{FORM}\n{key.question}".encode(), digest_size=16).hexdigest()
     return f"answer:{{{key.topic}}}:{digest}"
 
 
 def _pack(answer: Answer, version: bytes) -> bytes:
-    head = orjson.dumps([version.decode(), answer.content_type, answer.etag, answer.headers])
+    head = orjson.dumps([version.decode(), answer.content_type, answer.lasting, answer.etag, answer.headers])
     return b"%b\n%b" % (head, answer.body)
 
 
 def _unpack(packed: bytes, version: bytes) -> Answer | None:
     head, _, body = packed.partition(b"\n")
-    kept_version, content_type, etag, headers = orjson.loads(head)
+    kept_version, content_type, lasting, etag, headers = orjson.loads(head)
     if kept_version.encode() != version:
         return None
     pairs = tuple((name, text) for name, text in headers)
-    return Answer(body, content_type, Lasting.SETTLED, etag, pairs)
+    return Answer(body, content_type, Lasting(lasting), etag, pairs)
