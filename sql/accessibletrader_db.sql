@@ -17,4 +17,10 @@ SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')
 \endif
 \ir 0004_announcements.sql
 \ir 0005_accounts.sql
+\ir 0007_cryptocurrencies.sql
 \ir 0008_jobs.sql
+\if :has_timescale
+    \ir 0009_coin_prices.timescale.sql
+\else
+    \ir 0009_coin_prices.plain.sql
+\endif
