@@ -110,9 +110,10 @@ class AlertWatch:
         if self._state is AlertState.NEW:
             kind, level = self.alert.terms.kind, self.alert.terms.level
             return Change(self.alert, first_state(kind, level, news.last), place)
-        if self._state is AlertState.ARMED:
-            return self._fire(news, place, news.last) if reached else None
         went_back = news.last < self._rearm if self._above else news.last > self._rearm
+        if self._state is AlertState.ARMED:
+            # What an entry ended at came after all that it reached: it may have gone back already.
+            return self._fire(news, place, news.last, armed=went_back) if reached else None
         return Change(self.alert, AlertState.ARMED, place) if went_back else None
 
     def _moved(self, window: "_Window", news: News, place: LogPlace) -> Change | None:
@@ -128,10 +129,12 @@ class AlertWatch:
             return None
         # The next one is measured from here.
         window.clear()
-        return self._fire(news, place, reached, first)
+        return self._fire(news, place, reached, first, armed=True)
 
-    def _fire(self, news: News, place: LogPlace, price: float, from_price: float | None = None) -> Change:
-        state = AlertState.FIRED if self._window is None else AlertState.ARMED
+    def _fire(
+        self, news: News, place: LogPlace, price: float, from_price: float | None = None, *, armed: bool
+    ) -> Change:
+        state = AlertState.ARMED if armed else AlertState.FIRED
         if not self.alert.terms.repeats:
             state = AlertState.DONE
         return Change(self.alert, state, place, Fired(place, news.time_ms, price, from_price))

@@ -86,7 +86,18 @@ def test_an_excursion_between_two_entries_fires():
     change = watch.hear(news(0, 95.0, high=101.0), LogPlace(1, 1))
     assert change is not None
     assert change.fired is not None
-    assert (change.state, change.fired.price) == (AlertState.FIRED, 95.0)
+    assert (change.state, change.fired.price) == (AlertState.ARMED, 95.0)
+
+
+def test_a_price_that_went_back_in_the_same_entry_fires_when_it_comes_again():
+    watch = AlertWatch(alert(AlertKind.CROSS_ABOVE, level=100, back=2, start=90.0))
+    entries = [news(0, 95.0, high=101.0), news(1, 102.0), news(2, 99.0, high=103.0), news(3, 104.0)]
+    fired = [
+        bool((change := watch.hear(each, LogPlace(1, 1 + number))) and change.fired)
+        for number, each in enumerate(entries)
+    ]
+    # From 99 it had not gone back far enough.
+    assert fired == [True, True, False, False]
 
 
 def test_an_alert_that_does_not_repeat_is_done():
