@@ -13,6 +13,8 @@ from config import Config
 from middleware.context import EXTENSION
 from plugins import load_plugins
 from plugins.base import MarketPlugin
+from plugins.listings import load_listings
+from plugins.listings.base import ListingsProvider
 from services import Backends, Services, build_services
 from services.live.hub import WAIT_MS
 from utils.clock import Clock
@@ -45,6 +47,7 @@ async def open_services(
     """Open what the services stand on, and close it in reverse; a command may need one market only."""
     async with AsyncExitStack() as stack:
         plugins = load_plugins(config.plugins, clock, config.plugin_settings)
+        listings = load_listings(config.listings_providers, clock, config.plugin_settings)
         pool = await open_pool(config.db_connection_string)
         stack.push_async_callback(close_pool, pool)
         redis = open_redis(config.redis_url)
@@ -56,11 +59,13 @@ async def open_services(
         for market, plugin in plugins.by_market.items():
             if only_market in (None, market):
                 await _open_plugin(plugin, stack)
-        services = build_services(config, Backends(clock, pool, redis, live, blocking, plugins))
+        for provider in listings.providers if only_market is None else ():
+            await _open_plugin(provider, stack)
+        services = build_services(config, Backends(clock, pool, redis, live, blocking, plugins, listings))
         stack.push_async_callback(services.close)
         yield services
 
 
-async def _open_plugin(plugin: MarketPlugin, stack: AsyncExitStack) -> None:
+async def _open_plugin(plugin: MarketPlugin | ListingsProvider, stack: AsyncExitStack) -> None:
     stack.push_async_callback(plugin.close)
     await plugin.open()

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from config import Config
 from plugins import PluginRegistry
+from plugins.listings import ListingsRegistry
 from services.announcing.alert_book import AlertBook
 from services.announcing.alert_feeds import AlertFeeds
 from services.announcing.alert_follower import AlertFollower
@@ -24,6 +25,7 @@ from services.backfill import Backfill
 from services.bar_import import BarImport
 from services.bar_writer import Announce
 from services.catalog import Catalog
+from services.coins.source import ListingsSource
 from services.chart_symbols import ChartSymbols
 from services.datafeed import Datafeed
 from services.history_filler import HistoryFiller
@@ -74,6 +76,7 @@ class Backends:
     redis_live: Redis
     redis_blocking: Redis
     plugins: PluginRegistry
+    listings: ListingsRegistry
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ class Services:
     answers: AnswerCache
     backfill: Backfill
     bar_import: BarImport
+    coin_source: ListingsSource
     jobs: Jobs
 
     def start(self) -> None:
@@ -177,6 +181,9 @@ def build_services(config: Config, backends: Backends) -> Services:
         answers=answers,
         backfill=Backfill(pool=backends.pool, catalog=catalog, filler=filler, clock=clock),
         bar_import=BarImport(pool=backends.pool, catalog=catalog, announce=answers.announce),
+        coin_source=ListingsSource(
+            backends.listings, redis=optional_redis, clock=clock, workers=config.workers
+        ),
         jobs=Jobs(pool=backends.pool, clock=clock),
     )
 

@@ -1,0 +1,146 @@
+"""Where coins come from: the first provider that answers, in the order of the settings, and back to it."""
+
+import logging
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from plugins.listings import ListingsRegistry
+from plugins.listings.base import Coin, CoinHistoryPoint, ListingsPage, ListingsProfile
+from services.coins.guarded_provider import LIMITS, GuardedProvider, ProviderState
+from services.upstream.exchange_guard import GuardParts
+from services.upstream.optional_redis import OptionalRedis
+from utils.clock import Clock
+from utils.errors import UpstreamBusy, UpstreamDown, UpstreamError
+from utils.spoken import spoken_wait
+
+# For a provider that does not say how long it will be away.
+WAIT_S, WAIT_MAX_S = 60.0, 3_600.0
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+
+class ListingsSource:
+    """Ask the providers in their order; every answer says whose it is.
+
+    A provider that failed is passed over until its waiting time is over, and is then the first one again.
+    """
+
+    def __init__(
+        self, registry: ListingsRegistry, *, redis: OptionalRedis, clock: Clock, workers: int
+    ) -> None:
+        parts = GuardParts(
+            redis=redis, limits=LIMITS, workers=workers, steady_s=clock.steady_s, uniform=random.uniform
+        )
+        self._clock = clock
+        self._registry = registry
+        self._guarded = {
+            provider.name: GuardedProvider(provider, parts, clock) for provider in registry.providers
+        }
+        self._failures: dict[str, UpstreamError] = {}
+        self._wait_until_s: dict[str, float] = {}
+
+    @property
+    def providers(self) -> Sequence[str]:
+        """Return the names of the providers, first choice first."""
+        return tuple(self._guarded)
+
+    @property
+    def states(self) -> tuple[ProviderState, ...]:
+        """Return how the providers are, first choice first."""
+        return tuple(guarded.state for guarded in self._guarded.values())
+
+    def profile(self, name: str) -> ListingsProfile:
+        """Return what a provider allows. Raises: NotFound."""
+        return self._registry.get(name).profile()
+
+    async def fetch_top(
+        self, limit: int, *, provider: str | None = None, spare: bool = False
+    ) -> ListingsPage:
+        """Return the first coins of the first provider that answers, or of the one that is named.
+
+        No more than the provider gives at most. ``spare`` is for whoever is not the schedule: it leaves the
+        calls that the schedule needs until the month ends.
+        Raises: the Upstream errors when nobody answers; NotFound for one that the settings do not name.
+        """
+        if provider is not None:
+            return await self._fetch_top_of(self._named(provider), limit, spare=spare)
+        for guarded in self._guarded.values():
+            if self._left_s(guarded) > 0:
+                continue
+            try:
+                return await self._fetch_top_of(guarded, limit, spare=spare)
+            except UpstreamError:
+                continue
+        raise self._nobody()
+
+    async def fetch_coin(self, provider: str, coin_id: str) -> Coin:
+        """Return one coin in full, out of what the schedule leaves. Raises: as ``fetch_top``."""
+        guarded = self._named(provider)
+        calls = guarded.provider.profile().calls_per_coin
+        return await self._ask(guarded, lambda: guarded.provider.fetch_coin(coin_id), calls=calls, spare=True)
+
+    async def fetch_history(self, provider: str, coin_id: str, *, days: int) -> tuple[CoinHistoryPoint, ...]:
+        """Return a coin's past as its provider tells it, out of what the schedule leaves.
+
+        No more days than the provider has. Raises: as ``fetch_top``.
+        """
+        guarded = self._named(provider)
+        days = max(min(days, guarded.provider.profile().history_days), 1)
+        return await self._ask(
+            guarded, lambda: guarded.provider.fetch_history(coin_id, days=days), calls=1, spare=True
+        )
+
+    async def _fetch_top_of(self, guarded: GuardedProvider, limit: int, *, spare: bool) -> ListingsPage:
+        provider = guarded.provider
+        limit = min(limit, provider.profile().coins_max)
+        calls = provider.calls_for(limit)
+        return await self._ask(guarded, lambda: provider.fetch_top(limit), calls=calls, spare=spare)
+
+    async def _ask(
+        self,
+        guarded: GuardedProvider,
+        question: Callable[[], Awaitable[Result]],
+        *,
+        calls: int,
+        spare: bool,
+    ) -> Result:
+        try:
+            answer = await guarded.ask(question, calls=calls, spare=spare)
+        except UpstreamError as error:
+            self._note_failure(guarded, error)
+            raise
+        if self._failures.pop(guarded.provider.name, None) is not None:
+            self._wait_until_s.pop(guarded.provider.name, None)
+            log.info("listings provider answers again", extra={"provider": guarded.provider.name})
+        return answer
+
+    def _note_failure(self, guarded: GuardedProvider, error: UpstreamError) -> None:
+        name = guarded.provider.name
+        self._failures[name] = error
+        # What is not asked here, for want of calls, may be asked for a smaller thing.
+        wait_s = 0.0 if isinstance(error, UpstreamBusy) else min(error.retry_after_s or WAIT_S, WAIT_MAX_S)
+        self._wait_until_s[name] = self._clock.steady_s() + wait_s
+        log.warning(
+            "listings provider did not answer",
+            extra={"provider": name, "code": error.error_code, "reason": error.detail, "wait_s": wait_s},
+        )
+
+    def _left_s(self, guarded: GuardedProvider) -> float:
+        until_s = self._wait_until_s.get(guarded.provider.name, float("-inf"))
+        return max(until_s - self._clock.steady_s(), 0.0)
+
+    def _named(self, name: str) -> GuardedProvider:
+        return self._guarded[self._registry.get(name).name]
+
+    def _nobody(self) -> UpstreamError:
+        wait_s = max(min(self._left_s(guarded) for guarded in self._guarded.values()), 1.0)
+        if len(self._failures) == 1:
+            (error,) = self._failures.values()
+            return type(error)(error.detail, code=error.error_code, retry_after_s=wait_s)
+        titles = " nor ".join(guarded.provider.title for guarded in self._guarded.values())
+        return UpstreamDown(
+            f"Neither {titles} lists coins now. Try again in {spoken_wait(wait_s)}.", retry_after_s=wait_s
+        )
