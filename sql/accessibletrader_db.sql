@@ -17,6 +17,7 @@ SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')
 \endif
 \ir 0004_announcements.sql
 \ir 0005_accounts.sql
+\ir 0006_collected_symbols.sql
 \ir 0007_cryptocurrencies.sql
 \ir 0008_jobs.sql
 \if :has_timescale
