@@ -13,6 +13,7 @@ from blueprints import (
     alerts,
     announcements,
     auth,
+    datafeed,
     docs,
     first_admin,
     market,
@@ -71,6 +72,7 @@ def _register_blueprints(app: Quart) -> None:
     app.register_blueprint(market.blueprint)
     app.register_blueprint(auth.blueprint)
     app.register_blueprint(udf.blueprint)
+    app.register_blueprint(datafeed.blueprint, url_prefix=f"{VERSIONED}/datafeed")
     # The versioned twins share the views.
     app.register_blueprint(market.blueprint, name="market_v1", url_prefix=f"{VERSIONED}/market")
     app.register_blueprint(search.blueprint)

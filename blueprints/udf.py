@@ -1,33 +1,64 @@
 """TradingView's UDF: what a page with the Charting Library asks of ``UDFCompatibleDatafeed``."""
 
 import functools
-from typing import Annotated, cast
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, cast
 
-from pydantic import Field, field_validator, model_validator
-from quart import Blueprint, Quart, Response
+from pydantic import BeforeValidator, Field, model_validator
+from quart import Blueprint, Quart, Response, g, request
 from quart.blueprints import BlueprintSetupState
 from quart.typing import ResponseReturnValue
 
-from blueprints.formats.chart_symbols import TYPES, encode_exchanges, encode_symbol, resolution_of
+from blueprints.formats.chart_quotes import encode_quotes
+from blueprints.formats.chart_symbols import (
+    KIND_OF,
+    TYPES,
+    encode_exchanges,
+    encode_found,
+    encode_symbol,
+    resolution_of,
+)
 from blueprints.formats.udf import JSON, encode_udf_bars, encode_udf_problem
-from blueprints.formats.udf_models import UdfConfig, UdfError, UdfHistory, UdfSymbol, UdfTime
+from blueprints.formats.udf_group import encode_group
+from blueprints.formats.udf_marks import encode_marks, encode_timescale_marks
+from blueprints.formats.udf_models import (
+    UdfConfig,
+    UdfError,
+    UdfFound,
+    UdfGroup,
+    UdfHistory,
+    UdfMarks,
+    UdfQuotes,
+    UdfSymbol,
+    UdfTime,
+    UdfTimescaleMarks,
+)
 from middleware.auth_middleware import public
 from middleware.caching import cached_response
 from middleware.context import services
-from middleware.documentation import OF_BARS, OF_MARKETS, Answers, Failure, responses
+from middleware.documentation import OF_BARS, OF_EXCHANGES, OF_MARKETS, Answers, Failure, responses
 from middleware.error_handler import use_error_format
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, query
-from services.answers import Answer, AnswerKey, make_answer
+from services.answers import VARY_HEADER, Answer, AnswerKey, make_answer
+from services.chart_marks import BARS_MAX as MARKED_BARS_MAX
+from services.chart_marks import Marked
+from services.chart_quotes import SYMBOLS_MAX
 from services.datafeed import BARS_MAX, Datafeed
 from services.last_bars import BarWindow
+from services.narration.voice import Voice, voice_for
+from services.search.instrument_search import LIMIT_DEFAULT, LIMIT_MAX
 from utils.domain import SECOND_MS, Instrument, Timeframe, Topic
-from utils.field_types import Name, Seconds, TimeframeName
+from utils.field_types import Name, Resolution, Seconds, split_commas
+from utils.json_codec import encode_json
 
 blueprint = Blueprint("udf", __name__, url_prefix="/udf")
 
 KEPT = ("ETag", "Cache-Control", "Vary")
 IN_UDF = Failure(UdfError, JSON)
+# What is shown of one's own alerts is for nobody else.
+PRIVATE = {"Cache-Control": "no-store", "Vary": "Accept-Language, Authorization"}
+Encode = Callable[[Any], object]
 
 
 @blueprint.record
@@ -36,33 +67,50 @@ def _answer_failures_in_udf(state: BlueprintSetupState) -> None:
 
 
 class SymbolQuery(RequestModel):
-    """Name a symbol; its currency and unit are what they are."""
+    """Name a symbol; whatever currency and unit are asked for, prices are in its own."""
 
     symbol: Name
     currency_code: Annotated[str | None, Field(alias="currencyCode")] = None
     unit_id: Annotated[str | None, Field(alias="unitId")] = None
 
 
+class SearchQuery(RequestModel):
+    """Search for symbols; what is left empty is not asked for."""
+
+    query: str = ""
+    type: str = ""
+    exchange: str = ""
+    limit: Annotated[int, Field(ge=1)] = LIMIT_DEFAULT
+
+
+class GroupQuery(RequestModel):
+    """Name a group of symbols: an exchange."""
+
+    group: Name
+
+
 class RangeQuery(SymbolQuery):
     """Name bars by their opens, in seconds; ``to`` is not included."""
 
-    resolution: TimeframeName
-    from_ms: Annotated[Seconds, Field(alias="from")] = 0
+    resolution: Resolution
+    from_ms: Annotated[Seconds, Field(alias="from")]
     to_ms: Annotated[Seconds, Field(alias="to")]
 
-    @field_validator("resolution")
-    @classmethod
-    def _is_resolution(cls, text: str) -> str:
-        try:
-            Timeframe.parse(text)
-        except ValueError as error:
-            raise ValueError("must be a resolution: like 1, 60, 1D, 1W or 1M, at most 12M.") from error
-        return text
+    @model_validator(mode="after")
+    def _is_in_order(self) -> "RangeQuery":
+        if self.from_ms >= self.to_ms and not self.outranked:
+            raise ValueError("to must be later than from.")
+        return self
 
     @property
-    def timeframe(self) -> Timeframe:
-        """Return the resolution as a timeframe."""
-        return Timeframe.parse(self.resolution)
+    def outranked(self) -> bool:
+        """Tell whether ``from`` does not matter."""
+        return False
+
+    def window(self, instrument: Instrument, bars_max: int = BARS_MAX) -> BarWindow:
+        """Return what the datafeed is asked."""
+        timeframe = Timeframe.parse(self.resolution)
+        return BarWindow(instrument, timeframe, self.to_ms, bars_max, floor_ms=self.from_ms)
 
 
 class HistoryQuery(RangeQuery):
@@ -71,17 +119,27 @@ class HistoryQuery(RangeQuery):
     countback: Annotated[int | None, Field(ge=0)] = None
     first_data_request: Annotated[str | None, Field(alias="firstDataRequest")] = None
 
-    @model_validator(mode="after")
-    def _is_in_order(self) -> "HistoryQuery":
-        if not self.countback and self.from_ms >= self.to_ms:
-            raise ValueError("to must be later than from.")
-        return self
+    @property
+    def outranked(self) -> bool:
+        """Tell whether ``from`` does not matter."""
+        return bool(self.countback)
 
-    def window(self, instrument: Instrument) -> BarWindow:
+    def window(self, instrument: Instrument, bars_max: int = BARS_MAX) -> BarWindow:
         """Return what the datafeed is asked."""
-        if self.countback:
-            return BarWindow(instrument, self.timeframe, self.to_ms, min(self.countback, BARS_MAX))
-        return BarWindow(instrument, self.timeframe, self.to_ms, BARS_MAX, floor_ms=self.from_ms)
+        if not self.countback:
+            return super().window(instrument, bars_max)
+        count = min(self.countback, bars_max)
+        return BarWindow(instrument, Timeframe.parse(self.resolution), self.to_ms, count)
+
+
+class QuotesQuery(RequestModel):
+    """Name symbols, separated by commas."""
+
+    symbols: Annotated[
+        tuple[Name, ...],
+        BeforeValidator(split_commas),
+        Field(min_length=1, max_length=SYMBOLS_MAX),
+    ]
 
 
 @blueprint.get("/config")
@@ -95,8 +153,8 @@ async def get_config() -> ResponseReturnValue:
         "supported_resolutions": [resolution_of(each) for each in await feed.timeframes()],
         "supports_search": True,
         "supports_group_request": False,
-        "supports_marks": False,
-        "supports_timescale_marks": False,
+        "supports_marks": True,
+        "supports_timescale_marks": True,
         "supports_time": True,
         "exchanges": encode_exchanges(await feed.exchanges()),
         "symbols_types": list(TYPES),
@@ -122,6 +180,34 @@ async def get_symbol(query: SymbolQuery) -> ResponseReturnValue:
     return encode_symbol(await services().datafeed.symbol(query.symbol))
 
 
+@blueprint.get("/search")
+@public
+@limit("default")
+@query(SearchQuery)
+@responses(Answers(UdfFound), refuses=OF_EXCHANGES, failure=IN_UDF)
+async def get_found(query: SearchQuery) -> ResponseReturnValue:
+    """Return the symbols that fit, the best first."""
+    if query.type and query.type not in KIND_OF:
+        return []
+    found = await services().datafeed.search(
+        query.query,
+        exchange=query.exchange or None,
+        kind=KIND_OF.get(query.type),
+        limit=min(query.limit, LIMIT_MAX),
+    )
+    return [encode_found(each) for each in found]
+
+
+@blueprint.get("/symbol_info")
+@public
+@limit("default")
+@query(GroupQuery)
+@responses(Answers(UdfGroup), refuses=OF_EXCHANGES, failure=IN_UDF)
+async def get_group(query: GroupQuery) -> ResponseReturnValue:
+    """Return all symbols of an exchange, as columns."""
+    return encode_group(await services().datafeed.group(query.group))
+
+
 @blueprint.get("/history")
 @public
 @limit("default")
@@ -135,12 +221,79 @@ async def get_symbol(query: SymbolQuery) -> ResponseReturnValue:
 async def get_history(query: HistoryQuery) -> ResponseReturnValue:
     """Return bars, oldest first, the forming one last."""
     feed = services().datafeed
-    spec = await feed.instrument(query.symbol)
-    window = query.window(spec.instrument)
-    key = AnswerKey(Topic(window.instrument, window.timeframe).text, f"udf {window}")
-    return await cached_response(key, functools.partial(_answer, feed, window))
+    window = query.window((await feed.instrument(query.symbol)).instrument)
+    return await cached_response(_key("udf", window), functools.partial(_answer, feed, window))
+
+
+@blueprint.get("/marks")
+@public
+@limit("default")
+@query(RangeQuery)
+@responses(
+    Answers(UdfMarks, headers=KEPT),
+    Answers(status=304, headers=KEPT),
+    refuses=OF_BARS,
+    failure=IN_UDF,
+)
+async def get_marks(query: RangeQuery) -> ResponseReturnValue:
+    """Return the landmarks of bars: highs and lows, the largest moves, turns, spikes of volume, gaps."""
+    feed = services().datafeed
+    window = query.window((await feed.instrument(query.symbol)).instrument, MARKED_BARS_MAX)
+    voice = _voice()
+    make = functools.partial(_marked, functools.partial(feed.marks.landmarks, window, voice), encode_marks)
+    return await cached_response(_key("udf marks", window, voice), make, by_address=False)
+
+
+@blueprint.get("/timescale_marks")
+@public
+@limit("default")
+@query(RangeQuery)
+@responses(
+    Answers(UdfTimescaleMarks, headers=KEPT),
+    Answers(status=304, headers=KEPT),
+    refuses=OF_BARS,
+    failure=IN_UDF,
+)
+async def get_timescale_marks(query: RangeQuery) -> ResponseReturnValue:
+    """Return what was worth announcing, at its bars; with an access token, also your alerts that fired."""
+    feed = services().datafeed
+    window = query.window((await feed.instrument(query.symbol)).instrument, MARKED_BARS_MAX)
+    voice = _voice()
+    if g.principal is not None:
+        marked = await feed.marks.announced(window, voice, g.principal.user_id)
+        return Response(encode_json(encode_timescale_marks(marked.marks)), content_type=JSON, headers=PRIVATE)
+    read = functools.partial(feed.marks.announced, window, voice, None)
+    make = functools.partial(_marked, read, encode_timescale_marks)
+    return await cached_response(_key("udf timescale marks", window, voice), make, by_address=False)
+
+
+@blueprint.get("/quotes")
+@public
+@limit("default")
+@query(QuotesQuery)
+@responses(Answers(UdfQuotes, headers=("Cache-Control",)), failure=IN_UDF)
+async def get_quotes(query: QuotesQuery) -> ResponseReturnValue:
+    """Return the newest prices of symbols, and how they changed since the day before."""
+    quotes = await services().datafeed.quotes.read(query.symbols)
+    return encode_quotes(quotes), {"Cache-Control": "no-store"}
 
 
 async def _answer(feed: Datafeed, window: BarWindow) -> Answer:
     found = await feed.bars(window)
     return make_answer(found.history, encode_udf_bars(found), JSON)
+
+
+async def _marked(read: Callable[[], Awaitable[Marked]], encode: Encode) -> Answer:
+    marked = await read()
+    return make_answer(
+        marked.history, encode_json(encode(marked.marks)), JSON, {VARY_HEADER: "Accept-Language"}
+    )
+
+
+def _key(question: str, window: BarWindow, voice: Voice | None = None) -> AnswerKey:
+    language = "" if voice is None else voice.locale.code
+    return AnswerKey(Topic(window.instrument, window.timeframe).text, f"{question} {language} {window}")
+
+
+def _voice() -> Voice:
+    return voice_for(None, ", ".join(request.headers.getlist("Accept-Language")))

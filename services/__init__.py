@@ -25,8 +25,9 @@ from services.backfill import Backfill
 from services.bar_import import BarImport
 from services.bar_writer import Announce
 from services.catalog import Catalog
+from services.chart_marks import ChartMarks
+from services.chart_quotes import ChartQuotes
 from services.coins.source import ListingsSource
-from services.chart_symbols import ChartSymbols
 from services.datafeed import Datafeed
 from services.history_filler import HistoryFiller
 from services.idempotency import IdempotentRequests
@@ -157,6 +158,7 @@ def build_services(config: Config, backends: Backends) -> Services:
     auth = AuthService(pool=backends.pool, clock=clock, settings=auth_settings(config))
     market = MarketService(pool=backends.pool, catalog=catalog, filler=filler, shared=turns)
     live, announcing = _build_live(config, backends, catalog, filler, market, announce=answers.announce)
+    search = InstrumentSearch(catalog=catalog, pool=backends.pool, clock=clock)
     return Services(
         clock=backends.clock,
         pool=backends.pool,
@@ -168,13 +170,9 @@ def build_services(config: Config, backends: Backends) -> Services:
         principals=PrincipalWatch(auth.sessions, clock),
         requests=IdempotentRequests(backends.pool, clock),
         catalog=catalog,
-        search=InstrumentSearch(catalog=catalog, pool=backends.pool, clock=clock),
+        search=search,
         market=market,
-        datafeed=Datafeed(
-            catalog=catalog,
-            symbols=ChartSymbols(catalog),
-            last_bars=LastBars(pool=backends.pool, catalog=catalog, market=market),
-        ),
+        datafeed=_build_datafeed(backends, catalog, search, market, announcing.record),
         live=live,
         announcing=announcing,
         quarantine=quarantine,
@@ -185,6 +183,23 @@ def build_services(config: Config, backends: Backends) -> Services:
             backends.listings, redis=optional_redis, clock=clock, workers=config.workers
         ),
         jobs=Jobs(pool=backends.pool, clock=clock),
+    )
+
+
+def _build_datafeed(
+    backends: Backends,
+    catalog: Catalog,
+    search: InstrumentSearch,
+    market: MarketService,
+    record: FiringRecord,
+) -> Datafeed:
+    last_bars = LastBars(pool=backends.pool, catalog=catalog, market=market)
+    return Datafeed(
+        catalog=catalog,
+        search=search,
+        last_bars=last_bars,
+        marks=ChartMarks(last_bars, record),
+        quotes=ChartQuotes(search=search, last_bars=last_bars, clock=backends.clock),
     )
 
 

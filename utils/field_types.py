@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticKnownError
+
+from utils.domain import Timeframe
 
 TEXT_LENGTH_MAX = 256
 # 1973 in milliseconds, and the year 5138 in seconds: whatever is below was meant as seconds.
@@ -172,6 +174,20 @@ TimeMs = Annotated[
     ),
 ]
 
+
+def check_resolution(text: str) -> str:
+    """Return the resolution of a chart as it is.
+
+    Raises: ValueError, whose text follows the field's name.
+    """
+    try:
+        Timeframe.parse(text)
+    except ValueError as error:
+        raise ValueError("must be a resolution: like 1, 60, 1D, 1W or 1M, at most 12M.") from error
+    return text
+
+
+Resolution = Annotated[TimeframeName, AfterValidator(check_resolution)]
 
 # Whole seconds, and what is made of them: milliseconds.
 SECONDS_SCHEMA = {

@@ -108,3 +108,76 @@ class SymbolInfo(AnswerModel):
     delisted: Annotated[bool, Field(description="Whether nobody can trade it any more.")]
     expired: Annotated[Literal[True], Field(description="Only of a delisted symbol.")] = ABSENT
     expiration_date: Annotated[int, Field(description="When it was delisted, in seconds.")] = ABSENT
+
+
+class QuoteValues(AnswerModel):
+    """The running day of a symbol; bids and asks nobody tells us, and none are made up."""
+
+    short_name: str
+    original_name: str
+    exchange: str
+    description: str
+    lp: Annotated[float, Field(description="The newest price.")]
+    open_price: float
+    high_price: float
+    low_price: float
+    volume: float
+    prev_close_price: Annotated[float, Field(description="The close of the day before, if there is one.")] = (
+        ABSENT
+    )
+    ch: Annotated[float, Field(description="How much the price lies above it.")] = ABSENT
+    chp: Annotated[float, Field(description="The same in percent.")] = ABSENT
+
+
+class NoValues(AnswerModel):
+    """Nothing."""
+
+
+class GoodQuote(AnswerModel):
+    """One quote; its name is the one that was asked for."""
+
+    s: Literal["ok"]
+    n: str
+    v: QuoteValues
+
+
+class BadQuote(AnswerModel):
+    """One quote that there is not, and why."""
+
+    s: Literal["error"]
+    n: str
+    v: NoValues
+    errmsg: str
+
+
+class QuotesAnswer(AnswerModel):
+    """Quotes in the order of the question; one that cannot be read does not hide the others."""
+
+    model_config = example(
+        {
+            "s": "ok",
+            "d": [
+                {
+                    "s": "ok",
+                    "n": "simulated:simex:BTC/USD",
+                    "v": {
+                        "short_name": "BTC/USD",
+                        "original_name": "SIMEX:BTC/USD",
+                        "exchange": "Simex",
+                        "description": "Simulated Bitcoin in US dollars",
+                        "lp": 55903.14,
+                        "open_price": 55838.42,
+                        "high_price": 56157.2,
+                        "low_price": 55584.8,
+                        "volume": 416.47265625,
+                        "prev_close_price": 55838.42,
+                        "ch": 64.72,
+                        "chp": 0.1159,
+                    },
+                }
+            ],
+        }
+    )
+
+    s: Literal["ok"]
+    d: list[GoodQuote | BadQuote]

@@ -11,6 +11,7 @@ from typing import Any
 from services.datafeed import ChartExchange, ChartSymbol
 from services.narration.names import exchange_name
 from services.narration.numbers import exact_step
+from services.search.found import Found, InstrumentKind
 from utils.domain import SECOND_MS, InstrumentSpec, Timeframe
 
 # Where nobody says how fine prices are, no digit of them is hidden.
@@ -18,8 +19,21 @@ PLACES_UNKNOWN = 8
 VOLUME_PLACES_UNKNOWN = 8
 SESSION = "24x7"
 TIME_ZONE = "Etc/UTC"
-TYPE = "crypto"
-TYPES = ({"name": "All types", "value": ""}, {"name": "Cryptocurrencies", "value": TYPE})
+# What charts call the kinds of instruments.
+TYPE_OF = {
+    InstrumentKind.SPOT: "crypto",
+    InstrumentKind.PERPETUAL: "perpetual",
+    InstrumentKind.FUTURE: "futures",
+    InstrumentKind.OPTION: "option",
+}
+KIND_OF = {name: kind for kind, name in TYPE_OF.items()}
+TYPES = (
+    {"name": "All types", "value": ""},
+    {"name": "Cryptocurrencies", "value": "crypto"},
+    {"name": "Perpetual contracts", "value": "perpetual"},
+    {"name": "Futures", "value": "futures"},
+    {"name": "Options", "value": "option"},
+)
 MINUTES = {"m": 1, "h": 60}
 
 
@@ -54,7 +68,7 @@ def encode_symbol(symbol: ChartSymbol) -> dict[str, Any]:
         "full_name": full_name(spec),
         "ticker": instrument.text,
         "description": spec.description,
-        "type": TYPE,
+        "type": TYPE_OF[symbol.kind],
         "session": SESSION,
         "timezone": TIME_ZONE,
         "exchange": exchange_name(instrument.exchange),
@@ -77,15 +91,16 @@ def encode_symbol(symbol: ChartSymbol) -> dict[str, Any]:
     return info
 
 
-def encode_found(spec: InstrumentSpec) -> dict[str, Any]:
-    """Return an instrument as an answer to a search holds it."""
+def encode_found(found: Found) -> dict[str, Any]:
+    """Return an instrument as an answer to a search holds it; of a delisted one its description says so."""
+    spec = found.spec
     return {
         "symbol": spec.instrument.symbol,
         "full_name": full_name(spec),
-        "description": spec.description,
+        "description": f"{spec.description} (delisted)" if found.delisted else spec.description,
         "exchange": exchange_name(spec.instrument.exchange),
         "ticker": spec.instrument.text,
-        "type": TYPE,
+        "type": TYPE_OF[found.kind],
     }
 
 

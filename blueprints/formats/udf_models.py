@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, RootModel
+from pydantic import ConfigDict, Field, RootModel
 
 from blueprints.formats.answer_model import ABSENT, AnswerModel, example
-from blueprints.formats.chart_models import ChartChoice, ChartFound, ChartType, SymbolInfo
+from blueprints.formats.chart_models import ChartChoice, ChartFound, ChartType, QuotesAnswer, SymbolInfo
 
 SYMBOL = "simulated:simex:BTC/USD"
 Seconds = Annotated[int, Field(description="Seconds since 1970.")]
@@ -56,6 +56,62 @@ class UdfFound(RootModel[list[ChartFound]]):
     """The symbols that fit, the best first."""
 
 
+class UdfGroup(AnswerModel):
+    """The symbols of an exchange as columns; what is the same for all of them is no list."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "symbol": ["BTC/USD", "QUIET/USD"],
+                "ticker": [SYMBOL, "simulated:simex:QUIET/USD"],
+                "description": [
+                    "Simulated Bitcoin in US dollars",
+                    "A simulated instrument that seldom trades",
+                ],
+                "type": "crypto",
+                "exchange-listed": "Simex",
+                "exchange-traded": "Simex",
+                "session-regular": "24x7",
+                "timezone": "Etc/UTC",
+                "minmovement": 1,
+                "minmov2": 0,
+                "pricescale": 100,
+                "volume-precision": [8, 2],
+                "visible-plots-set": "ohlcv",
+                "has-seconds": True,
+                "has-intraday": True,
+                "has-daily": True,
+                "has-weekly-and-monthly": True,
+                "seconds-multipliers": ["1"],
+                "intraday-multipliers": ["1", "60"],
+                "supported-resolutions": ["1S", "1", "60", "1D", "1W", "1M"],
+            }
+        },
+        alias_generator=lambda name: name.replace("_", "-"),
+    )
+
+    symbol: list[str]
+    ticker: str | list[str]
+    description: str | list[str]
+    type: str | list[str]
+    exchange_listed: str | list[str]
+    exchange_traded: str | list[str]
+    session_regular: str | list[str]
+    timezone: str | list[str]
+    minmovement: int | list[int]
+    minmov2: int | list[int]
+    pricescale: int | list[int]
+    volume_precision: int | list[int]
+    visible_plots_set: str | list[str]
+    has_seconds: bool | list[bool]
+    has_intraday: bool | list[bool]
+    has_daily: bool | list[bool]
+    has_weekly_and_monthly: bool | list[bool]
+    seconds_multipliers: list[str]
+    intraday_multipliers: list[str]
+    supported_resolutions: list[str]
+
+
 class UdfBars(AnswerModel):
     """Bars as columns, oldest first."""
 
@@ -90,3 +146,44 @@ class UdfNoBars(AnswerModel):
 
 
 UdfHistory = UdfBars | UdfNoBars
+
+
+class UdfMarks(AnswerModel):
+    """Marks on bars, as columns; each time is the open of a bar."""
+
+    model_config = example(
+        {
+            "id": ["high-1735689600000"],
+            "time": [1735689600],
+            "color": ["#1b7a43"],
+            "text": ["Highest price 56,157.20, at 1 January, 00:00."],
+            "label": ["H"],
+            "labelFontColor": ["#ffffff"],
+            "minSize": [14],
+        }
+    )
+
+    id: list[str]
+    time: list[int]
+    color: list[str]
+    text: Annotated[list[str], Field(description="What the marks say, in words.")]
+    label: list[str]
+    label_font_color: Annotated[list[str], Field(alias="labelFontColor")]
+    min_size: Annotated[list[int], Field(alias="minSize")]
+
+
+class UdfTimescaleMark(AnswerModel):
+    """One mark of the time scale; its time is the open of a bar."""
+
+    id: str
+    color: str
+    label: str
+    time: Seconds
+    tooltip: Annotated[list[str], Field(description="What the mark says, in words.")]
+
+
+class UdfTimescaleMarks(RootModel[list[UdfTimescaleMark]]):
+    """What was worth announcing."""
+
+
+UdfQuotes = QuotesAnswer
