@@ -61,7 +61,11 @@ def percent_change(first: Decimal, last: Decimal) -> Decimal:
     One decimal is kept: 2.5. A change too small for it keeps its first digit that is not 0 (0.04, 0.0007), so
     that only no change at all is 0.
     """
-    change = QUOTIENT.divide(EXACT.multiply(EXACT.subtract(last, first), HUNDRED), abs(first))
+    return rounded_percent(QUOTIENT.divide(EXACT.multiply(EXACT.subtract(last, first), HUNDRED), abs(first)))
+
+
+def rounded_percent(change: Decimal) -> Decimal:
+    """Return a percentage as ``percent_change`` rounds it."""
     rounded = EXACT.quantize(change, TENTH)
     if rounded or not change:
         return rounded
