@@ -24,6 +24,7 @@ ENVIRONMENTS = ("development", "test", "production")
 SERVERS = ("hypercorn", "uvicorn")
 REGISTRATIONS = ("auto", "open", "closed")
 ROLES = ("all", "web", "feed")
+JOBS = ("embedded", "apart")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -124,6 +125,12 @@ class Config:
         "all",
         _choice(*ROLES),
         "web serves clients, feed follows exchanges and does the jobs, all does both.",
+    )
+    jobs: str = setting(
+        "JOBS",
+        "embedded",
+        _choice(*JOBS),
+        "embedded: workers do the jobs, unless ROLE is web. apart: only `quart worker` does.",
     )
     server: str = setting("SERVER", "hypercorn", _choice(*SERVERS), "hypercorn (HTTP/2) or uvicorn (faster).")
     log_level: str = setting(

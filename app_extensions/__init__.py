@@ -7,7 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from quart import Quart
 
 from app_extensions.db_pool import close_pool, open_pool
-from app_extensions.jobs import running_jobs
+from app_extensions.job_table import job_table
+from app_extensions.jobs import does_jobs, running_jobs
 from app_extensions.redis_manager import open_blocking_redis, open_live_redis, open_redis
 from config import Config
 from middleware.context import EXTENSION
@@ -28,7 +29,11 @@ def init_app_extensions(app: Quart, config: Config, clock: Clock | None = None) 
 
     @app.while_serving
     async def lifetime() -> AsyncGenerator[None, None]:
-        async with open_services(config, clock or Clock()) as services, running_jobs(services, config):
+        async with AsyncExitStack() as stack:
+            services = await stack.enter_async_context(open_services(config, clock or Clock()))
+            services.jobs.add(job_table(services, config))
+            if does_jobs(config):
+                await stack.enter_async_context(running_jobs(services, config.db_connection_string))
             app.extensions[EXTENSION] = services
             services.start()
             app.extensions[DRAIN] = functools.partial(_drain, app, services)

@@ -6,6 +6,8 @@ import asyncpg
 
 CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 4.0
+# Its statements are small, and what waits behind one is no person: a late answer is better than none.
+QUEUE_COMMAND_TIMEOUT_S = 20.0
 POOL_SIZE_MAX = 10
 # The server gives up a little earlier than we do, so that its answer still reaches us.
 SERVER_SETTINGS = {
@@ -26,6 +28,16 @@ async def open_pool(dsn: str) -> asyncpg.Pool:
         timeout=CONNECT_TIMEOUT_S,
         command_timeout=COMMAND_TIMEOUT_S,
         server_settings=SERVER_SETTINGS,
+    )
+
+
+async def open_queue_connection(dsn: str) -> asyncpg.Connection:
+    """Return the connection over which a worker hears of jobs; the caller closes it."""
+    return await asyncpg.connect(
+        dsn,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=QUEUE_COMMAND_TIMEOUT_S,
+        server_settings=SERVER_SETTINGS | {"application_name": "accessibletrader jobs"},
     )
 
 

@@ -116,7 +116,14 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 @pytest.fixture
 def config(dsn: str, redis_url: str, tmp_path: Path) -> Config:
     defaults = load_config({"ENV": "test", "SECRET_KEY": SECRET_KEY, "VAR_DIR": str(tmp_path)}, dotenv=None)
-    return replace(defaults, db_connection_string=dsn, redis_url=redis_url, rate_limit_per_minute=100_000)
+    # What goes on by itself would be in the way of most tests; tests/jobs has apps that do jobs.
+    return replace(
+        defaults,
+        db_connection_string=dsn,
+        redis_url=redis_url,
+        rate_limit_per_minute=100_000,
+        jobs="apart",
+    )
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """What a job is, when it is due, and what it is given when it runs; pure but for the progress it reports."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -89,7 +90,6 @@ class JobContext:
     attempt: int
     payload: Mapping[str, object]
     tick_ms: int | None
-    write_progress: Callable[["JobContext"], Awaitable[None]] = field(repr=False)
     rows: int = 0
     progress: float = 0.0
     note: str = ""
@@ -100,10 +100,13 @@ class JobContext:
         self.rows += rows
 
     async def report(self, progress: float, note: str = "") -> None:
-        """Say how far the work is, from 0 to 1, and in a few words where; cheap to call often."""
+        """Say how far the work is, from 0 to 1, and in a few words where; cheap to call often.
+
+        It is written with the next heartbeat, within a few seconds. Work that is cancelled ends here.
+        """
         self.progress = min(max(progress, 0.0), 1.0)
         self.note = note
-        await self.write_progress(self)
+        await asyncio.sleep(0)
 
 
 JobWork = Callable[[JobContext], Awaitable[None]]

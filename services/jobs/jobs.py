@@ -14,6 +14,8 @@ from utils.errors import Conflict, NotFound, unknown
 from utils.json_codec import encode_json
 
 ACQUIRE_TIMEOUT_S = 2.0
+QUEUE_LOG_KEPT_MS = 7 * 86_400_000
+CANCELLED = "It was cancelled."
 ADVICE = "GET /api/v1/admin/jobs names them all."
 
 
@@ -105,8 +107,9 @@ class Jobs:
                 )
         return await self.find(run_id)
 
-
-CANCELLED = "It was cancelled."
+    async def tidy(self) -> None:
+        """Forget what the queue noted longer ago than anybody asks."""
+        await job_attempts.delete_old_queue_log(self._pool, self._clock.now_ms() - QUEUE_LOG_KEPT_MS)
 
 
 def payload_text(payload: Mapping[str, object]) -> str:

@@ -133,7 +133,13 @@ async def end_attempt(
 
 
 async def end_run(
-    connection: asyncpg.Connection, run_id: int, state: str, error: str | None, now_ms: int
+    connection: asyncpg.Connection,
+    run_id: int,
+    state: str,
+    error: str | None,
+    now_ms: int,
+    *,
+    failures: int = 0,
 ) -> None:
     """Say how a run ended; to be called with the run locked."""
     await connection.execute(
@@ -142,13 +148,15 @@ async def end_run(
         SET state = $2,
             error = $3,
             ended_at = to_timestamp($4::bigint / 1000.0),
-            progress = CASE WHEN $2 = 'done' THEN 1 ELSE progress END
+            progress = CASE WHEN $2 = 'done' THEN 1 ELSE progress END,
+            failures = failures + $5
         WHERE job_run_id = $1
         """,
         run_id,
         state,
         error,
         now_ms,
+        failures,
     )
 
 
@@ -166,11 +174,6 @@ async def return_run(
         error,
         failures,
     )
-
-
-async def update_rows(connection: asyncpg.Connection, run_id: int, rows: int) -> None:
-    """Say how many rows an attempt has changed."""
-    await connection.execute("UPDATE job_run SET rows_changed = $2 WHERE job_run_id = $1", run_id, rows)
 
 
 async def add_loss(connection: asyncpg.Connection, run_id: int) -> None:

@@ -19,7 +19,9 @@ from app_extensions.migrations import (
 )
 
 DEADLINE_S = 60
-NAMES = ["0001_market", "0002_accounts", "0003_rollups", "0004_announcements", "0005_accounts"]
+FIRST = ["0001_market", "0002_accounts", "0003_rollups", "0004_announcements", "0005_accounts"]
+FILES = read_migrations("plain")
+NAMES = [f"{file.version:04d}_{file.name}" for file in FILES]
 NewDatabase = Callable[[], Awaitable[str]]
 
 
@@ -56,17 +58,14 @@ def write(folder: Path, name: str, text: str) -> None:
 
 
 async def test_everything_is_applied_in_order_and_only_once(database: str) -> None:
+    assert NAMES[: len(FIRST)] == FIRST
     assert await migrate(database) == NAMES
     assert await migrate(database) == []
     rows = await fetch(database, "SELECT * FROM schema_migration ORDER BY version")
-    assert [(row["version"], row["name"], row["flavour"]) for row in rows] == [
-        (1, "market", None),
-        (2, "accounts", None),
-        (3, "rollups", "plain"),
-        (4, "announcements", None),
-        (5, "accounts", None),
-    ]
-    assert [row["sha256"] for row in rows] == [each.sha256 for each in read_migrations("plain")]
+    found = [(row["version"], row["name"], row["flavour"]) for row in rows]
+    assert found == [(file.version, file.name, file.flavour) for file in FILES]
+    assert found[1:3] == [(2, "accounts", None), (3, "rollups", "plain")]
+    assert [row["sha256"] for row in rows] == [file.sha256 for file in FILES]
 
 
 def test_callers_without_a_loop_can_migrate_too(empty_dsn: str) -> None:
@@ -100,7 +99,7 @@ async def test_eight_processes_at_once_all_succeed_and_each_file_is_applied_once
     assert [process.returncode for process in processes] == [0] * 8, said
     assert sorted(out.decode().strip() for out, _ in said) == [str(NAMES)] + ["[]"] * 7
     versions = await fetch(database, "SELECT version FROM schema_migration ORDER BY version")
-    assert [row["version"] for row in versions] == list(range(1, len(NAMES) + 1))
+    assert [row["version"] for row in versions] == [file.version for file in FILES]
 
 
 async def wait_for_waiting(connection: asyncpg.Connection, processes: int) -> None:

@@ -1,0 +1,44 @@
+"""The table of jobs: what the service does by itself or on order, when, and how patiently."""
+
+from config import Config
+from services import Services
+from services.backfill import BackfillOrder
+from services.history_jobs import HistoryJobs
+from services.jobs.job import DAY_S, HOUR_S, MINUTE_S, Every, Job, JobContext
+
+
+def job_table(services: Services, config: Config) -> list[Job]:
+    """Return every job there is; a planned time is in UTC."""
+    history = HistoryJobs(
+        pool=services.pool,
+        backfill=services.backfill,
+        clock=services.clock,
+        orders=[BackfillOrder.parse(text) for text in config.backfill],
+    )
+
+    async def tidy(_: JobContext) -> None:
+        await services.user_admin.tidy()
+        await services.jobs.tidy()
+
+    return [
+        Job(
+            "tidy",
+            "Forgets sessions, attempts to sign in, kept answers and runs of jobs that are too old.",
+            tidy,
+            every=Every(HOUR_S, after_s=7 * MINUTE_S),
+        ),
+        Job(
+            "backfill",
+            "Fetches the history that BACKFILL names.",
+            history.warm,
+            every=Every(15 * MINUTE_S) if config.backfill else None,
+            time_limit_s=DAY_S,
+        ),
+        Job(
+            "repair_history",
+            "Fills the short holes that outages left in stored history.",
+            history.repair,
+            every=Every(HOUR_S, after_s=23 * MINUTE_S),
+            time_limit_s=6 * HOUR_S,
+        ),
+    ]

@@ -1,0 +1,99 @@
+"""History that is fetched by itself: what the settings name, and what outages left out; without haste."""
+
+import contextlib
+import logging
+from collections.abc import Sequence
+
+import asyncpg
+
+from services.backfill import Backfill, BackfillOrder, Progress, Waiting
+from services.jobs.job import JobContext, JobFailed
+from services.stores.series import Series
+from services.stores.series_holes import select_broken_series
+from utils.clock import Clock
+from utils.errors import AppError, UpstreamError
+
+# Whoever asks for bars comes first: between two pages the exchange is left alone.
+PAUSE_S = 1.0
+TOLD_EVERY = 0.1
+# A longer hole is no accident: nobody has asked for what lies in it.
+HOLE_BARS_MAX = 5_000
+SERIES_AT_ONCE = 100
+ORDERS_MAX = 1_000
+
+log = logging.getLogger(__name__)
+
+
+class HistoryJobs:
+    """Fill stretches of history, one after the other."""
+
+    def __init__(
+        self, *, pool: asyncpg.Pool, backfill: Backfill, clock: Clock, orders: Sequence[BackfillOrder]
+    ) -> None:
+        self._pool = pool
+        self._backfill = backfill
+        self._clock = clock
+        self._orders = orders
+
+    async def warm(self, context: JobContext) -> None:
+        """Fill what is missing of each order that the settings name, in their order."""
+        await self._fill_all(context, self._orders)
+
+    async def repair(self, context: JobContext) -> None:
+        """Fill the short holes of every series that has some."""
+        orders: list[BackfillOrder] = []
+        after_id = 0
+        while len(orders) < ORDERS_MAX:
+            found = await select_broken_series(self._pool, after_id=after_id, limit=SERIES_AT_ONCE)
+            orders += [order for series in found for order in holes_of(series)]
+            if len(found) < SERIES_AT_ONCE:
+                break
+            after_id = found[-1].series_id
+        await self._fill_all(context, orders[:ORDERS_MAX])
+
+    async def _fill_all(self, context: JobContext, orders: Sequence[BackfillOrder]) -> None:
+        failed: list[tuple[str, AppError]] = []
+        for number, order in enumerate(orders):
+            try:
+                await self._fill(context, order, number / len(orders), 1 / len(orders))
+            except AppError as error:
+                log.warning("backfill stopped", extra={"series": order.text, "reason": error.detail})
+                failed.append((order.text, error))
+        if failed:
+            text, first = failed[0]
+            raise JobFailed(
+                f"{len(failed)} of {len(orders)} stretches could not be filled. The first, {text}: "
+                f"{first.detail}",
+                again=any(isinstance(each, UpstreamError) for _, each in failed),
+            )
+
+    async def _fill(self, context: JobContext, order: BackfillOrder, done: float, part: float) -> None:
+        told, counted = 0.0, 0
+        async with contextlib.aclosing(self._backfill.run(order)) as steps:
+            async for step in steps:
+                if isinstance(step, Waiting):
+                    log.warning("backfill waits", extra={"series": order.text, "reason": step.complaint})
+                    continue
+                context.count(step.bars - counted)
+                counted = step.bars
+                await context.report(done + part * step.done, order.text)
+                if step.missing_ms or step.bars:
+                    if step.done >= told:
+                        told = step.done + TOLD_EVERY
+                        _tell(order, step)
+                    await self._clock.sleep_s(PAUSE_S)
+
+
+def holes_of(series: Series) -> list[BackfillOrder]:
+    """Return an order for each hole between known spans that is short enough to be an accident."""
+    longest_ms = HOLE_BARS_MAX * series.timeframe.approximate_ms
+    return [
+        BackfillOrder(series.instrument, series.timeframe, before.end_ms, after.start_ms)
+        for before, after in zip(series.known, series.known[1:], strict=False)
+        if after.start_ms - before.end_ms <= longest_ms
+    ]
+
+
+def _tell(order: BackfillOrder, progress: Progress) -> None:
+    percent = round(progress.done * 100)
+    log.info("backfill goes on", extra={"series": order.text, "percent": percent, "bars": progress.bars})
