@@ -13,6 +13,7 @@ from blueprints import (
     alerts,
     announcements,
     auth,
+    candles,
     datafeed,
     docs,
     first_admin,
@@ -78,6 +79,8 @@ def _register_blueprints(app: Quart) -> None:
     app.register_blueprint(search.blueprint)
     app.register_blueprint(search.blueprint, name="search_v1", url_prefix=f"{VERSIONED}/market")
     app.register_blueprint(auth.blueprint, name="auth_v1", url_prefix=f"{VERSIONED}/auth")
+    app.register_blueprint(candles.blueprint)
+    app.register_blueprint(candles.blueprint, name="candles_v1", url_prefix=VERSIONED)
     app.register_blueprint(announcements.blueprint)
     app.register_blueprint(
         announcements.blueprint, name="announcements_v1", url_prefix=f"{VERSIONED}/announcements"

@@ -14,6 +14,7 @@ see `/docs/websockets`.
 TAGS = {
     "market": "Exchanges, symbols, bars, and bars in words.",
     "search": "Instruments by what people type.",
+    "candles": "Candles by symbol, and symbols whose history is kept.",
     "announcements": "What is worth hearing, for whoever was away.",
     "alerts": "Prices that you want to be told of.",
     "auth": "Signing in, staying signed in, and signing out.",
@@ -36,6 +37,7 @@ PARAMETERS = {
     "format": "The shape of the bars.",
     "include": "What to add to the bars, separated by commas.",
     "keep_current": "Spare the session that asks.",
+    "interval": "How long a candle is: `1m`, `5m`, `1h`, `1d`, or another timeframe.",
     "kind": "What is bought: the thing itself, or a contract on it; else any.",
     "limit": "How many at most.",
     "locale": "The language of sentences, like `en` or `de`; else what Accept-Language asks for.",

@@ -28,6 +28,7 @@ from services.catalog import Catalog
 from services.chart_marks import ChartMarks
 from services.chart_quotes import ChartQuotes
 from services.coins.source import ListingsSource
+from services.collecting import Collecting
 from services.datafeed import Datafeed
 from services.history_filler import HistoryFiller
 from services.idempotency import IdempotentRequests
@@ -102,6 +103,7 @@ class Services:
     quarantine: Quarantine
     answers: AnswerCache
     backfill: Backfill
+    collecting: Collecting
     bar_import: BarImport
     coin_source: ListingsSource
     jobs: Jobs
@@ -159,6 +161,7 @@ def build_services(config: Config, backends: Backends) -> Services:
     market = MarketService(pool=backends.pool, catalog=catalog, filler=filler, shared=turns)
     live, announcing = _build_live(config, backends, catalog, filler, market, announce=answers.announce)
     search = InstrumentSearch(catalog=catalog, pool=backends.pool, clock=clock)
+    backfill = Backfill(pool=backends.pool, catalog=catalog, filler=filler, clock=clock)
     return Services(
         clock=backends.clock,
         pool=backends.pool,
@@ -177,7 +180,8 @@ def build_services(config: Config, backends: Backends) -> Services:
         announcing=announcing,
         quarantine=quarantine,
         answers=answers,
-        backfill=Backfill(pool=backends.pool, catalog=catalog, filler=filler, clock=clock),
+        backfill=backfill,
+        collecting=Collecting(pool=backends.pool, backfill=backfill, clock=clock),
         bar_import=BarImport(pool=backends.pool, catalog=catalog, announce=answers.announce),
         coin_source=ListingsSource(
             backends.listings, redis=optional_redis, clock=clock, workers=config.workers

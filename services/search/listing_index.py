@@ -147,8 +147,11 @@ class ListingIndex:
         return slips
 
     def _near(self, name: str) -> Iterator[tuple[int, int]]:
-        for terms in (self._symbols, self._own, self._inner, self._quotes):
-            yield from terms.misspelled(name)
+        allowed = slips_allowed(name)
+        # Two slips make too many other symbols of one.
+        yield from self._symbols.misspelled(name, min(allowed, 1))
+        for terms in (self._own, self._inner, self._quotes):
+            yield from terms.misspelled(name, allowed)
 
     def _near_every_word(self, words: tuple[str, ...]) -> Iterator[tuple[int, int]]:
         near = []

@@ -44,8 +44,8 @@ def names_of(spec: InstrumentSpec) -> Names:
     base = match["base"] if match else symbol
     quote = (match["quote"] or "") if match else ""
     asset = ASSETS.get(base.upper())
-    # Bitcoin in US dollars, as plugins say it.
-    said = spec.spoken_name.partition(" in ")[0]
+    # Bitcoin in US dollars, as plugins say it; the symbol itself where nobody knows better.
+    said = base if spec.spoken_name == symbol else spec.spoken_name.partition(" in ")[0]
     paid_in = ASSETS.get(quote.upper())
     return Names(
         base=base,

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from services.search.text import count_slips, slips_allowed
+from services.search.text import count_slips
 
 # Sorts after every word that begins the same.
 LAST = "\U0010ffff"
@@ -40,9 +40,8 @@ class Terms:
             if self._sorted[place] != word:
                 yield from self._postings[self._sorted[place]]
 
-    def misspelled(self, word: str) -> Iterator[tuple[int, int]]:
-        """Yield the instruments of which this may be a misspelling, and by how many slips."""
-        allowed = slips_allowed(word)
+    def misspelled(self, word: str, allowed: int) -> Iterator[tuple[int, int]]:
+        """Yield the instruments of which this is a misspelling, and by how many slips, as far as allowed."""
         if not allowed:
             return
         for length in range(len(word) - allowed, len(word) + allowed + 1):

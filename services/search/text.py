@@ -35,6 +35,28 @@ def count_slips(left: str, right: str, most: int) -> int | None:
     """
     if abs(len(left) - len(right)) > most:
         return None
+    left, right = _differing(left, right)
+    if not left or not right:
+        return len(left) + len(right)
+    if most <= 1:
+        replaced, swapped = len(left) == len(right) == 1, len(left) == 2 and left == right[::-1]
+        return 1 if most and (replaced or swapped) else None
+    return _count(left, right, most)
+
+
+def _differing(left: str, right: str) -> tuple[str, str]:
+    """Return the words without what they begin and end with alike."""
+    shorter = min(len(left), len(right))
+    start = 0
+    while start < shorter and left[start] == right[start]:
+        start += 1
+    end = 0
+    while end < shorter - start and left[-1 - end] == right[-1 - end]:
+        end += 1
+    return left[start : len(left) - end], right[start : len(right) - end]
+
+
+def _count(left: str, right: str, most: int) -> int | None:
     before: list[int] = []
     previous = list(range(len(right) + 1))
     for row, letter in enumerate(left, 1):

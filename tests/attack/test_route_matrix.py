@@ -25,6 +25,7 @@ PLACEHOLDERS = {
     "<uuid:session_id>": ID,
     "<path:name>": "nothing.js",
     "<int:alert_id>": "999999",
+    "<path:symbol>": "nowhere:NOTHING",
 }
 # What a request without parameters and body is answered once it was let in. True: no token is read.
 OWN: dict[str, tuple[int, bool]] = {
@@ -48,6 +49,14 @@ OWN: dict[str, tuple[int, bool]] = {
     "GET /market/fetch_ohlcv": (422, False),
     "GET /market/describe": (422, False),
     "GET /market/search": (422, False),
+    "GET /api/candles/<path:symbol>": (404, False),
+    "GET /api/v1/candles/<path:symbol>": (404, False),
+    "GET /api/symbols": (200, False),
+    "GET /api/v1/symbols": (200, False),
+    "POST /api/symbols": (415, False),
+    "POST /api/v1/symbols": (415, False),
+    "DELETE /api/symbols/<path:symbol>": (404, False),
+    "DELETE /api/v1/symbols/<path:symbol>": (404, False),
     "GET /announcements": (200, False),
     "GET /ws": (SOCKET_OPENS, False),
     "GET /api/v1/ws": (SOCKET_OPENS, False),
