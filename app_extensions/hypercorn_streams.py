@@ -10,11 +10,14 @@ from typing import Any
 
 from hypercorn.protocol.events import Body, Data, StreamClosed
 from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from wsproto.connection import Connection, ConnectionState
 from wsproto.events import CloseConnection, Message
 
 from middleware.live_frames import EXTENSION as FRAMES
+from middleware.live_frames import EXTENSION_NOW as FRAMES_NOW
+from middleware.live_frames import SendNow
 
 GOODBYE_TIMEOUT_S = 1.0
 
@@ -73,6 +76,32 @@ async def accept_stream(stream: WSStream, message: Any) -> None:
     """Agree to a WebSocket, and watch what its client breaks."""
     await _unguarded_accept(stream, message)
     stream.connection = _TellingConnection(stream.connection)  # type: ignore[assignment]
+    protocol = getattr(stream.send, "__self__", None)
+    # In HTTP/2 the bytes of a WebSocket are wrapped once more.
+    if isinstance(protocol, H11Protocol):
+        extensions: dict[str, Any] = stream.scope["extensions"]
+        extensions[FRAMES_NOW] = _now_sender(stream, protocol)
+
+
+def _now_sender(stream: WSStream, protocol: H11Protocol) -> SendNow:
+    transport: asyncio.WriteTransport = protocol.send.__self__.writer.transport  # type: ignore[attr-defined]
+
+    def send_now(frames: bytes) -> bool:
+        # What the client has not read keeps to the way of all data, where it is waited for.
+        if not _takes_frames(stream) or transport.is_closing() or transport.get_write_buffer_size():
+            return False
+        transport.write(frames)
+        return True
+
+    return send_now
+
+
+def _takes_frames(stream: WSStream) -> bool:
+    return (
+        not stream.closed
+        and stream.state is ASGIWebsocketState.CONNECTED
+        and stream.connection.state is ConnectionState.OPEN
+    )
 
 
 async def _tell_failure(stream: WSStream) -> None:
@@ -122,9 +151,5 @@ async def send_from_app(stream: WSStream, message: Any) -> None:
         await _end_app(stream)
     elif message["type"] != FRAMES:
         await _unguarded_app_send(stream, message)
-    elif (
-        not stream.closed
-        and stream.state is ASGIWebsocketState.CONNECTED
-        and stream.connection.state is ConnectionState.OPEN
-    ):
+    elif _takes_frames(stream):
         await stream.send(Data(stream_id=stream.stream_id, data=message["frames"]))

@@ -10,6 +10,7 @@ from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from wsproto.connection import ConnectionState
 
 from middleware.live_frames import EXTENSION as FRAMES
+from middleware.live_frames import EXTENSION_NOW as FRAMES_NOW
 
 REQUEST_HEAD_BYTES_MAX = 16 * 1024
 HEAD_TIMEOUT_S = 5.0
@@ -74,9 +75,24 @@ class FramesProtocol(WSProtocol):
             await super().send(message)
             return
         await self.writable.wait()
-        open_ = self.handshake_complete and not self.close_sent and self.conn.state is ConnectionState.OPEN
-        if open_ and not self.transport.is_closing():
+        if self._takes_frames():
             self.transport.write(message["frames"])
+
+    async def run_asgi(self) -> None:
+        """Run the app, which may write frames at once to a client that has read all before them."""
+        extensions: dict[str, Any] = self.scope["extensions"] or {}
+        self.scope["extensions"] = extensions | {FRAMES_NOW: self._send_now}
+        await super().run_asgi()
+
+    def _send_now(self, frames: bytes) -> bool:
+        if not self._takes_frames() or self.transport.get_write_buffer_size():
+            return False
+        self.transport.write(frames)
+        return True
+
+    def _takes_frames(self) -> bool:
+        open_ = self.handshake_complete and not self.close_sent and self.conn.state is ConnectionState.OPEN
+        return open_ and not self.transport.is_closing()
 
 
 class BoundedHttpToolsProtocol(HttpToolsProtocol):

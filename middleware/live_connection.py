@@ -7,10 +7,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from quart import websocket
 
-from middleware.live_frames import frame_sender, text_frames
+from middleware.live_frames import SendNow, frame_sender, now_sender, text_frames
 from middleware.live_identity import SESSION_OVER, LiveIdentity
 from services.announcing.messages import AnnouncementsDue
 from services.live.credits import Credits, Verdict
@@ -68,6 +69,13 @@ class _Heard:
     sequence: int = 0
     newest_open_ms: int = 0
 
+    def move_on(self, update: Update) -> None:
+        """Count an update as told."""
+        self.sequence += 1
+        event = update.entry.event
+        if isinstance(event, Bar) and event.open_time_ms > self.newest_open_ms:
+            self.newest_open_ms = event.open_time_ms
+
 
 @dataclass(slots=True)
 class LiveConnection:
@@ -103,6 +111,9 @@ class LiveConnection:
         self.identity.begin(self._end_session)
         try:
             await self._greet()
+            send_now = None if self.batch else now_sender(websocket.scope)
+            if send_now is not None:
+                self.session.mailbox.straight = partial(self._send_straight, send_now)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._write())
                 group.create_task(self._await_topic())
@@ -273,12 +284,25 @@ class LiveConnection:
         return [text for text in texts if text is not None]
 
     def _encode_update(self, message: Update, heard: _Heard, now_ms: int) -> bytes | None:
-        heard.sequence += 1
-        told = Told(now_ms, heard.name, heard.sequence, heard.newest_open_ms)
-        event = message.entry.event
-        if isinstance(event, Bar) and event.open_time_ms > heard.newest_open_ms:
-            heard.newest_open_ms = event.open_time_ms
-        return self.dialect.encode(message, told)
+        text = self._encode_next(message, heard, now_ms)
+        heard.move_on(message)
+        return text
+
+    def _encode_next(self, message: Update, heard: _Heard, now_ms: int) -> bytes | None:
+        return self.dialect.encode(
+            message, Told(now_ms, heard.name, heard.sequence + 1, heard.newest_open_ms)
+        )
+
+    def _send_straight(self, send_now: SendNow, message: Message | Goodbye) -> bool:
+        heard = self._heard.get(message.entry.topic) if isinstance(message, Update) else None
+        if heard is None:
+            return False
+        assert isinstance(message, Update)
+        text = self._encode_next(message, heard, self.clock.now_ms())
+        if text is not None and not send_now(text_frames((text,))):
+            return False
+        heard.move_on(message)
+        return True
 
     def _encode_answer(self, message: Answer | Spoken, now_ms: int) -> bytes | None:
         match message:

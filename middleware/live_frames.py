@@ -10,7 +10,11 @@ from typing import Any
 # The type of the ASGI message, and the name in scope["extensions"] of what sends it.
 EXTENSION = "accessibletrader.frames"
 
+# The name there of what writes frames at once, or says that the client has not read those before.
+EXTENSION_NOW = "accessibletrader.frames_now"
+
 SendFrames = Callable[[bytes], Awaitable[None]]
+SendNow = Callable[[bytes], bool]
 
 _TEXT = 0x81
 _SHORT_MAX, _MIDDLE_MAX = 125, 0xFFFF
@@ -28,6 +32,12 @@ def text_frames(texts: Iterable[bytes]) -> bytes:
 def frame_sender(scope: Any) -> SendFrames | None:
     """Return what sends whole frames on this connection, None where the server does not know how."""
     found: SendFrames | None = (scope.get("extensions") or {}).get(EXTENSION)
+    return found
+
+
+def now_sender(scope: Any) -> SendNow | None:
+    """Return what writes whole frames at once if everything before them has gone, None where nothing can."""
+    found: SendNow | None = (scope.get("extensions") or {}).get(EXTENSION_NOW)
     return found
 
 

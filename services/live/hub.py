@@ -20,6 +20,8 @@ from utils.tasks import end_tasks, heed_cancellation
 WAIT_MS = 2_000
 RETRY_S = 0.5
 WAKE_KEPT_MS = 60_000
+# After so many listeners everybody else has a turn.
+LISTENERS_AT_ONCE = 250
 
 log = logging.getLogger(__name__)
 
@@ -133,16 +135,19 @@ class Hub:
         for (topic, _), alike in groupby(entries, lambda entry: (entry.topic, entry.position.epoch)):
             channel = self._channels.get(topic)
             if channel is not None:
-                self._hand_on(channel, tuple(alike))
+                await self._hand_on(channel, tuple(alike))
 
-    def _hand_on(self, channel: _Channel, entries: Sequence[LogEntry]) -> None:
+    async def _hand_on(self, channel: _Channel, entries: Sequence[LogEntry]) -> None:
         if entries[0].position.epoch != channel.position.epoch:
             self._break(channel, entries[0].position)
         channel.position = entries[-1].position
         updates = [Update(entry) for entry in entries if isinstance(entry.event, Bar)]
         if updates:
-            for listener in tuple(channel.listeners):
+            # Who joins or leaves meanwhile knows by the position what is new to it.
+            for number, listener in enumerate(tuple(channel.listeners), 1):
                 listener.deliver(updates)
+                if not number % LISTENERS_AT_ONCE:
+                    await asyncio.sleep(0)
             self._watch.hear(entries[0].topic, None)
         # After the bars: a feed says that it is live when the hole before it is filled.
         for entry in entries:

@@ -217,7 +217,8 @@ class LiveSession:
             updates = [update for update in updates if update.order > order_of(after.offset)]
         if updates:
             subscription.after = last.entry.position
-            self._post_all(updates)
+            if len(updates) > 1 or not self.mailbox.pass_on(updates[0]):
+                self._post_all(updates)
 
     def _tell(self, subscription: _Subscription, status: FeedStatus) -> None:
         # Who is still subscribing is told at the end of that.

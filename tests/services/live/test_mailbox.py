@@ -152,3 +152,30 @@ async def test_a_mailbox_has_rested_when_nothing_was_taken_since_it_was_asked() 
     assert mailbox.rested()
     await taken(mailbox)
     assert not mailbox.rested()
+
+
+async def test_who_waits_for_nothing_else_is_given_a_message_without_being_woken() -> None:
+    given: list[str] = []
+    mailbox: Mailbox[str] = Mailbox(straight=lambda message: not given.append(message))
+    assert not mailbox.pass_on("nobody waits yet")
+    reader = asyncio.create_task(taken(mailbox))
+    await asyncio.sleep(0)
+    assert mailbox.rested() is False
+    assert mailbox.pass_on("news")
+    assert given == ["news"]
+    assert mailbox.rested() is False
+    await asyncio.sleep(0)
+    assert not reader.done()
+    mailbox.put("more")
+    assert not mailbox.pass_on("what comes after it")
+    assert await reader == ["more"]
+    assert given == ["news"]
+
+
+async def test_what_is_refused_has_to_be_put() -> None:
+    mailbox: Mailbox[str] = Mailbox(straight=lambda _: False)
+    reader = asyncio.create_task(taken(mailbox))
+    await asyncio.sleep(0)
+    assert not mailbox.pass_on("news")
+    mailbox.put("news")
+    assert await reader == ["news"]
