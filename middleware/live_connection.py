@@ -5,41 +5,34 @@ Every way to end is a close code with a sentence. A client that breaks off is a 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from quart import websocket
 
-from middleware.live_frames import SendNow, frame_sender, now_sender, text_frames
+from middleware.live_frames import frame_sender, now_sender, text_frames
 from middleware.live_identity import SESSION_OVER, LiveIdentity
-from services.announcing.messages import AnnouncementsDue
+from middleware.live_telling import Telling
 from services.live.credits import Credits, Verdict
-from services.live.dialect import Authenticate, Dialect, Ping, Prefer, Subscribe, Told, Unsubscribe, Wanted
+from services.live.dialect import Authenticate, Dialect, Ping, Prefer, Subscribe, Unsubscribe, Wanted
 from services.live.limits import LiveLimits
 from services.live.log import Position
 from services.live.mailbox import MailboxOverflow
 from services.live.messages import (
     SHUTDOWN_TEXT,
-    Answer,
     Authenticated,
     Failure,
     Goodbye,
     Hello,
     Message,
     Pong,
-    Resync,
     Shutdown,
-    Snapshot,
-    Spoken,
-    Subscribed,
-    Unsubscribed,
-    Update,
 )
 from services.live.session import LiveSession
 from utils.accounts import Principal
 from utils.clock import Clock
-from utils.domain import Bar, Topic
+from utils.domain import Topic
 from utils.errors import AppError, Conflict, MalformedRequest, TooManyRequests, Unauthorized, Unavailable
 from utils.tasks import heed_cancellation
 
@@ -62,22 +55,6 @@ class _Close(Exception):
 
 
 @dataclass(slots=True)
-class _Heard:
-    """What this connection was told of one topic."""
-
-    name: str
-    sequence: int = 0
-    newest_open_ms: int = 0
-
-    def move_on(self, update: Update) -> None:
-        """Count an update as told."""
-        self.sequence += 1
-        event = update.entry.event
-        if isinstance(event, Bar) and event.open_time_ms > self.newest_open_ms:
-            self.newest_open_ms = event.open_time_ms
-
-
-@dataclass(slots=True)
 class LiveConnection:
     """Serve one accepted WebSocket; ``find`` turns what a client wants into a topic, or raises AppError."""
 
@@ -88,9 +65,12 @@ class LiveConnection:
     find: Callable[[Wanted], Awaitable[Topic]]
     identity: LiveIdentity
     batch: bool = False
-    _heard: dict[Topic, _Heard] = field(default_factory=dict)
+    _telling: Telling = field(init=False)
     # Whether the client asked for a topic that we could not give.
     _unavailable: bool = False
+
+    def __post_init__(self) -> None:
+        self._telling = Telling(self.session, self.dialect.encode, self.clock)
 
     @property
     def principal(self) -> Principal | None:
@@ -113,7 +93,7 @@ class LiveConnection:
             await self._greet()
             send_now = None if self.batch else now_sender(websocket.scope)
             if send_now is not None:
-                self.session.mailbox.straight = partial(self._send_straight, send_now)
+                self.session.mailbox.straight = partial(self._telling.tell_straight, send_now)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._write())
                 group.create_task(self._await_topic())
@@ -133,9 +113,7 @@ class LiveConnection:
     async def _greet(self) -> None:
         heartbeat_ms = int(self.limits.heartbeat_s * 1_000)
         hello = Hello(self.session.connection_id, heartbeat_ms, self.topics_max)
-        text = self.dialect.encode(hello, Told(self.clock.now_ms()))
-        if text is not None:
-            await self._send_all([text])
+        await self._send_all(await self._telling.texts([hello]))
 
     async def _await_topic(self) -> None:
         try:
@@ -246,7 +224,7 @@ class LiveConnection:
     async def _write(self) -> None:
         while True:
             messages = await self._due()
-            await self._send_all(await self._texts(messages))
+            await self._send_all(await self._telling.texts(messages))
             for message in messages:
                 if isinstance(message, Goodbye):
                     raise _Close(message.code, message.reason)
@@ -260,66 +238,6 @@ class LiveConnection:
             return await self.session.mailbox.take()
         except MailboxOverflow as error:
             raise _Close(CLOSE_SLOW, TOO_SLOW) from error
-
-    async def _texts(self, messages: Iterable[Message | Goodbye]) -> list[bytes]:
-        now_ms = self.clock.now_ms()
-        texts: list[bytes | None] = []
-        topic = heard = None
-        for message in messages:
-            if isinstance(message, Update):
-                # The updates of a topic come in runs.
-                if heard is None or message.entry.topic is not topic:
-                    topic, heard = message.entry.topic, self._heard[message.entry.topic]
-                texts.append(self._encode_update(message, heard, now_ms))
-                continue
-            heard = None
-            if isinstance(message, Resync):
-                texts.append(self._encode_answer(message, now_ms))
-                texts.append(self._encode_answer(await self.session.resynced(message), now_ms))
-            elif isinstance(message, AnnouncementsDue):
-                due = self.session.due_announcements()
-                texts += [self._encode_answer(announce, now_ms) for announce in due]
-            elif not isinstance(message, Goodbye):
-                texts.append(self._encode_answer(message, now_ms))
-        return [text for text in texts if text is not None]
-
-    def _encode_update(self, message: Update, heard: _Heard, now_ms: int) -> bytes | None:
-        text = self._encode_next(message, heard, now_ms)
-        heard.move_on(message)
-        return text
-
-    def _encode_next(self, message: Update, heard: _Heard, now_ms: int) -> bytes | None:
-        return self.dialect.encode(
-            message, Told(now_ms, heard.name, heard.sequence + 1, heard.newest_open_ms)
-        )
-
-    def _send_straight(self, send_now: SendNow, message: Message | Goodbye) -> bool:
-        heard = self._heard.get(message.entry.topic) if isinstance(message, Update) else None
-        if heard is None:
-            return False
-        assert isinstance(message, Update)
-        text = self._encode_next(message, heard, self.clock.now_ms())
-        if text is not None and not send_now(text_frames((text,))):
-            return False
-        heard.move_on(message)
-        return True
-
-    def _encode_answer(self, message: Answer | Spoken, now_ms: int) -> bytes | None:
-        match message:
-            case Subscribed():
-                heard = self._heard[message.topic] = _Heard(message.name)
-            case Snapshot():
-                heard = self._heard[message.topic]
-                heard.sequence = 0
-                heard.newest_open_ms = max((bar.open_time_ms for bar in message.bars), default=0)
-            case Resync():
-                heard = self._heard[message.topic]
-            case Unsubscribed():
-                heard = self._heard.pop(message.topic)
-            case _:
-                return self.dialect.encode(message, Told(now_ms))
-        told = Told(now_ms, heard.name, heard.sequence, heard.newest_open_ms)
-        return self.dialect.encode(message, told)
 
     async def _send_all(self, texts: Sequence[bytes]) -> None:
         if self.batch and texts:

@@ -3,14 +3,14 @@
 import asyncio
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from blueprints.formats.ws_native import NATIVE
-from middleware.live_connection import LiveConnection
-from services.live.limits import LiveLimits
+from middleware.live_telling import Telling
 from services.live.log import LogEntry, Position
 from services.live.messages import Snapshot, Subscribed, Update
 from services.live.session import LiveParts, LiveSession, _Subscription
@@ -43,7 +43,7 @@ class Both:
         self.line = Line()
         parts: Any = None
         self.session = LiveSession(LiveParts(parts, parts, parts, parts, 5))
-        self.connection = LiveConnection(self.session, NATIVE, LiveLimits(), Clock(), parts, parts)
+        self.telling = Telling(self.session, NATIVE.encode, Clock())
         self.subscription = _Subscription(TOPIC, TOPIC.text)
         self.subscription.after = START
         self.count = 0
@@ -54,9 +54,7 @@ class Both:
         self.session.mailbox.put(Snapshot(TOPIC, START, ()))
         await self.write()
         self.line.frames.clear()
-        self.session.mailbox.straight = lambda message: self.connection._send_straight(
-            self.line.send_now, message
-        )
+        self.session.mailbox.straight = partial(self.telling.tell_straight, self.line.send_now)
 
     def deliver(self, count: int) -> None:
         updates = [Update(LogEntry(TOPIC, *self.next_close())) for _ in range(count)]
@@ -79,7 +77,7 @@ class Both:
         assert self.reader is not None
         await asyncio.sleep(0)
         if self.reader.done():
-            self.line.frames += await self.connection._texts(self.reader.result())
+            self.line.frames += await self.telling.texts(self.reader.result())
             self.reader = None
 
     async def end(self) -> None:
