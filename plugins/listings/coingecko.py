@@ -24,7 +24,7 @@ from plugins.listings.coingecko_answers import (
     read_listed,
 )
 from plugins.listings.complaints import log_complaint, read_whole
-from plugins.listings.json_client import JsonAnswer, JsonClient
+from plugins.listings.json_client import CALL_TIMEOUT_S, JsonAnswer, JsonClient
 from plugins.listings.reading import is_coin_id, read_page
 from utils.clock import Clock
 from utils.errors import NotFound
@@ -55,11 +55,13 @@ class CoinGecko(ListingsProvider):
     name = NAME
     title = TITLE
 
-    def __init__(self, clock: Clock, *, key: str, endpoint: str) -> None:
+    def __init__(
+        self, clock: Clock, *, key: str, endpoint: str, call_timeout_s: float = CALL_TIMEOUT_S
+    ) -> None:
         self._clock = clock
         self._key = key
         self._host = DEMO_HOST
-        self._client = JsonClient(TITLE, endpoint=endpoint)
+        self._client = JsonClient(TITLE, endpoint=endpoint, timeout_s=call_timeout_s)
 
     async def open(self) -> None:
         """Get ready to ask."""

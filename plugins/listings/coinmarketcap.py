@@ -16,7 +16,7 @@ from plugins.listings.coinmarketcap_answers import (
     read_coin,
 )
 from plugins.listings.complaints import log_complaint, read_whole
-from plugins.listings.json_client import JsonClient
+from plugins.listings.json_client import CALL_TIMEOUT_S, JsonClient
 from plugins.listings.reading import Fields, read_page
 from utils.clock import Clock
 from utils.errors import NotFound
@@ -44,10 +44,12 @@ class CoinMarketCap(ListingsProvider):
     name = NAME
     title = TITLE
 
-    def __init__(self, clock: Clock, *, key: str, endpoint: str) -> None:
+    def __init__(
+        self, clock: Clock, *, key: str, endpoint: str, call_timeout_s: float = CALL_TIMEOUT_S
+    ) -> None:
         self._clock = clock
         self._key = key
-        self._client = JsonClient(TITLE, endpoint=endpoint)
+        self._client = JsonClient(TITLE, endpoint=endpoint, timeout_s=call_timeout_s)
 
     async def open(self) -> None:
         """Get ready to ask."""

@@ -43,7 +43,7 @@ class JsonAnswer:
 class JsonClient:
     """Ask one provider; failures of transport leave as errors of ours, answers of any status as they are."""
 
-    def __init__(self, title: str, *, endpoint: str, timeout_s: float = CALL_TIMEOUT_S) -> None:
+    def __init__(self, title: str, *, endpoint: str, timeout_s: float) -> None:
         self._title = title
         self._endpoint = endpoint
         self._timeout_s = timeout_s

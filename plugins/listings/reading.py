@@ -173,8 +173,10 @@ def read_page(
         except UnreadableField as error:
             refused.append(RefusedCoin(position, str(error)))
             continue
-        if coins.setdefault(coin.coin_id, coin) is not coin:
+        if coin.coin_id in coins:
             refused.append(RefusedCoin(position, f"{coin.coin_id} came before"))
+            continue
+        coins[coin.coin_id] = coin
     ranked = sorted(coins.values(), key=lambda coin: (coin.rank is None, coin.rank or 0))
     return ListingsPage(provider, tuple(ranked), fetched_ms, tuple(refused))
 
