@@ -14,6 +14,7 @@ from blueprints import (
     announcements,
     auth,
     candles,
+    cryptocurrencies,
     datafeed,
     docs,
     first_admin,
@@ -86,6 +87,7 @@ def _register_blueprints(app: Quart) -> None:
         announcements.blueprint, name="announcements_v1", url_prefix=f"{VERSIONED}/announcements"
     )
     app.register_blueprint(alerts.blueprint, url_prefix=f"{VERSIONED}/alerts")
+    app.register_blueprint(cryptocurrencies.blueprint, url_prefix=f"{VERSIONED}/cryptocurrencies")
     app.register_blueprint(users.blueprint, url_prefix=f"{VERSIONED}/users")
     app.register_blueprint(first_admin.blueprint)
     app.register_blueprint(problems.blueprint)

@@ -238,6 +238,9 @@ class Config:
     coinmarketcap_api_key: str = setting(
         "COINMARKETCAP_API_KEY", "", str, "Your CoinMarketCap key; the free Basic plan will do. Empty: none."
     )
+    coin_history_days: int = setting(
+        "COIN_HISTORY_DAYS", 365, _whole(1, 3_650), "How many days the prices of listed coins are kept."
+    )
     backfill: tuple[str, ...] = setting(
         "BACKFILL",
         (),
@@ -323,8 +326,8 @@ def load_config(environ: Mapping[str, str] | None = None, dotenv: Path | None = 
     In development and test an empty SECRET_KEY is replaced by a random one kept in VAR_DIR.
     Raises: ConfigError naming every problem.
     """
-    from_file = dotenv_values(dotenv) if dotenv else {}
-    merged = {name: text for name, text in from_file.items() if text is not None}
+    from_file = (dotenv_values(dotenv) if dotenv else {}).items()
+    merged = {name: text for name, text in from_file if text is not None}
     merged |= os.environ if environ is None else environ
     values: dict[str, Any] = {"outside": merged}
     problems: list[str] = []
@@ -337,13 +340,11 @@ def load_config(environ: Mapping[str, str] | None = None, dotenv: Path | None = 
         except ValueError as error:
             problems.append(f"{field.metadata['name']} must be {error}.")
     config = Config(**values)
-    if config.env == "production":
-        problems += _unsafe_in_production(config)
+    problems += _unsafe_in_production(config) if config.env == "production" else []
     if problems:
         raise ConfigError(problems)
-    return (
-        config if config.secret_key else dataclasses.replace(config, secret_key=_kept_secret(config.var_dir))
-    )
+    secret = config.secret_key or _kept_secret(config.var_dir)
+    return dataclasses.replace(config, secret_key=secret)
 
 
 def _unsafe_in_production(config: Config) -> list[str]:
@@ -389,11 +390,8 @@ def env_example() -> str:
     """Return the text of ``.env.example``: each setting with its sentence and default."""
     lines = ["# Copy to .env and change what you need. Made by `python config.py > .env.example`."]
     for field in declared_settings():
-        default = field.default
-        if isinstance(default, tuple):
-            default = ",".join(default)
-        elif isinstance(default, bool):
-            default = str(default).lower()
+        default = ",".join(field.default) if isinstance(field.default, tuple) else str(field.default)
+        default = default.lower() if isinstance(field.default, bool) else default
         lines += ["", f"# {field.metadata['sentence']}", f"# {field.metadata['name']}={default}"]
     return "\n".join(lines) + "\n"
 

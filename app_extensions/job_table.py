@@ -3,6 +3,7 @@
 from config import Config
 from services import Services
 from services.backfill import BackfillOrder
+from services.coins.coin_jobs import coin_jobs
 from services.history_jobs import HistoryJobs
 from services.jobs.job import DAY_S, HOUR_S, MINUTE_S, Every, Job, JobContext
 
@@ -41,4 +42,5 @@ def job_table(services: Services, config: Config) -> list[Job]:
             every=Every(HOUR_S, after_s=23 * MINUTE_S),
             time_limit_s=6 * HOUR_S,
         ),
+        *coin_jobs(services.coin_upkeep),
     ]

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 EXTENSION = "accessibletrader_rate_limits"
 PERIOD_MS = 60_000
 LOGIN_PER_MINUTE = 10
+SYNC_PER_MINUTE = 10
 REDIS_TIMEOUT_S = 0.25
 # While Redis is away one request a second asks for it; the others do not wait for the deadline.
 REST_AFTER_FAILURE_MS = 1_000
@@ -52,8 +53,8 @@ class RateLimits:
 
 
 def init_rate_limit(app: Quart, per_minute: int, workers: int) -> None:
-    """Set up the buckets ``default`` and ``login``, and their headers."""
-    buckets = {"default": per_minute, "login": LOGIN_PER_MINUTE}
+    """Set up the buckets ``default``, ``login`` and ``sync``, and their headers."""
+    buckets = {"default": per_minute, "login": LOGIN_PER_MINUTE, "sync": SYNC_PER_MINUTE}
     app.extensions[EXTENSION] = RateLimits(buckets, LocalCalls(workers))
     app.after_request(_add_headers)
 

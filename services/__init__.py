@@ -1,6 +1,7 @@
 """Decisions, and the one place that wires them."""
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -27,7 +28,10 @@ from services.bar_writer import Announce
 from services.catalog import Catalog
 from services.chart_marks import ChartMarks
 from services.chart_quotes import ChartQuotes
+from services.coins.answers import TOPIC as COINS
+from services.coins.listings import CoinListings
 from services.coins.source import ListingsSource
+from services.coins.upkeep import CoinUpkeep
 from services.collecting import Collecting
 from services.datafeed import Datafeed
 from services.history_filler import HistoryFiller
@@ -106,6 +110,8 @@ class Services:
     collecting: Collecting
     bar_import: BarImport
     coin_source: ListingsSource
+    coins: CoinListings
+    coin_upkeep: CoinUpkeep
     jobs: Jobs
 
     def start(self) -> None:
@@ -162,6 +168,8 @@ def build_services(config: Config, backends: Backends) -> Services:
     live, announcing = _build_live(config, backends, catalog, filler, market, announce=answers.announce)
     search = InstrumentSearch(catalog=catalog, pool=backends.pool, clock=clock)
     backfill = Backfill(pool=backends.pool, catalog=catalog, filler=filler, clock=clock)
+    coin_source = ListingsSource(backends.listings, redis=optional_redis, clock=clock, workers=config.workers)
+    coins, coin_upkeep = _build_coins(config, backends, coin_source, answers)
     return Services(
         clock=backends.clock,
         pool=backends.pool,
@@ -183,11 +191,24 @@ def build_services(config: Config, backends: Backends) -> Services:
         backfill=backfill,
         collecting=Collecting(pool=backends.pool, backfill=backfill, clock=clock),
         bar_import=BarImport(pool=backends.pool, catalog=catalog, announce=answers.announce),
-        coin_source=ListingsSource(
-            backends.listings, redis=optional_redis, clock=clock, workers=config.workers
-        ),
+        coin_source=coin_source,
+        coins=coins,
+        coin_upkeep=coin_upkeep,
         jobs=Jobs(pool=backends.pool, clock=clock),
     )
+
+
+def _build_coins(
+    config: Config, backends: Backends, source: ListingsSource, answers: AnswerCache
+) -> tuple[CoinListings, CoinUpkeep]:
+    upkeep = CoinUpkeep(
+        pool=backends.pool,
+        clock=backends.clock,
+        source=source,
+        announce=functools.partial(answers.announce_names, (COINS,)),
+        history_days=config.coin_history_days,
+    )
+    return CoinListings(backends.pool, backends.clock, providers=source.providers), upkeep
 
 
 def _build_datafeed(

@@ -9,6 +9,9 @@ from services.coins.questions import HistoryQuestion
 from services.stores.coin_prices import PricePoint
 from services.stores.coins import Profile
 
+# What kept answers about coins are forgotten by.
+TOPIC = "coins"
+
 FoundBy = Literal["id", "slug", "symbol"]
 
 

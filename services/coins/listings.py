@@ -1,11 +1,12 @@
 """Coins as they are asked for: lists, the first of a category, one coin by its name, and histories."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import asyncpg
 
 from services.coins.answers import CoinHistory, CoinPage, FoundCoin, ListedCoin, found_by, points_of
-from services.coins.freshness import choose_sync, coin_is_stale, is_stale
+from services.coins.freshness import COIN_FRESH_MS, choose_sync, coin_is_stale, is_stale
 from services.coins.questions import Cursor, HistoryInterval, HistoryQuestion, ListQuestion
 from services.stores import coin_prices, coin_syncs, coins
 from services.stores.coin_syncs import Sync
@@ -36,9 +37,18 @@ class CoinListings:
         self._clock = clock
         self._providers = tuple(providers)
 
-    async def list(self, question: ListQuestion, cursor: Cursor | None = None) -> CoinPage:
+    async def top(self, question: ListQuestion) -> CoinPage:
+        """Return the first coins of a list that are listed still, as the only page."""
+        page = await self.list(question, listed_only=True)
+        return replace(page, next=None)
+
+    async def list(
+        self, question: ListQuestion, cursor: Cursor | None = None, *, listed_only: bool = False
+    ) -> CoinPage:
         """Return a part of the list; with a cursor, of the list as it was on the page before.
 
+        ``listed_only`` leaves out coins that their provider has not listed for hours: those keep the figures
+        that they had last.
         Raises: InvalidRequest for a cursor of another list or of one that is too old.
         """
         now_ms = self._clock.now_ms()
@@ -54,19 +64,20 @@ class CoinListings:
                 return CoinPage((), 0, question.offset, None, question.provider, None, True, now_ms)
             then = None if cursor is None else sync.sync_id
             offset = question.offset if cursor is None else cursor.offset
+            chosen = question.filter
+            if listed_only:
+                chosen = replace(chosen, fetched_since_ms=sync.fetched_ms - COIN_FRESH_MS)
             found = await coins.select_coins(
                 connection,
                 sync.provider,
-                question.filter,
+                chosen,
                 question.sort_by,
                 question.order,
                 limit=question.limit,
                 offset=offset,
                 sync_id=then,
             )
-            total = await coins.count_coins(
-                connection, sync.provider, question.filter, question.sort_by, then
-            )
+            total = await coins.count_coins(connection, sync.provider, chosen, question.sort_by, then)
         after = offset + len(found)
         following = Cursor(sync.sync_id, after, question.digest).text if found and after < total else None
         return CoinPage(

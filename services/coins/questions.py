@@ -153,3 +153,19 @@ def top_question(
             bounds = Bounds(min_market_cap=TREND_CAP_MIN, min_volume=min_volume)
             chosen = CoinFilter(bounds=bounds, sort_known=True)
             return ListQuestion(chosen, SortBy.TURNOVER, Order.DESC, limit, provider=provider)
+
+
+def rule_of(question: ListQuestion) -> str:
+    """Return which coins a category holds and in which order, by the names of figures."""
+    figure, bounds = question.sort_by.value, question.filter.bounds
+    if question.sort_by is SortBy.TURNOVER:
+        figure = "volume_24h / market_cap"
+    conditions = [
+        f"{name} at least {low:.15g}"
+        for name, low in (("market_cap", bounds.min_market_cap), ("volume_24h", bounds.min_volume))
+        if low
+    ]
+    if question.filter.gaining is not None:
+        conditions.insert(0, f"{figure} {'above' if question.filter.gaining else 'below'} 0")
+    first = "largest" if question.order is Order.DESC else "smallest"
+    return ", ".join((*conditions, f"{first} {figure} first"))

@@ -1,7 +1,7 @@
-"""When coins are listed, and how many calls of a provider that takes: arithmetic, and no clock of its own.
+"""How often coins are listed, and how many calls of a provider that takes: arithmetic.
 
-The first fifty every five minutes, the first two hundred every hour. In the minute in which the larger
-run comes, and for five minutes after one that came late, the smaller one has nothing to add.
+The first fifty every five minutes, the first two hundred every hour; the larger run does the work of the
+smaller one that falls together with it. When jobs really run is not decided here.
 """
 
 from collections.abc import Callable
@@ -12,20 +12,14 @@ from utils.domain import HOUR_MS, MINUTE_MS
 
 @dataclass(frozen=True, slots=True)
 class ListingRun:
-    """One kind of run: how many coins, how often, and the same in the words of cron, in UTC."""
+    """One kind of run: how many coins, and how often."""
 
     coins: int
     every_ms: int
-    cron: str
 
 
-FREQUENT = ListingRun(50, 5 * MINUTE_MS, "5-55/5 * * * *")
-HOURLY = ListingRun(200, HOUR_MS, "0 * * * *")
-
-
-def frequent_is_due(now_ms: int, hourly_ran_ms: int | None) -> bool:
-    """Tell whether the frequent run has something to add to the hourly one; None for one that never ran."""
-    return hourly_ran_ms is None or now_ms - hourly_ran_ms >= FREQUENT.every_ms
+FREQUENT = ListingRun(50, 5 * MINUTE_MS)
+HOURLY = ListingRun(200, HOUR_MS)
 
 
 def calls_between(start_ms: int, end_ms: int, calls_for: Callable[[int], int]) -> int:

@@ -51,7 +51,7 @@ class CoinFilter:
     """Say which coins: of these symbols, with this text in their name, symbol or slug, within bounds.
 
     ``sort_known`` leaves out coins that lack what the list is ordered by; ``gaining`` keeps those whose
-    figure in that place is above 0, or below.
+    figure in that place is above 0, or below. ``fetched_since_ms`` leaves out what was listed last before.
     """
 
     symbols: tuple[str, ...] = ()
@@ -59,6 +59,7 @@ class CoinFilter:
     bounds: Bounds = Bounds()
     sort_known: bool = False
     gaining: bool | None = None
+    fetched_since_ms: int | None = None
 
 
 EVERY_COIN = CoinFilter()

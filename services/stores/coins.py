@@ -27,13 +27,13 @@ COIN_COLUMNS = """
     (date_part('epoch', updated_at) * 1000)::bigint AS updated_ms,
     (date_part('epoch', fetched_at) * 1000)::bigint AS fetched_ms
 """
-_NOW = f"SELECT {RAW_COLUMNS} FROM coin WHERE provider = $1 AND $12::bigint IS NULL"  # noqa: S608
+_NOW = f"SELECT {RAW_COLUMNS} FROM coin WHERE provider = $1 AND $13::bigint IS NULL"  # noqa: S608
 # What a sync replaced later is what a list was after an earlier one.
 _THEN = f"""
-    SELECT {RAW_COLUMNS} FROM coin WHERE provider = $1 AND sync_id <= $12::bigint
+    SELECT {RAW_COLUMNS} FROM coin WHERE provider = $1 AND sync_id <= $13::bigint
     UNION ALL
     SELECT {RAW_COLUMNS} FROM coin_before
-    WHERE provider = $1 AND sync_id <= $12::bigint AND until_sync_id > $12::bigint
+    WHERE provider = $1 AND sync_id <= $13::bigint AND until_sync_id > $13::bigint
 """  # noqa: S608 - the columns are a constant of this module
 _FITS = """
     ($2::text[] IS NULL OR folded_symbol = ANY($2::text[]))
@@ -44,6 +44,7 @@ _FITS = """
     AND ($7::double precision IS NULL OR price <= $7::double precision)
     AND ($8::double precision IS NULL OR volume_24h >= $8::double precision)
     AND ($9::double precision IS NULL OR volume_24h <= $9::double precision)
+    AND ($12::bigint IS NULL OR fetched_at >= 'epoch'::timestamptz + $12::bigint * INTERVAL '1 millisecond')
 """
 _TEXTS = {SortBy.NAME: "folded_name", SortBy.SYMBOL: "folded_symbol"}
 _FIGURES = {
@@ -70,14 +71,15 @@ _FROM = {
     )
     for sort_by, then in product(SortBy, (False, True))
 }
-_COUNTS = {key: f"SELECT count(*) {text}" for key, text in _FROM.items()}
+_COUNT = "SELECT count(*)"
+_COUNTS = {key: f"{_COUNT} {text}" for key, text in _FROM.items()}
 _PAGES = {
     (sort_by, order, then): " ".join(
         (
             f"SELECT {COIN_COLUMNS}",
             text,
             f"ORDER BY {_TEXTS.get(sort_by) or _FIGURES[sort_by]} {order} NULLS LAST, provider_id",
-            "LIMIT $13 OFFSET $14",
+            "LIMIT $14 OFFSET $15",
         )
     )
     for (sort_by, then), text in _FROM.items()
@@ -146,6 +148,7 @@ def _arguments(provider: str, chosen: CoinFilter, sync_id: int | None) -> tuple[
         bounds.max_volume,
         chosen.sort_known,
         chosen.gaining,
+        chosen.fetched_since_ms,
         sync_id,
     )
 

@@ -25,6 +25,8 @@ PLACEHOLDERS = {
     "<uuid:session_id>": ID,
     "<path:name>": "nothing.js",
     "<int:alert_id>": "999999",
+    "<name>": "nothing",
+    "<category>": "nothing",
     "<path:symbol>": "nowhere:NOTHING",
 }
 # What a request without parameters and body is answered once it was let in. True: no token is read.
@@ -77,6 +79,11 @@ OWN: dict[str, tuple[int, bool]] = {
     "GET /api/v1/alerts": (200, False),
     "POST /api/v1/alerts": (415, False),
     "DELETE /api/v1/alerts/<int:alert_id>": (404, False),
+    "GET /api/v1/cryptocurrencies/": (200, False),
+    "GET /api/v1/cryptocurrencies/<name>": (404, False),
+    "GET /api/v1/cryptocurrencies/<name>/history": (404, False),
+    "GET /api/v1/cryptocurrencies/top/<category>": (404, False),
+    "POST /api/v1/cryptocurrencies/sync": (202, False),
     "GET /api/v1/admin/users": (200, False),
     "PUT /api/v1/admin/users/<int:user_id>/role": (415, False),
     "POST /api/v1/admin/users/<int:user_id>/disable": (404, False),
