@@ -1,6 +1,6 @@
 """What history is asked and what it answers; pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from plugins.base import MarketPlugin, VenueProfile
 from services.gaps import Knowledge
@@ -104,21 +104,36 @@ class HistoryText(HistoryFacts):
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """Where an instrument is traded, and what time it is there."""
+    """Where an instrument is traded, and what time it is there.
+
+    Of one that is ``gone`` the exchange tells nothing any more: what is stored is all there is.
+    """
 
     plugin: MarketPlugin
     profile: VenueProfile
     spec: InstrumentSpec
     now_ms: int
+    gone: bool = False
+
+    def anchored(self, query: HistoryQuery) -> HistoryQuery:
+        """Return the query; the newest bars of what was delisted are the last there were."""
+        delisted_ms = self.spec.delisted_ms
+        if query.start_ms is None and query.end_ms is None and (delisted_ms or self.now_ms) < self.now_ms:
+            return replace(query, end_ms=delisted_ms)
+        return query
 
     def knowledge(self, series: Series, *, failed: bool = False) -> Knowledge:
         """Return what is known of a series, for naming its holes."""
-        reach = self.profile.history_bars
+        reach, reach_ms = self.profile.history_bars, None
+        if self.gone:
+            reach_ms = self.spec.delisted_ms
+        elif reach is not None:
+            reach_ms = series.timeframe.shift(self.now_ms, 1 - reach)
         return Knowledge(
             known=(*series.known, *series.quiet),
             listed_ms=self.spec.listed_ms if self.spec.listed_ms is not None else series.first_bar_ms,
             delisted_ms=self.spec.delisted_ms,
-            reach_ms=series.timeframe.shift(self.now_ms, 1 - reach) if reach is not None else None,
+            reach_ms=reach_ms,
             failed=failed,
         )
 

@@ -21,10 +21,11 @@ from services.history_query import (
 from services.stores.bars import select_bars
 from services.stores.history import BarText, select_history
 from services.stores.series import Series, select_series, upsert_series
+from services.stores.stored_instruments import select_known_end_ms
 from services.timeframe_choice import Choice, choose_timeframe
 from services.upstream.shared_flight import SharedFlight
 from utils.domain import InstrumentSpec, Span
-from utils.errors import FieldError, InvalidRequest, UpstreamError
+from utils.errors import FieldError, InvalidRequest, NotFound, UpstreamError
 
 __all__ = ["LIMIT_DEFAULT", "LIMIT_MAX", "History", "HistoryQuery", "HistoryText", "MarketService"]
 
@@ -59,6 +60,7 @@ class MarketService:
         exchange fails and nothing is stored that could be shown instead.
         """
         venue = await self._venue(query)
+        query = venue.anchored(query)
         base = choose_base(query.timeframe, venue.profile.timeframes)
         if query.timeframe not in venue.profile.timeframes and base is not None:
             return await self._derived.bars(query, venue, base)
@@ -82,6 +84,7 @@ class MarketService:
         When nothing is missing this is one question to the database, and no object is made for a bar.
         """
         venue = await self._venue(query)
+        query = venue.anchored(query)
         whole = query.span(venue.now_ms)
         found = await self._select_text(query, whole)
         base = choose_base(query.timeframe, venue.profile.timeframes)
@@ -118,14 +121,18 @@ class MarketService:
         profile = await self._catalog.profile(market, exchange)
         if choose_base(query.timeframe, profile.timeframes) is None:
             check_timeframe(query.timeframe, profile.timeframes, exchange)
-        spec = await self._find_spec(query)
-        return Venue(plugin, profile, spec, plugin.exchange_time_ms(exchange))
-
-    async def _find_spec(self, query: HistoryQuery) -> InstrumentSpec:
+        now_ms = plugin.exchange_time_ms(exchange)
+        instrument = query.instrument
         try:
-            return await self._catalog.find(query.instrument)
+            return Venue(plugin, profile, await self._catalog.find(instrument), now_ms)
         except UpstreamError:
             # The exchange is away, but bars it once sent can still be shown.
-            if await select_series(self._pool, query.instrument, query.timeframe) is None:
+            if await select_series(self._pool, instrument, query.timeframe) is None:
                 raise
-            return InstrumentSpec(query.instrument, query.instrument.symbol, query.instrument.symbol)
+            return Venue(plugin, profile, InstrumentSpec.unlisted(instrument), now_ms)
+        except NotFound as error:
+            # The same holds for bars of what it no longer lists.
+            end_ms = await select_known_end_ms(self._pool, instrument)
+            if error.error_code != "unknown_symbol" or end_ms is None:
+                raise
+            return Venue(plugin, profile, InstrumentSpec.unlisted(instrument, end_ms), now_ms, gone=True)

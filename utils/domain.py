@@ -83,6 +83,12 @@ class InstrumentSpec:
     listed_ms: int | None = None
     delisted_ms: int | None = None
 
+    @classmethod
+    def unlisted(cls, instrument: Instrument, delisted_ms: int | None = None) -> "InstrumentSpec":
+        """Return what is known of an instrument that its exchange does not, or no longer, describe."""
+        symbol = instrument.symbol
+        return cls(instrument, symbol, symbol, active=delisted_ms is None, delisted_ms=delisted_ms)
+
 
 @dataclass(frozen=True, slots=True)
 class Timeframe:

@@ -9,10 +9,11 @@ from services.search.shelves import Shelves
 from services.search.text import words_of
 from utils.clock import Clock
 from utils.domain import InstrumentSpec
-from utils.errors import UpstreamError, unknown
+from utils.errors import NotFound, UpstreamError, shorten
 
 LIMIT_DEFAULT = 30
 LIMIT_MAX = 100
+NEAR_MAX = 3
 # Of a market with more exchanges only those are read that somebody asks for, and those of stored bars.
 EXCHANGES_READ_MAX = 12
 
@@ -83,9 +84,7 @@ class InstrumentSearch:
             listed = self._anywhere(symbol, market)
         if listed:
             return listed.spec
-        near = await self.search(symbol, market=market, exchange=exchange, limit=3)
-        symbols = dict.fromkeys(each.instrument.symbol for each in near)
-        raise unknown("symbol", symbol, symbols, advice="Search for it at /market/search.")
+        raise await self._unknown(symbol, market, exchange)
 
     async def unread(
         self, text: str = "", *, market: str | None = None, exchange: str | None = None
@@ -129,6 +128,15 @@ class InstrumentSearch:
         market = market or await self._market_of(exchange)
         await self._catalog.check_exchange(market, exchange)
         return market, exchange, rest
+
+    async def _unknown(self, symbol: str, market: str | None, exchange: str | None) -> NotFound:
+        near: tuple[Found, ...] = ()
+        for text in (symbol, *words_of(symbol)[:1]):
+            near = near or await self.search(text, market=market, exchange=exchange, limit=NEAR_MAX)
+        names = " or ".join(dict.fromkeys(each.instrument.symbol for each in near))
+        hint = f"Did you mean {names}? " if names else ""
+        detail = f"There is no symbol {shorten(symbol)}. {hint}Search for it at /market/search."
+        return NotFound(detail, code="unknown_symbol")
 
     def _anywhere(self, symbol: str, market: str | None) -> Listed | None:
         indexes = [index for venue, index in self._shelves.indexes().items() if market in (None, venue[0])]

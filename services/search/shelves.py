@@ -182,13 +182,7 @@ def _listed(venue: Venue, listing: Listing | None, stored: OfVenue, now_ms: int)
     for symbol in stored.keys() - by_symbol.keys():
         # Only who has read the list knows what is no longer in it.
         delisted, end_ms = listing is not None, stored[symbol].end_ms
-        spec = InstrumentSpec(
-            Instrument(*venue, symbol),
-            symbol,
-            symbol,
-            active=not delisted,
-            delisted_ms=end_ms if delisted else None,
-        )
+        spec = InstrumentSpec.unlisted(Instrument(*venue, symbol), end_ms if delisted else None)
         sentence = _sentence(spec, stored[symbol]) if delisted else None
         found.append(Listed(spec, stored[symbol].turnover, delisted, sentence))
     return found

@@ -58,8 +58,7 @@ def sum_up(series: Iterable[StoredSeries], now_ms: int) -> dict[Instrument, Stor
 
 
 def _traded(series: StoredSeries) -> _Traded:
-    symbol = series.instrument.symbol
-    names = names_of(InstrumentSpec(series.instrument, symbol, symbol))
+    names = names_of(InstrumentSpec.unlisted(series.instrument))
     return _Traded(series, names.base, names.quote)
 
 
