@@ -11,6 +11,7 @@ from utils.field_types import read_time_ms
 
 WHO = os.environ["CONTRACT_WHO"]
 DESK = os.environ["CONTRACT_DESK"]
+BRIEFLY = "CONTRACT_BRIEFLY" in os.environ
 # Those that the simulated market has itself, so that they can be listened to as well.
 TIMEFRAMES = ("1m", "5m", "15", "30m", "60", "1h", "4h", "1D", "1d")
 LANGUAGES = ("en", "de", "fr", "pl", "ja", "ar", "de-AT", "en_GB")
@@ -54,11 +55,19 @@ RULES = {
 }
 
 
+def weakest(operation) -> str:
+    """Return who may do this and may do least: briefly, only they ask what no request may hold."""
+    security = operation.definition.raw.get("security", [])
+    if not security or {} in security:
+        return "anybody"
+    return "admin" if "admin" in operation.definition.raw.get("tags", ()) else "user"
+
+
 @schemathesis.hook
 def filter_case(context, case):
     """Make up no request as a good one that is refused for such a rule."""
     if case.meta is None or not case.meta.generation.mode.is_positive:
-        return True
+        return not BRIEFLY or weakest(case.operation) == WHO
     rules = RULES.get(case.operation.path.removeprefix("/api/v1"), ())
     return all(rule(case.query or {}) for rule in rules)
 

@@ -18,7 +18,8 @@ from utils.accounts import Role
 
 PROGRAM = Path(sys.executable).with_name("schemathesis")
 TIMEOUT_S = 900
-# Every rule of the document at its edges; the long form asks at random too, and the twins under /api/v1.
+# Every rule of the document at its edges, the wrong side of them by who may do least; the long form has
+# everybody ask everything, at random too, and the twins under /api/v1.
 BRIEFLY = ("--phases", "examples,coverage", "--exclude-operation-id-regex", "_v1$")
 EXAMPLES = 100
 PEOPLE = ("anybody", "user", "admin")
@@ -43,7 +44,7 @@ class Exchange:
     code: str | None
 
 
-def ask(served: Served, who: str, report: Path, *more: str) -> list[Exchange]:
+def ask(served: Served, who: str, report: Path, *more: str, briefly: bool = False) -> list[Exchange]:
     """Let schemathesis ask with every check it has, and return all that it heard."""
     with desk(served) as address:
         environment = {
@@ -54,6 +55,8 @@ def ask(served: Served, who: str, report: Path, *more: str) -> list[Exchange]:
             "CONTRACT_WHO": who,
             "CONTRACT_DESK": address,
         }
+        if briefly:
+            environment["CONTRACT_BRIEFLY"] = "yes"
         done = subprocess.run(
             [
                 *(PROGRAM, "run", f"{served.url}/openapi.json", "--checks", "all"),
@@ -98,8 +101,8 @@ def undocumented(document: dict[str, Any], found: list[Exchange]) -> set[Exchang
 
 @pytest.mark.parametrize("who", PEOPLE)
 def test_every_answer_is_a_documented_one(people: Served, openapi, tmp_path: Path, who: str) -> None:
-    found = ask(people, who, tmp_path / "report.ndjson", *BRIEFLY)
-    assert len(found) > 1_000
+    found = ask(people, who, tmp_path / "report.ndjson", *BRIEFLY, briefly=True)
+    assert len(found) > 200
     assert len({(each.method, each.path) for each in found}) > 40
     assert not undocumented(openapi, found)
 
