@@ -2,9 +2,10 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import asyncpg
 import pytest
@@ -21,6 +22,16 @@ DEADLINE_S = 20
 NOW_MS = 1_795_000_000_000
 PACE = JobPace(heartbeat_timeout_s=2.0, look_every_s=0.2, plan_every_s=0.2, reconnect_s=0.1)
 ENDED = {RunState.DONE, RunState.SKIPPED, RunState.FAILED, RunState.CANCELLED, RunState.LOST}
+
+Found = TypeVar("Found")
+
+
+async def eventually(look: Callable[[], Awaitable[Found]]) -> Found:
+    """Return what is found, once it is something; rows of a database tell nobody that they have changed."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not (found := await look()):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    return found
 
 
 @dataclass
@@ -58,10 +69,13 @@ class JobHouse:
 
     async def until(self, run_id: int, fits: Callable[[JobRun], bool]) -> JobRun:
         """Return the run once it is as wanted."""
-        async with asyncio.timeout(DEADLINE_S):
-            # Rows of a database tell nobody that they have changed.
-            while not fits(run := await self.jobs.find(run_id)):  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+
+        async def look() -> JobRun | None:
+            run = await self.jobs.find(run_id)
+            return run if fits(run) else None
+
+        run = await eventually(look)
+        assert run is not None
         return run
 
     async def ended(self, run_id: int) -> JobRun:

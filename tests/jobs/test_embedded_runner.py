@@ -9,19 +9,19 @@ import pytest
 from app import create_app
 from config import Config, ConfigError, load_config
 from middleware.context import EXTENSION
+from tests.jobs.conftest import eventually
 
 QUEUE_CONNECTIONS = """
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = 'accessibletrader jobs'
 """
-DEADLINE_S = 10
 
 
 async def until_connections(pool: asyncpg.Pool, wanted: int) -> None:
-    async with asyncio.timeout(DEADLINE_S):
-        # The server tells nobody who comes and goes.
-        while await pool.fetchval(QUEUE_CONNECTIONS) != wanted:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    async def look() -> bool:
+        return bool(await pool.fetchval(QUEUE_CONNECTIONS) == wanted)
+
+    await eventually(look)
 
 
 def job_tasks() -> list[str]:

@@ -18,7 +18,7 @@ from services.history_jobs import HOLE_BARS_MAX, PAUSE_S, holes_of
 from services.jobs.job import RunState
 from services.stores.job_runs import JobRun
 from services.stores.series import Series, update_unknown, upsert_series
-from tests.jobs.conftest import DEADLINE_S, ENDED
+from tests.jobs.conftest import DEADLINE_S, ENDED, eventually
 from utils.clock import Clock
 from utils.domain import DAY_MS, HOUR_MS, Instrument, Span, Timeframe
 
@@ -70,12 +70,14 @@ async def run_of(
 ) -> JobRun:
     """Return the newest run of a job once it is as wanted."""
     jobs = services_of(app).jobs
-    async with asyncio.timeout(DEADLINE_S):
-        while True:
-            runs = await jobs.runs(job=job, state=None, before_run_id=None, limit=1)
-            if runs and fits(runs[0]):
-                return runs[0]
-            await asyncio.sleep(0.02)
+
+    async def look() -> JobRun | None:
+        runs = await jobs.runs(job=job, state=None, before_run_id=None, limit=1)
+        return runs[0] if runs and fits(runs[0]) else None
+
+    run = await eventually(look)
+    assert run is not None
+    return run
 
 
 async def hours_known(pool: asyncpg.Pool, instrument: Instrument = BTC) -> float:
