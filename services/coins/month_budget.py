@@ -79,7 +79,8 @@ class MonthBudget:
         answer = await self._redis.ask(
             lambda: self._script(keys=[f"{self._key}:{month:%Y-%m}"], args=arguments)
         )
-        self._used = int(answer[1])
+        # Answers to questions that were put at once may come in any order.
+        self._used = max(self._used, int(answer[1]))
         return bool(answer[0])
 
     def _used_up(self, wait_s: float) -> UpstreamBusy:
