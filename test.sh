@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 set_up tests requirements.txt requirements-dev.txt
 case "${*:-tests/browser}" in
-*tests/browser* | tests | tests/) set_up_browser ;;
+*tests/browser* | *tests/charts* | tests | tests/) set_up_browser ;;
 esac
 case "${*:-tests/contract}" in
 *tests/contract* | tests | tests/) set_up_contract ;;

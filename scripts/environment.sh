@@ -97,8 +97,8 @@ set_up() {
     rm -f "$unfinished"
 }
 
-# set_up_browser: Chromium and the npm packages of tests/browser, as far as this machine allows. What is lacking is
-# said in capitals; the tests of the page are then skipped, or fail where CI is set.
+# set_up_browser: Chromium and the npm packages of tests/browser, which tests/charts uses as well, as far as this
+# machine allows. What is lacking is said in capitals; the tests are then skipped, or fail where CI is set.
 set_up_browser() {
     local stamp=tests/browser/node_modules/.installed sum
     if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null &&

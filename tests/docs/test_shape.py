@@ -8,7 +8,7 @@ import pytest
 
 from tests.docs.reading import DOCUMENTS, ROOT, blocks, headings, links, prose, tables
 
-LANGUAGES = {"bash", "json", "python", "text", "mermaid"}
+LANGUAGES = {"bash", "html", "json", "python", "text", "mermaid"}
 OUTSIDE = ("http://", "https://")
 # Pictographs and dingbats; the arrows and bars of drawings stand in code blocks only.
 PICTURES = re.compile("[\u2190-\u2bff\ufe0f\U0001f000-\U0001faff]")
