@@ -5,7 +5,7 @@ from services import Services
 from services.backfill import BackfillOrder
 from services.coins.coin_jobs import coin_jobs
 from services.history_jobs import HistoryJobs
-from services.jobs.job import DAY_S, HOUR_S, MINUTE_S, Every, Job, JobContext
+from services.jobs.job import DAY_S, HOUR_S, MINUTE_S, Every, Job, JobContext, JobSkipped
 
 
 def job_table(services: Services, config: Config) -> list[Job]:
@@ -20,6 +20,10 @@ def job_table(services: Services, config: Config) -> list[Job]:
     async def tidy(_: JobContext) -> None:
         await services.user_admin.tidy()
         await services.jobs.tidy()
+
+    async def collect(context: JobContext) -> None:
+        if not await services.collecting.collect(context.report):
+            raise JobSkipped("Every collected symbol was looked after in the last quarter of an hour.")
 
     return [
         Job(
@@ -40,6 +44,13 @@ def job_table(services: Services, config: Config) -> list[Job]:
             "Fills the short holes that outages left in stored history.",
             history.repair,
             every=Every(HOUR_S, after_s=23 * MINUTE_S),
+            time_limit_s=6 * HOUR_S,
+        ),
+        Job(
+            "collect_symbols",
+            "Fills the history of the symbols that users have collected, and keeps it warm.",
+            collect,
+            every=Every(MINUTE_S),
             time_limit_s=6 * HOUR_S,
         ),
         *coin_jobs(services.coin_upkeep),
