@@ -20,6 +20,7 @@ CHANGES_UNKNOWN: dict[str, Message] = {
 
 # One coin.
 COIN_BRIEF = N_("{name}, {price}, {change}")
+COIN_ALONE = N_("{name}, {price}, {change}.")
 COIN_PRICE_UNKNOWN = N_("price unknown")
 COIN_RANKED = N_("{name}, rank {rank}.")
 COIN_NOT_RANKED = N_("{name}, rank unknown.")
@@ -40,6 +41,7 @@ COIN_OLD = N_("These figures are old: {provider} gave them on {time}. Age: {age}
 
 # A list.
 LIST_SHOWN = NN_("{shown} of {count} coin, in US dollars", "{shown} of {count} coins, in US dollars")
+LIST_ALONE = N_("{shown}.")
 LIST_BRIEF = N_("{shown}. First: {coin}.")
 LIST_BRIEF_OLD = N_("Old, {age} or more. {brief}")
 LIST_TITLED = N_("{title}. {brief}")

@@ -68,7 +68,7 @@ def tell_coin(found: FoundCoin, voice: Voice, verbosity: Verbosity) -> CoinTelli
         text = voice.say_count(*phrases.COIN_OTHERS, count=len(found.others), **others)
         sentences.append(CoinSentence(text, ("others",)))
     sentences.append(_age(listed, found.now_ms, voice))
-    brief = f"{_coin_brief(listed, voice, DAY_CHANGE)}."
+    brief = _coin_brief(phrases.COIN_ALONE, listed, voice, DAY_CHANGE)
     if listed.stale:
         age = voice.duration(_whole_age_ms(found.now_ms - _told_ms(listed)))
         brief = voice.say(phrases.LIST_BRIEF_OLD, age=age, brief=brief)
@@ -83,13 +83,16 @@ def tell_list(
 
     ``change`` is the figure by which coins are said to have moved.
     """
-    coins = tuple(f"{_coin_brief(each, voice, change)}." for each in page.coins)
+    coins = tuple(_coin_brief(phrases.COIN_ALONE, each, voice, change) for each in page.coins)
     if not page.coins:
         nothing = phrases.LIST_NOTHING_YET if page.as_of_ms is None else phrases.LIST_EMPTY
         return CoinTelling(CoinSentence(voice.say(nothing), ("total",), Verbosity.BRIEF), ())
     shown = voice.say_count(*phrases.LIST_SHOWN, count=page.total, shown=voice.number(len(page.coins)))
-    first = _coin_brief(page.coins[0], voice, change)
-    texts = [voice.say(phrases.LIST_BRIEF, shown=shown, coin=first), f"{shown}."]
+    first = _coin_brief(phrases.COIN_BRIEF, page.coins[0], voice, change)
+    texts = [
+        voice.say(phrases.LIST_BRIEF, shown=shown, coin=first),
+        voice.say(phrases.LIST_ALONE, shown=shown),
+    ]
     if page.stale and page.as_of_ms is not None:
         age = voice.duration(_whole_age_ms(page.now_ms - page.as_of_ms))
         texts = [voice.say(phrases.LIST_BRIEF_OLD, age=age, brief=text) for text in texts]
@@ -136,11 +139,11 @@ def tell_history(history: CoinHistory, voice: Voice) -> CoinTelling:
     return CoinTelling(CoinSentence(brief, ("open", "price"), Verbosity.BRIEF), tuple(sentences))
 
 
-def _coin_brief(listed: ListedCoin, voice: Voice, change: str) -> str:
+def _coin_brief(message: Message, listed: ListedCoin, voice: Voice, change: str) -> str:
     coin, figures = listed.coin, listed.coin.figures
     price = figures.price
     return voice.say(
-        phrases.COIN_BRIEF,
+        message,
         name=coin_name(voice.locale, coin.name, coin.symbol),
         price=voice.say(phrases.COIN_PRICE_UNKNOWN) if price is None else _said_price(price, voice),
         change=_said_change(figures, change, voice),

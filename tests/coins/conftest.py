@@ -1,4 +1,4 @@
-"""Coins in the app: its clock is moved by hand, its provider is the simulation, and jobs are done by the test."""
+"""Coins in the app: its clock is moved by hand, and its provider is the simulation."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
