@@ -18,6 +18,7 @@ from blueprints import (
     datafeed,
     docs,
     first_admin,
+    jobs,
     market,
     pages,
     problems,
@@ -97,6 +98,7 @@ def _register_blueprints(app: Quart) -> None:
     app.register_blueprint(versions.index, url_prefix=VERSIONED)
     app.register_blueprint(system.blueprint, name="system_v1", url_prefix=VERSIONED)
     app.register_blueprint(admin.blueprint, url_prefix=f"{VERSIONED}/admin")
+    app.register_blueprint(jobs.blueprint, url_prefix=f"{VERSIONED}/admin/jobs")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,6 @@ ENVIRONMENTS = ("development", "test", "production")
 SERVERS = ("hypercorn", "uvicorn")
 REGISTRATIONS = ("auto", "open", "closed")
 ROLES = ("all", "web", "feed")
-JOBS = ("embedded", "apart")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -127,10 +126,7 @@ class Config:
         "web serves clients, feed follows exchanges and does the jobs, all does both.",
     )
     jobs: str = setting(
-        "JOBS",
-        "embedded",
-        _choice(*JOBS),
-        "embedded: workers do the jobs, unless ROLE is web. apart: only `quart worker` does.",
+        "JOBS", "embedded", _choice("embedded", "apart"), "Whether workers do jobs, or `quart worker` alone."
     )
     server: str = setting("SERVER", "hypercorn", _choice(*SERVERS), "hypercorn (HTTP/2) or uvicorn (faster).")
     log_level: str = setting(

@@ -12,7 +12,6 @@ from blueprints.formats.account_models import (
     AuditPage,
     ExchangeStates,
     Feeds,
-    JobRunsPage,
     SessionsPage,
     UserAnswer,
     UsersPage,
@@ -21,7 +20,6 @@ from blueprints.formats.accounts import (
     format_event,
     format_exchange,
     format_feed,
-    format_job_run,
     format_session,
     format_user,
 )
@@ -173,21 +171,6 @@ async def get_audit(query: NewestFirstQuery) -> ResponseReturnValue:
     events, more = _page(found, query.limit)
     following = str(events[-1].event_id) if more else None
     return {"events": [format_event(event) for event in events], "next": following}
-
-
-@blueprint.get("/jobs")
-@requires_role(Role.ADMIN)
-@limit("default")
-@query(NewestFirstQuery)
-@responses(Answers(JobRunsPage))
-async def get_jobs(query: NewestFirstQuery) -> ResponseReturnValue:
-    """Return what the service did by itself, newest first."""
-    found = await services().jobs.runs(
-        job=None, state=None, before_run_id=query.cursor, limit=query.limit + 1
-    )
-    runs, more = _page(found, query.limit)
-    following = str(runs[-1].job_run_id) if more else None
-    return {"runs": [format_job_run(run) for run in runs], "next": following}
 
 
 @blueprint.get("/exchanges")

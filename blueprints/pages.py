@@ -26,6 +26,7 @@ blueprint = Blueprint("pages", __name__)
 EXTENSION = "accessibletrader_pages"
 FOLDER = Path(__file__).resolve().parents[1] / "web"
 INDEX = "index.html"
+JOBS = "jobs.html"
 CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -115,6 +116,16 @@ async def get_front_page() -> Response:
         response = Response(facts, content_type="application/json", headers=headers)
     response.vary.add("Accept")
     return response
+
+
+@blueprint.get("/admin/jobs")
+@public_without_token
+@limit("default")
+@responses(Answers(Page, media="text/html", headers=FILE), Answers(status=304, headers=FILE))
+async def get_jobs_page() -> Response:
+    """Show the page of jobs, which asks for an admin's password before it shows any."""
+    pages = _pages()
+    return _answer(pages.files[JOBS], pages.policy)
 
 
 @blueprint.get("/web/<path:name>")

@@ -199,38 +199,6 @@ class AuditPage(AnswerModel):
     next: Next
 
 
-class JobRunAnswer(AnswerModel):
-    """One run of a job."""
-
-    id: int
-    job: str
-    started_at: IsoTime
-    ended_at: IsoTime | None
-    outcome: Annotated[Literal["done", "failed", "stopped"] | None, Field(description="Null while it runs.")]
-
-
-class JobRunsPage(AnswerModel):
-    """What the service did by itself, newest first."""
-
-    model_config = example(
-        {
-            "runs": [
-                {
-                    "id": 12,
-                    "job": "backfill",
-                    "started_at": "2026-11-21T12:00:00.000Z",
-                    "ended_at": "2026-11-21T12:00:03.000Z",
-                    "outcome": "done",
-                }
-            ],
-            "next": None,
-        }
-    )
-
-    runs: list[JobRunAnswer]
-    next: Next
-
-
 class ExchangeStateAnswer(AnswerModel):
     """How an exchange is, as one worker sees it."""
 

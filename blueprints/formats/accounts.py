@@ -2,23 +2,11 @@
 
 from datetime import UTC, datetime
 
-from services.stores.job_runs import JobRun
 from services.upstream.state import ExchangeState
 from utils.accounts import AuditEvent, Session, User
 from utils.domain import Topic
 
 Shape = dict[str, int | str | bool | None]
-
-# From before runs had a state of their own; kept for whoever reads it.
-OUTCOMES: dict[str, str | None] = {
-    "queued": None,
-    "running": None,
-    "done": "done",
-    "skipped": "done",
-    "failed": "failed",
-    "cancelled": "stopped",
-    "lost": "stopped",
-}
 
 
 def format_user(user: User) -> Shape:
@@ -55,17 +43,6 @@ def format_event(event: AuditEvent) -> Shape:
         "detail": event.detail,
         "address": event.address,
         "request_id": event.request_id,
-    }
-
-
-def format_job_run(run: JobRun) -> Shape:
-    """Return one run of a job; its outcome is null while it runs."""
-    return {
-        "id": run.job_run_id,
-        "job": run.job,
-        "started_at": iso_time(run.started_ms),
-        "ended_at": None if run.ended_ms is None else iso_time(run.ended_ms),
-        "outcome": OUTCOMES[run.state],
     }
 
 

@@ -32,7 +32,7 @@ def _syncs(upkeep: CoinUpkeep) -> list[Job]:
         await _tell(context, await upkeep.sync(HOURLY.coins))
 
     return [
-        Job(SYNC, "Lists coins because an admin asked for it.", sync),
+        Job(SYNC, "Lists coins because an admin asked for it.", sync, by_name=False),
         Job(
             SYNC_FREQUENT,
             "Lists the first 50 coins.",

@@ -121,7 +121,8 @@ class Job:
     how many workers may die over one run before nobody tries it any more. ``unless_just_ran`` names jobs that
     do this one's work too: a planned run within ``just_s`` of one of them is skipped. Of planned times that
     passed while nobody was there, ``catch_up`` are made up. A planned time that comes while a run of the same
-    job is going on is skipped, unless it ``queues_up``.
+    job is going on is skipped, unless it ``queues_up``. One that is not ``by_name`` needs a payload, and is
+    ordered at an address of its own.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Job:
     just_s: float = 0.0
     catch_up: int = 1
     queues_up: bool = False
+    by_name: bool = True
 
     def retry_in_s(self, failures: int, asked_s: float | None = None) -> float:
         """Return how long to wait after so many failures, and at least as long as was asked for."""

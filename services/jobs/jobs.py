@@ -6,9 +6,10 @@ import asyncpg
 
 from services.jobs.job import NO_PAYLOAD, Job, JobTicket, RunState
 from services.jobs.queue import put_in_queue
-from services.stores import job_attempts, job_runs
+from services.stores import audit, job_attempts, job_runs
 from services.stores.job_attempts import JobAttempt
 from services.stores.job_runs import JobRun, NewRun
+from utils.accounts import Caller, Principal
 from utils.clock import Clock
 from utils.errors import Conflict, NotFound, unknown
 from utils.json_codec import encode_json
@@ -16,6 +17,9 @@ from utils.json_codec import encode_json
 ACQUIRE_TIMEOUT_S = 2.0
 QUEUE_LOG_KEPT_MS = 7 * 86_400_000
 CANCELLED = "It was cancelled."
+ORDERED = "job_ordered"
+CANCELLATION = "job_cancelled"
+By = tuple[Principal, Caller]
 ADVICE = "GET /api/v1/admin/jobs names them all."
 
 
@@ -45,9 +49,14 @@ class Jobs:
         return self._by_name[name]
 
     async def enqueue(
-        self, name: str, payload: Mapping[str, object] = NO_PAYLOAD, *, dedupe_key: str | None = None
+        self,
+        name: str,
+        payload: Mapping[str, object] = NO_PAYLOAD,
+        *,
+        dedupe_key: str | None = None,
+        by: By | None = None,
     ) -> JobTicket:
-        """Order a run of a job and return its ticket.
+        """Order a run of a job and return its ticket; ``by`` is noted as who wanted it.
 
         While a run ordered under the same ``dedupe_key`` waits or goes on, its ticket is returned and nothing
         is added; without a key, the payload is the key.
@@ -62,6 +71,7 @@ class Jobs:
                     run = await job_runs.insert_run(connection, new, self._clock.now_ms())
                     if run is not None:
                         await put_in_queue(connection, run.job, run.job_run_id)
+                        await self._note(connection, ORDERED, run, by)
                         return _ticket(run)
                 assert new.dedupe_key is not None
                 run = await job_runs.select_open_run(connection, new.job, new.dedupe_key)
@@ -88,8 +98,10 @@ class Jobs:
         """Return the attempts at a run, in their order."""
         return await job_attempts.select_attempts(self._pool, run_id)
 
-    async def cancel(self, run_id: int) -> JobRun:
+    async def cancel(self, run_id: int, *, by: By | None = None) -> JobRun:
         """End a run: at once when it waits, within a few seconds when it goes on; return it as it is now.
+
+        ``by`` is noted as who wanted it.
 
         Raises: NotFound; Conflict when it has ended already.
         """
@@ -100,6 +112,7 @@ class Jobs:
             if run.state not in (RunState.QUEUED, RunState.RUNNING):
                 raise Conflict(f"Run {run_id} has ended already: it is {run.state}.", code="job_ended")
             await job_runs.update_cancel_requested(connection, run_id)
+            await self._note(connection, CANCELLATION, run, by)
             if run.state == RunState.QUEUED:
                 # Its row in the queue is taken out by whoever comes to it, and finds nothing left to do.
                 await job_attempts.end_run(
@@ -110,6 +123,20 @@ class Jobs:
     async def tidy(self) -> None:
         """Forget what the queue noted longer ago than anybody asks."""
         await job_attempts.delete_old_queue_log(self._pool, self._clock.now_ms() - QUEUE_LOG_KEPT_MS)
+
+    async def _note(self, connection: asyncpg.Connection, action: str, run: JobRun, by: By | None) -> None:
+        if by is None:
+            return
+        admin, caller = by
+        await audit.insert_event(
+            connection,
+            action,
+            caller,
+            actor_user_id=admin.user_id,
+            subject_user_id=None,
+            detail=f"{run.job}, run {run.job_run_id}",
+            now_ms=self._clock.now_ms(),
+        )
 
 
 def payload_text(payload: Mapping[str, object]) -> str:

@@ -25,6 +25,7 @@ PLACEHOLDERS = {
     "<uuid:session_id>": ID,
     "<path:name>": "nothing.js",
     "<int:alert_id>": "999999",
+    "<int:run_id>": "999999",
     "<name>": "nothing",
     "<category>": "nothing",
     "<path:symbol>": "nowhere:NOTHING",
@@ -92,6 +93,10 @@ OWN: dict[str, tuple[int, bool]] = {
     "DELETE /api/v1/admin/sessions/<uuid:session_id>": (404, False),
     "GET /api/v1/admin/audit": (200, False),
     "GET /api/v1/admin/jobs": (200, False),
+    "GET /api/v1/admin/jobs/<int:run_id>": (404, False),
+    "POST /api/v1/admin/jobs/<int:run_id>/cancel": (404, False),
+    "POST /api/v1/admin/jobs/run": (415, False),
+    "GET /admin/jobs": (200, True),
     "GET /api/v1/admin/exchanges": (200, False),
     "GET /api/v1/admin/feeds": (200, False),
 }
