@@ -113,7 +113,8 @@ class Config:
         "ENV",
         "development",
         _choice(*ENVIRONMENTS),
-        "development, test or production. Production refuses to start with unsafe settings.",
+        "development, test or production. Production refuses to start with unsafe settings; "
+        "test hashes passwords cheaply.",
     )
     debug: bool = setting("DEBUG", False, _flag, "Whether Quart runs in debug mode; never in production.")
     host: str = setting("HOST", "127.0.0.1", str, "The address to listen on; 0.0.0.0 for every interface.")

@@ -53,6 +53,7 @@ from services.live.session import LiveParts
 from services.live.wish_follower import WishFollower
 from services.live.wishes import Wishes
 from services.market_service import HistoryQuery, MarketService
+from services.passwords import DEFAULT_COST, TEST_COST
 from services.principal_watch import PrincipalWatch
 from services.profile import Profiles
 from services.quarantine import Quarantine
@@ -139,6 +140,7 @@ def auth_settings(config: Config) -> AuthSettings:
         session_idle_s=config.session_idle_days * 24 * 60 * 60,
         registration_open=config.registration_open,
         first_admin_link=config.env == "development",
+        bcrypt_cost=TEST_COST if config.env == "test" else DEFAULT_COST,
     )
 
 

@@ -25,6 +25,8 @@ from utils.errors import FieldError, InvalidRequest
 PASSWORD_CHARACTERS_MIN = 15
 PASSWORD_CHARACTERS_MAX = 128
 DEFAULT_COST = 12
+# Where ENV=test: verified as the others are, in a hundredth of the time.
+TEST_COST = 4
 
 _VERSION = "v1"
 _PREHASH_KEY = b"accessibletrader password v1"

@@ -15,7 +15,7 @@ from tests.launcher.conftest import APP, STOP_TIMEOUT_S, Service
 
 NAME = "ada-who-listens"
 # Enough for what had been printed before the break, the catch-up, and something after it.
-LINES_AFTER_BREAK = 8
+LINES_AFTER_BREAK = 3
 PASSWORD = "a horse in a field of corn"
 ALERT = {
     "market": "simulated",

@@ -14,14 +14,11 @@ from quart import Quart
 from middleware.context import EXTENSION as SERVICES
 from middleware.rate_limit import EXTENSION as LIMITS
 from services import Services
-from services.passwords import PasswordHasher
 from utils.accounts import Caller, Role
 
 START_TIMEOUT_S = 60
 CALL_TIMEOUT_S = 30
 MANY = 1_000_000
-# Verified as dear ones are, in a hundredth of the time.
-BCRYPT_COST = 4
 PASSWORD = "a sentence that only they know"
 
 
@@ -100,7 +97,6 @@ def serving(app: Quart) -> Iterator[Served]:
             host, port = listening.getsockname()
             served = Served(f"http://{host}:{port}", app, loop)
             app.extensions[LIMITS].per_minute.update(default=MANY, login=MANY)
-            served.services.auth._hasher = PasswordHasher(BCRYPT_COST)
             yield served
         finally:
             server.should_exit = True
