@@ -91,6 +91,7 @@ class CoinGecko(ListingsProvider):
             entries += found
             if len(found) < page_coins:
                 break
+        # More than was asked for is not looked at.
         page = read_page(NAME, entries[:limit], lambda entry: read_listed(entry, fetched_ms), fetched_ms)
         if not page.coins:
             raise failures.garbage(TITLE)
@@ -125,8 +126,7 @@ class CoinGecko(ListingsProvider):
         body = await self._ask("coins/markets", query)
         if not isinstance(body, list):
             raise failures.garbage(TITLE)
-        # More than was asked for is not looked at.
-        return body[:page_coins]
+        return body
 
     async def _ask_of_coin(self, coin_id: str, part: str, query: Mapping[str, str]) -> object:
         unknown = failures.unknown_coin(TITLE, coin_id)

@@ -1,5 +1,6 @@
 """Everything that can come instead of a list of coins, and the error of ours that it is."""
 
+import asyncio
 import logging
 import traceback
 from collections.abc import AsyncIterator
@@ -280,7 +281,6 @@ async def test_the_key_is_told_to_its_provider_and_to_nobody_else(
         Reply({"error": said}, 403),
         Reply(hang=True),
         Reply(b"[1, 2]" * 1_000, cut=True),
-        # aiohttp keeps the headers of the request in this failure.
         Reply(b"no gzip", headers={"Content-Encoding": "gzip"}),
     ]
     for reply in replies:
@@ -311,3 +311,66 @@ async def test_a_complaint_about_an_id_is_not_found_only_where_an_id_was_asked(
             await provider.fetch_top(1)
         with pytest.raises(NotFound):
             await provider.fetch_coin("77")
+
+
+async def test_the_key_is_not_kept_in_a_failure_that_knows_the_request() -> None:
+    async def speak_no_http(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nno header\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(speak_no_http, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        provider = CoinGecko(Clock(), key=KEY, endpoint=f"http://127.0.0.1:{port}")
+        await provider.open()
+        with pytest.raises(UpstreamDown) as raised:
+            await provider.fetch_top(1)
+        await provider.close()
+    shown = [*traceback.format_exception(raised.value), repr(raised.value.__cause__)]
+    assert KEY not in "".join(shown)
+
+
+@pytest.mark.parametrize("coin_id", ["", ".", "..", "../exchanges", "a/b", "x?y=z", "a b"])
+async def test_an_id_that_leads_elsewhere_is_not_asked_for(
+    local: LocalListings, providers: dict[str, ListingsProvider], coin_id: str
+) -> None:
+    for provider in providers.values():
+        with pytest.raises(NotFound):
+            await provider.fetch_coin(coin_id)
+        with pytest.raises(NotFound):
+            await provider.fetch_history(coin_id, days=1)
+    assert local.calls == []
+
+
+async def test_an_id_in_another_script_reaches_its_provider_as_it_is(
+    local: LocalListings, gecko: CoinGecko
+) -> None:
+    with pytest.raises(NotFound):
+        await gecko.fetch_coin("雪-100%")
+    assert [call.path for call in local.calls] == ["coins/雪-100%"]
+
+
+@pytest.mark.parametrize(
+    ("prices", "times"),
+    [
+        ([[2, 5.0], [1, None], [3, 0]], [2, 3]),
+        ([], []),
+        ([[1, -5.0]], None),
+        ([[1]], None),
+        ([1], None),
+        (None, None),
+        ([[None, 5.0]], None),
+        ([["1", 5.0]], None),
+    ],
+)
+async def test_a_past_is_taken_whole_or_not_at_all(
+    local: LocalListings, gecko: CoinGecko, prices: object, times: list[int] | None
+) -> None:
+    local.always(Reply({"prices": prices, "market_caps": [[2, 7.0]], "total_volumes": []}))
+    if times is None:
+        with pytest.raises(UpstreamGarbage):
+            await gecko.fetch_history("bitcoin", days=1)
+        return
+    points = await gecko.fetch_history("bitcoin", days=1)
+    assert [point.time_ms for point in points] == times
+    assert [point.market_cap for point in points] == [7.0, None][: len(times)]

@@ -123,6 +123,17 @@ async def test_a_named_provider_is_asked_and_no_other(workers: Workers, local: L
         await source.fetch_top(1, provider="simulated")
 
 
+async def test_a_provider_that_answers_again_is_the_first_one_at_once(
+    workers: Workers, local: LocalListings
+) -> None:
+    source = await workers.source(*BOTH)
+    fail(local, coingecko=Reply(b"", 500))
+    await source.fetch_top(1)
+    fail(local)
+    await source.fetch_top(1, provider="coingecko")
+    assert (await source.fetch_top(1)).provider == "coingecko"
+
+
 async def test_a_month_that_is_used_up_leaves_the_other_provider(
     workers: Workers, local: LocalListings, hand: HandClock
 ) -> None:
