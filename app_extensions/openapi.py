@@ -22,6 +22,7 @@ from utils.version import VERSION
 
 EXTENSION = "accessibletrader_openapi"
 VERSIONED = "/api/v1"
+UNVERSIONED = "/api"
 TWIN = "_v1"
 FORM = "application/x-www-form-urlencoded"
 
@@ -127,7 +128,9 @@ class _Provider(OpenAPIProvider):
     def _name(self, rule: Rule) -> str:
         name = rule.endpoint.rpartition(".")[2]
         twin = rule.rule.removeprefix(VERSIONED)
-        return f"{name}{TWIN}" if twin != rule.rule and twin in self._rules else name
+        # Some paths begin with /api without a version.
+        has_twin = twin in self._rules or f"{UNVERSIONED}{twin}" in self._rules
+        return f"{name}{TWIN}" if twin != rule.rule and has_twin else name
 
     def _answers(self, view: View) -> dict[int, Document]:
         found: dict[int, Document] = {}
@@ -153,9 +156,9 @@ class _Provider(OpenAPIProvider):
 
     def _problems(self, view: View, rule: Rule) -> dict[int, Document]:
         failure: Failure | None = declared(view, "failure")  # type: ignore[assignment]
-        content = {CONTENT_TYPE: {"schema": self._problem}}
+        content: Document = {CONTENT_TYPE: {"schema": self._problem}}
         if failure is not None:
-            content = {failure.media: {"schema": self.schemas.answer(failure.model)}}
+            content = {failure.media: self._content(failure.model)}
         return {
             status: {
                 "description": f"{STATUS_WORDS[status]} {_spoken(codes)}",

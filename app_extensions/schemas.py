@@ -74,7 +74,7 @@ class Schemas:
         """Keep the parts of a schema; one that looks different when read than when sent gets a name more."""
         parts = schema.pop("$defs", {})
         known = self.by_name
-        taken = [name for name, part in parts.items() if name in known and known[name] != _tidied(part)]
+        taken = [name for name, part in parts.items() if known.get(name, _bare(part)) != _bare(part)]
         new_names = {REFERENCE.format(model=name): REFERENCE.format(model=f"{name}{OTHER}") for name in taken}
         for place in (schema, *parts.values()):
             _rename(place, new_names)
@@ -82,8 +82,7 @@ class Schemas:
             self._put(f"{name}{OTHER}" if name in taken else name, part)
 
     def _put(self, name: str, schema: Schema) -> None:
-        schema = _tidied(schema)
-        schema.pop("example", None)
+        schema = _bare(schema)
         assert self.by_name.setdefault(name, schema) == schema, f"two models are named {name}"
 
 
@@ -108,6 +107,13 @@ def _parameter(schema: Schema) -> Schema:
         del shape["anyOf"]
         shape |= kinds[0] if len(kinds) == 1 else {"anyOf": kinds}
     return shape
+
+
+def _bare(schema: Schema) -> Schema:
+    """Leave out the example too: it stands beside each answer, and makes no other shape."""
+    bare: Schema = _tidied(schema)
+    bare.pop("example", None)
+    return bare
 
 
 def _tidied(schema: Any) -> Any:
