@@ -103,7 +103,7 @@ async def get_candles(symbol: str, query: CandlesQuery) -> Response:
 @public
 @limit("default")
 @responses(Answers(CollectedSymbols, headers=("Cache-Control",)))
-async def get_symbols() -> ResponseReturnValue:
+async def get_collected_symbols() -> ResponseReturnValue:
     """Return the symbols that are collected, and how far the bars of each reach."""
     collecting = services().collecting
     user_id = None if g.principal is None else g.principal.user_id
@@ -121,7 +121,7 @@ async def get_symbols() -> ResponseReturnValue:
     Answers(CollectedAnswer, status=201),
     refuses=refusals(OF_BARS, {409: ("too_many_symbols",)}),
 )
-async def post_symbol(body: SymbolBody) -> ResponseReturnValue:
+async def post_collected_symbol(body: SymbolBody) -> ResponseReturnValue:
     """Collect a symbol from now on: its history is filled and kept warm; asking again changes nothing."""
     house = services()
     spec = await house.search.resolve(body.symbol, market=body.market, exchange=body.exchange)
@@ -134,7 +134,7 @@ async def post_symbol(body: SymbolBody) -> ResponseReturnValue:
 @limit("default")
 @query(PlaceQuery)
 @responses(Answers(status=204), refuses={404: ("not_collected",), 409: ("ambiguous_symbol",)})
-async def delete_symbol(symbol: str, query: PlaceQuery) -> ResponseReturnValue:
+async def delete_collected_symbol(symbol: str, query: PlaceQuery) -> ResponseReturnValue:
     """Collect a symbol for you no longer, or as an admin for nobody; the bars that are stored stay."""
     await services().collecting.remove(
         g.principal, symbol, caller(), market=query.market, exchange=query.exchange
