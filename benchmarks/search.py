@@ -135,10 +135,10 @@ async def measure(instruments: int, exchanges: int, repeats: int) -> list[list[s
     rows = []
     for kind, texts in questions(market.symbols).items():
         median_ms, p95_ms = await milliseconds(search.search, texts, repeats)
-        rows.append([kind, f"{median_ms:.2f} ms", f"{p95_ms:.2f} ms"])
+        rows.append([kind, f"{median_ms:.3f} ms", f"{p95_ms:.3f} ms"])
     written = [text for symbol in market.symbols[:ASKED] for text in (symbol, symbol.replace("/", "-"))]
     median_ms, p95_ms = await milliseconds(search.resolve, written, repeats)
-    rows.append(["Resolving a symbol", f"{median_ms:.2f} ms", f"{p95_ms:.2f} ms"])
+    rows.append(["Resolving a symbol", f"{median_ms:.3f} ms", f"{p95_ms:.3f} ms"])
     rows.append([f"Reading and indexing, while watched; {size_mb:.1f} MB", f"{built_ms:.0f} ms", ""])
     await search.close()
     await catalog.close()
