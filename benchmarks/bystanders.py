@@ -12,12 +12,14 @@ import argparse
 import asyncio
 import contextlib
 import itertools
+import multiprocessing
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import aiohttp
@@ -34,6 +36,7 @@ BARS = "/market/fetch_ohlcv?market=simulated&exchange=simex&symbol=BTC/USD&timef
 PER_SECOND = 100
 SIGNING_IN = 50
 CONNECTIONS, COMING_PER_SECOND = 1_000, 250
+ATTACK_TIMEOUT_S = 60.0
 PASSWORD = "seven herons over a quiet weir"
 SERVERS = ("hypercorn", "uvicorn")
 KINDS = ("idle", "slow header", "slow body", "refused", "mute", "stalled")
@@ -98,14 +101,26 @@ async def sign_ins(port: int) -> AsyncIterator[None]:
         raise SystemExit("Nobody could sign in: nothing was measured.")
 
 
+def attack(port: int, kind: str, over: Event) -> None:
+    """Hold connections until it is over; in a process of its own, so that who measures is not held up."""
+    with attackers(("127.0.0.1", port), kind, CONNECTIONS, per_second=COMING_PER_SECOND):
+        over.wait(ATTACK_TIMEOUT_S)
+
+
 def hold(kind: str) -> Disturbance:
     @asynccontextmanager
     async def held(port: int) -> AsyncIterator[None]:
-        with contextlib.ExitStack() as stack:
-            coming = attackers(("127.0.0.1", port), kind, CONNECTIONS, per_second=COMING_PER_SECOND)
-            opening = asyncio.create_task(asyncio.to_thread(stack.enter_context, coming))
+        context = multiprocessing.get_context("forkserver")
+        over = context.Event()
+        process = context.Process(target=attack, args=(port, kind, over))
+        process.start()
+        try:
             yield
-            await opening
+        finally:
+            over.set()
+            await asyncio.to_thread(process.join, ATTACK_TIMEOUT_S)
+        if process.exitcode:
+            raise SystemExit(f"The connections, {kind}, could not be held.")
 
     return held
 
