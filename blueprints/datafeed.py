@@ -45,9 +45,9 @@ MOMENT = {"Cache-Control": "no-store"}
 class SearchQuery(RequestModel):
     """Search for symbols; what is left empty is not asked for."""
 
-    query: str = ""
-    type: str = ""
-    exchange: str = ""
+    query: str | None = None
+    type: str | None = None
+    exchange: str | None = None
     limit: Annotated[int, Field(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT
 
 
@@ -109,7 +109,10 @@ async def get_datafeed_found(query: SearchQuery) -> ResponseReturnValue:
     if query.type and query.type not in KIND_OF:
         return []
     found = await services().datafeed.search(
-        query.query, exchange=query.exchange or None, kind=KIND_OF.get(query.type), limit=query.limit
+        query.query or "",
+        exchange=query.exchange or None,
+        kind=KIND_OF.get(query.type or ""),
+        limit=query.limit,
     )
     return [encode_found(each) for each in found]
 

@@ -77,9 +77,9 @@ class SymbolQuery(RequestModel):
 class SearchQuery(RequestModel):
     """Search for symbols; what is left empty is not asked for."""
 
-    query: str = ""
-    type: str = ""
-    exchange: str = ""
+    query: str | None = None
+    type: str | None = None
+    exchange: str | None = None
     limit: Annotated[int, Field(ge=1)] = LIMIT_DEFAULT
 
 
@@ -146,7 +146,7 @@ class QuotesQuery(RequestModel):
 @public
 @limit("default")
 @responses(Answers(UdfConfig), refuses=OF_MARKETS, failure=IN_UDF)
-async def get_config() -> ResponseReturnValue:
+async def get_udf_config() -> ResponseReturnValue:
     """Return what this datafeed can do."""
     feed = services().datafeed
     return {
@@ -165,7 +165,7 @@ async def get_config() -> ResponseReturnValue:
 @public
 @limit("default")
 @responses(Answers(UdfTime, media="text/plain"), failure=IN_UDF)
-async def get_time() -> ResponseReturnValue:
+async def get_udf_time() -> ResponseReturnValue:
     """Return the time of the service in seconds, as plain text."""
     return Response(str(services().clock.now_ms() // SECOND_MS), content_type="text/plain; charset=utf-8")
 
@@ -175,7 +175,7 @@ async def get_time() -> ResponseReturnValue:
 @limit("default")
 @query(SymbolQuery)
 @responses(Answers(UdfSymbol), refuses=OF_BARS, failure=IN_UDF)
-async def get_symbol(query: SymbolQuery) -> ResponseReturnValue:
+async def get_udf_symbol(query: SymbolQuery) -> ResponseReturnValue:
     """Return what a chart has to know of a symbol."""
     return encode_symbol(await services().datafeed.symbol(query.symbol))
 
@@ -185,14 +185,14 @@ async def get_symbol(query: SymbolQuery) -> ResponseReturnValue:
 @limit("default")
 @query(SearchQuery)
 @responses(Answers(UdfFound), refuses=OF_EXCHANGES, failure=IN_UDF)
-async def get_found(query: SearchQuery) -> ResponseReturnValue:
+async def get_udf_found(query: SearchQuery) -> ResponseReturnValue:
     """Return the symbols that fit, the best first."""
     if query.type and query.type not in KIND_OF:
         return []
     found = await services().datafeed.search(
-        query.query,
+        query.query or "",
         exchange=query.exchange or None,
-        kind=KIND_OF.get(query.type),
+        kind=KIND_OF.get(query.type or ""),
         limit=min(query.limit, LIMIT_MAX),
     )
     return [encode_found(each) for each in found]
@@ -203,7 +203,7 @@ async def get_found(query: SearchQuery) -> ResponseReturnValue:
 @limit("default")
 @query(GroupQuery)
 @responses(Answers(UdfGroup), refuses=OF_EXCHANGES, failure=IN_UDF)
-async def get_group(query: GroupQuery) -> ResponseReturnValue:
+async def get_udf_group(query: GroupQuery) -> ResponseReturnValue:
     """Return all symbols of an exchange, as columns."""
     return encode_group(await services().datafeed.group(query.group))
 
@@ -218,7 +218,7 @@ async def get_group(query: GroupQuery) -> ResponseReturnValue:
     refuses=OF_BARS,
     failure=IN_UDF,
 )
-async def get_history(query: HistoryQuery) -> ResponseReturnValue:
+async def get_udf_history(query: HistoryQuery) -> ResponseReturnValue:
     """Return bars, oldest first, the forming one last."""
     feed = services().datafeed
     window = query.window((await feed.instrument(query.symbol)).instrument)
@@ -235,7 +235,7 @@ async def get_history(query: HistoryQuery) -> ResponseReturnValue:
     refuses=OF_BARS,
     failure=IN_UDF,
 )
-async def get_marks(query: RangeQuery) -> ResponseReturnValue:
+async def get_udf_marks(query: RangeQuery) -> ResponseReturnValue:
     """Return the landmarks of bars: highs and lows, the largest moves, turns, spikes of volume, gaps."""
     feed = services().datafeed
     window = query.window((await feed.instrument(query.symbol)).instrument, MARKED_BARS_MAX)
@@ -254,7 +254,7 @@ async def get_marks(query: RangeQuery) -> ResponseReturnValue:
     refuses=OF_BARS,
     failure=IN_UDF,
 )
-async def get_timescale_marks(query: RangeQuery) -> ResponseReturnValue:
+async def get_udf_timescale_marks(query: RangeQuery) -> ResponseReturnValue:
     """Return what was worth announcing, at its bars; with an access token, also your alerts that fired."""
     feed = services().datafeed
     window = query.window((await feed.instrument(query.symbol)).instrument, MARKED_BARS_MAX)
@@ -272,7 +272,7 @@ async def get_timescale_marks(query: RangeQuery) -> ResponseReturnValue:
 @limit("default")
 @query(QuotesQuery)
 @responses(Answers(UdfQuotes, headers=("Cache-Control",)), failure=IN_UDF)
-async def get_quotes(query: QuotesQuery) -> ResponseReturnValue:
+async def get_udf_quotes(query: QuotesQuery) -> ResponseReturnValue:
     """Return the newest prices of symbols, and how they changed since the day before."""
     quotes = await services().datafeed.quotes.read(query.symbols)
     return encode_quotes(quotes), {"Cache-Control": "no-store"}

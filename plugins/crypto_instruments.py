@@ -8,6 +8,8 @@ from utils.domain import Instrument, InstrumentSpec
 
 SERVED_KINDS = ("spot", "swap")
 DECIMAL_PLACES, TICK_SIZE = 2, 4
+# No exchange traded bitcoin before 2010: nobody need ask about the forty years before.
+FIRST_EXCHANGE_MS = 1_262_304_000_000
 
 
 def read_instruments(
@@ -38,7 +40,7 @@ def read_instruments(
                 price_step=read_step(precision.get("price"), precision_mode),
                 amount_step=read_step(precision.get("amount"), precision_mode),
                 active=raw.get("active") is not False,
-                listed_ms=raw.get("created"),
+                listed_ms=raw.get("created") or FIRST_EXCHANGE_MS,
             )
         )
     return tuple(specs)

@@ -12,17 +12,17 @@ from services.derivation import choose_base
 from services.history_query import History, HistoryQuery
 from services.market_service import MarketService
 from services.stores.older_bars import select_newest_open
-from utils.domain import DAY, Bar, Gap, GapReason, Instrument, Timeframe
+from utils.domain import DAY, DAY_MS, Bar, Gap, GapReason, Instrument, Span, Timeframe
 from utils.errors import UpstreamDown, UpstreamError, UpstreamTimeout
 
 # What one question looks through; its bars are read in one piece.
 SLOTS_MAX = 5_000
-# More days than the epoch has: one question tells on which days anybody traded.
-DAYS_MAX = 50_000
+# Nobody looks for bars beyond a silence of eleven years: exchanges are asked about it a year at a time.
+SILENCE_MS = 4_000 * DAY_MS
+DAYS_MAX = 4_002
 # All questions of one answer together; each has its own deadline beside.
 TIMEOUT_S = 4.5
 UNKNOWN = (GapReason.UNFETCHED, GapReason.OUTAGE)
-NEVER_EARLIER = (GapReason.BEFORE_LISTING,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class LastBars:
     async def _gather(self, gathered: _Gathered, profile: VenueProfile, end_ms: int) -> None:
         window = gathered.window
         timeframe = window.timeframe
-        floor_ms = timeframe.ceil(max(window.floor_ms, 0))
+        floor_ms = timeframe.ceil(max(window.floor_ms, end_ms - SILENCE_MS, 0))
         # One more than asked for: nobody may have traded yet in the interval that runs.
         slots = min(window.count + 1, SLOTS_MAX)
         while True:
@@ -112,23 +112,21 @@ class LastBars:
             query = HistoryQuery(window.instrument, timeframe, start_ms, max(end_ms, start_ms), limit=slots)
             part = await self._market.bars(query)
             gathered.add(part)
+            if part.bars:
+                reach_ms = part.bars[0].open_time_ms - SILENCE_MS
+                floor_ms = timeframe.ceil(max(window.floor_ms, reach_ms, 0))
             if gathered.full or start_ms <= floor_ms or _ends_here(part, start_ms):
                 return
-            older_ms = await self._older(window, profile, start_ms, part)
+            older_ms = await self._older(window, profile, Span(floor_ms, start_ms), part)
             if older_ms is None or older_ms <= floor_ms:
                 return
             end_ms = older_ms
             slots = min(2 * slots, SLOTS_MAX)
 
-    async def _older(
-        self, window: BarWindow, profile: VenueProfile, start_ms: int, part: History
-    ) -> int | None:
-        """Return before which instant to go on, None where there is nothing older."""
-        if (
-            part.gaps
-            and part.gaps[0].span.start_ms <= start_ms
-            and part.gaps[0].reason is GapReason.RETENTION
-        ):
+    async def _older(self, window: BarWindow, profile: VenueProfile, rest: Span, part: History) -> int | None:
+        """Return before which instant of the rest to go on, None where there is nothing older."""
+        start_ms = rest.end_ms
+        if _first_reason(part, start_ms) is GapReason.RETENTION:
             # The exchange no longer tells: only what was stored in time is there.
             open_ms = await select_newest_open(
                 self._pool, window.instrument, window.timeframe, before_ms=start_ms
@@ -138,9 +136,9 @@ class LastBars:
         if part.bars or index is None:
             return start_ms
         # Nothing in all this time: days tell where the next older bars are.
-        end_ms = index.ceil(start_ms)
+        first_ms, end_ms = index.floor(rest.start_ms), index.ceil(start_ms)
         days = await self._market.bars(
-            HistoryQuery(window.instrument, index, index.ceil(0), end_ms, limit=DAYS_MAX)
+            HistoryQuery(window.instrument, index, first_ms, end_ms, limit=DAYS_MAX)
         )
         if days.stale:
             raise UpstreamDown(
@@ -159,10 +157,13 @@ def _index_of(timeframe: Timeframe, profile: VenueProfile) -> Timeframe | None:
 
 
 def _ends_here(part: History, start_ms: int) -> bool:
+    return part.stale or _first_reason(part, start_ms) is GapReason.BEFORE_LISTING
+
+
+def _first_reason(part: History, start_ms: int) -> GapReason | None:
+    """Return why there is no bar right at the start, None where there is one."""
     first = part.gaps[0] if part.gaps else None
-    return part.stale or (
-        first is not None and first.span.start_ms <= start_ms and first.reason in NEVER_EARLIER
-    )
+    return first.reason if first is not None and first.span.start_ms <= start_ms else None
 
 
 def _believed(bars: Sequence[Bar], gaps: Sequence[Gap]) -> tuple[Bar, ...]:

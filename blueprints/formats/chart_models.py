@@ -6,6 +6,15 @@ from pydantic import Field
 
 from blueprints.formats.answer_model import ABSENT, AnswerModel, example
 
+FOUND = {
+    "symbol": "BTC/USD",
+    "full_name": "SIMEX:BTC/USD",
+    "description": "Simulated Bitcoin in US dollars",
+    "exchange": "Simex",
+    "ticker": "simulated:simex:BTC/USD",
+    "type": "crypto",
+}
+
 
 class ChartChoice(AnswerModel):
     """One exchange to choose from; the empty value is all of them."""
@@ -25,16 +34,7 @@ class ChartType(AnswerModel):
 class ChartFound(AnswerModel):
     """One symbol that fits a search."""
 
-    model_config = example(
-        {
-            "symbol": "BTC/USD",
-            "full_name": "SIMEX:BTC/USD",
-            "description": "Simulated Bitcoin in US dollars",
-            "exchange": "Simex",
-            "ticker": "simulated:simex:BTC/USD",
-            "type": "crypto",
-        }
-    )
+    model_config = example(FOUND)
 
     symbol: str
     full_name: Annotated[str, Field(description="With the exchange before it.")]

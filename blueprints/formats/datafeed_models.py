@@ -5,11 +5,22 @@ from typing import Annotated, Literal
 from pydantic import Field, RootModel
 
 from blueprints.formats.answer_model import AnswerModel, State, TimeMs, example
-from blueprints.formats.chart_models import ChartChoice, ChartFound, ChartType
+from blueprints.formats.chart_models import FOUND, ChartChoice, ChartFound, ChartType
 
 
 class DatafeedConfig(AnswerModel):
     """What the datafeed can do: the DatafeedConfiguration of the Charting Library."""
+
+    model_config = example(
+        {
+            "supported_resolutions": ["1S", "1", "60", "1D", "1W", "1M"],
+            "exchanges": [{"value": "", "name": "All exchanges", "desc": ""}],
+            "symbols_types": [{"name": "All types", "value": ""}],
+            "supports_time": True,
+            "supports_marks": False,
+            "supports_timescale_marks": False,
+        }
+    )
 
     supported_resolutions: list[str]
     exchanges: list[ChartChoice]
@@ -21,6 +32,8 @@ class DatafeedConfig(AnswerModel):
 
 class DatafeedFound(RootModel[list[ChartFound]]):
     """The symbols that fit, the best first."""
+
+    model_config = example([FOUND])
 
 
 class DatafeedBar(AnswerModel):

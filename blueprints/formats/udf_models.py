@@ -5,7 +5,14 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, RootModel
 
 from blueprints.formats.answer_model import ABSENT, AnswerModel, example
-from blueprints.formats.chart_models import ChartChoice, ChartFound, ChartType, QuotesAnswer, SymbolInfo
+from blueprints.formats.chart_models import (
+    FOUND,
+    ChartChoice,
+    ChartFound,
+    ChartType,
+    QuotesAnswer,
+    SymbolInfo,
+)
 
 SYMBOL = "simulated:simex:BTC/USD"
 Seconds = Annotated[int, Field(description="Seconds since 1970.")]
@@ -32,6 +39,19 @@ class UdfError(AnswerModel):
 class UdfConfig(AnswerModel):
     """What the datafeed can do."""
 
+    model_config = example(
+        {
+            "supported_resolutions": ["1S", "1", "60", "1D", "1W", "1M"],
+            "supports_search": True,
+            "supports_group_request": False,
+            "supports_marks": True,
+            "supports_timescale_marks": True,
+            "supports_time": True,
+            "exchanges": [{"value": "", "name": "All exchanges", "desc": ""}],
+            "symbols_types": [{"name": "All types", "value": ""}],
+        }
+    )
+
     supported_resolutions: list[str]
     supports_search: Literal[True]
     supports_group_request: Literal[False]
@@ -54,6 +74,8 @@ class UdfSymbol(SymbolInfo):
 
 class UdfFound(RootModel[list[ChartFound]]):
     """The symbols that fit, the best first."""
+
+    model_config = example([FOUND])
 
 
 class UdfGroup(AnswerModel):
@@ -184,6 +206,18 @@ class UdfTimescaleMark(AnswerModel):
 
 class UdfTimescaleMarks(RootModel[list[UdfTimescaleMark]]):
     """What was worth announcing."""
+
+    model_config = example(
+        [
+            {
+                "id": "new_high-1735689600000",
+                "color": "#1b7a43",
+                "label": "N",
+                "time": 1735689600,
+                "tooltip": ["Bitcoin in US dollars: New high of the day, 56,157.20."],
+            }
+        ]
+    )
 
 
 UdfQuotes = QuotesAnswer

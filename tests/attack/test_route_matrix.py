@@ -99,6 +99,21 @@ OWN: dict[str, tuple[int, bool]] = {
     "GET /admin/jobs": (200, True),
     "GET /api/v1/admin/exchanges": (200, False),
     "GET /api/v1/admin/feeds": (200, False),
+    "GET /udf/config": (200, False),
+    "GET /udf/time": (200, False),
+    "GET /udf/symbols": (422, False),
+    "GET /udf/search": (200, False),
+    "GET /udf/symbol_info": (422, False),
+    "GET /udf/history": (422, False),
+    "GET /udf/marks": (422, False),
+    "GET /udf/timescale_marks": (422, False),
+    "GET /udf/quotes": (422, False),
+    "GET /api/v1/datafeed/config": (200, False),
+    "GET /api/v1/datafeed/search": (200, False),
+    "GET /api/v1/datafeed/resolve/<path:symbol>": (404, False),
+    "GET /api/v1/datafeed/bars": (422, False),
+    "POST /api/v1/datafeed/quotes": (415, False),
+    "GET /api/v1/datafeed/health": (200, True),
 }
 IMPLIED_METHODS = {"HEAD", "OPTIONS"}
 OTHER_METHODS = ("PUT", "PATCH", "DELETE", "POST", "GET", "TRACE", "PROPFIND")
@@ -156,7 +171,10 @@ def check_headers(response: Any, route: str) -> None:
     if response.status_code >= 400:
         assert headers["Cache-Control"] == "no-store", route
         if not headers["Content-Type"].startswith("text/html"):
-            assert headers["Content-Type"] == "application/problem+json", route
+            udf = " /udf/" in route
+            assert headers["Content-Type"] == ("application/json" if udf else "application/problem+json"), (
+                route
+            )
     if "/auth/" in route or "/admin/" in route or "/users/" in route or "/alerts" in route:
         assert headers["Cache-Control"] == "no-store", route
 

@@ -62,11 +62,15 @@ def test_every_operation_has_words_for_people(openapi) -> None:
 def test_every_failure_is_a_problem_document(openapi) -> None:
     # How things are is the answer, also when they are bad.
     health = {f"GET {prefix}/{name} 503" for prefix in ("", "/api/v1") for name in ("health", "ready")}
+    health.add("GET /api/v1/datafeed/health 503")
     for name, operation in operations(openapi):
         for status, response in operation["responses"].items():
             if int(status) >= 400 and f"{name} {status}" not in health:
-                content = response["content"]["application/problem+json"]
-                assert content["schema"] == {"$ref": "#/components/schemas/ProblemDocument"}, name
+                # TradingView's UDF has a form of its own.
+                udf = name.startswith("GET /udf/")
+                content = response["content"]["application/json" if udf else "application/problem+json"]
+                model = "UdfError" if udf else "ProblemDocument"
+                assert content["schema"] == {"$ref": f"#/components/schemas/{model}"}, name
 
 
 def test_the_codes_of_problems_exist_and_have_these_statuses(openapi) -> None:

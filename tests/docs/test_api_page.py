@@ -86,8 +86,9 @@ def test_every_parameter_is_there_with_its_default(built: Quart) -> None:
 
 
 def check_parameters(model: type[BaseModel], documented: dict[str, str], route: str) -> None:
-    assert documented.keys() == model.model_fields.keys(), route
-    for name, field in model.model_fields.items():
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    assert documented.keys() == fields.keys(), route
+    for name, field in fields.items():
         said = documented[name]
         if field.is_required():
             assert said == "required", f"{name} of {route}"

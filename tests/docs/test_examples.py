@@ -18,7 +18,8 @@ from tests.launcher.conftest import Service
 
 README = (ROOT / "README.md").read_text()
 API = (ROOT / "docs/api.md").read_text()
-EXAMPLES = [*examples(README), *examples(API)]
+DATAFEED = (ROOT / "docs/datafeed.md").read_text()
+EXAMPLES = [*examples(README), *examples(API), *examples(DATAFEED)]
 DEADLINE_S = 20
 REQUESTS_PROMISED = 5
 
