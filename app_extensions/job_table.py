@@ -4,6 +4,7 @@ from config import Config
 from services import Services
 from services.backfill import BackfillOrder
 from services.coins.coin_jobs import coin_jobs
+from services.collecting import COLLECT
 from services.history_jobs import HistoryJobs
 from services.jobs.job import DAY_S, HOUR_S, MINUTE_S, Every, Job, JobContext, JobSkipped
 
@@ -47,10 +48,10 @@ def job_table(services: Services, config: Config) -> list[Job]:
             time_limit_s=6 * HOUR_S,
         ),
         Job(
-            "collect_symbols",
+            COLLECT,
             "Fills the history of the symbols that users have collected, and keeps it warm.",
             collect,
-            every=Every(MINUTE_S),
+            every=Every(5 * MINUTE_S, after_s=MINUTE_S),
             time_limit_s=6 * HOUR_S,
         ),
         *coin_jobs(services.coin_upkeep),

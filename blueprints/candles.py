@@ -20,6 +20,7 @@ from middleware.idempotency import idempotent
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, json_body, query
 from services.answers import Answer, AnswerKey, make_answer
+from services.collecting import COLLECT
 from services.market_service import HistoryQuery, MarketService
 from utils.domain import Timeframe, Topic
 from utils.field_types import Name, TimeframeName, TimeMs
@@ -126,6 +127,8 @@ async def post_collected_symbol(body: SymbolBody) -> ResponseReturnValue:
     house = services()
     spec = await house.search.resolve(body.symbol, market=body.market, exchange=body.exchange)
     collected = await house.collecting.ask(g.principal.user_id, spec.instrument)
+    if collected.added:
+        await house.jobs.enqueue(COLLECT)
     return format_symbol(collected.symbol, yours=True), 201 if collected.added else 200
 
 

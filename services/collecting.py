@@ -6,7 +6,7 @@ a filling that was cut off goes on where it ended.
 
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -19,6 +19,8 @@ from utils.clock import Clock
 from utils.domain import DAY_MS, Instrument, Timeframe
 from utils.errors import AppError, Conflict, NotFound, UpstreamDown, UpstreamError
 
+# What the job is called that does this.
+COLLECT = "collect_symbols"
 PER_USER_MAX = 20
 IN_ALL_MAX = 200
 ACQUIRE_TIMEOUT_S = 2.0
@@ -35,6 +37,7 @@ DEPTHS_MS = {
 }
 # An exchange that wants to be left alone for longer is tried again in the next round.
 WAIT_MAX_S = 10.0
+PASSES_MAX = 10
 REMOVED = "collected symbol removed"
 
 log = logging.getLogger(__name__)
@@ -125,8 +128,18 @@ class Collecting:
 
         It may be cancelled at any time: what was stored stays, and the next round goes on from there.
         """
-        before_ms = self._clock.now_ms() - WARM_EVERY_MS
-        due = await collected_symbols.select_due(self._pool, before_ms=before_ms, limit=IN_ALL_MAX)
+        looked_after = 0
+        for _ in range(PASSES_MAX):
+            # Again, for those that were asked for meanwhile.
+            before_ms = self._clock.now_ms() - WARM_EVERY_MS
+            due = await collected_symbols.select_due(self._pool, before_ms=before_ms, limit=IN_ALL_MAX)
+            if not due:
+                break
+            await self._look_after(due, report)
+            looked_after += len(due)
+        return looked_after
+
+    async def _look_after(self, due: Sequence[CollectedSymbol], report: Report) -> None:
         away: dict[tuple[str, str], str] = {}
         for number, symbol in enumerate(due):
             await report(number / len(due), symbol.instrument.text)
@@ -146,7 +159,6 @@ class Collecting:
             await collected_symbols.update_tried(
                 self._pool, symbol.collected_symbol_id, complaint=complaint, now_ms=self._clock.now_ms()
             )
-        return len(due)
 
     async def _fill(self, instrument: Instrument) -> None:
         now_ms = self._clock.now_ms()
