@@ -1,5 +1,6 @@
 """What charts ask for, whichever protocol they speak: symbols, bars, quotes; not for how it is written."""
 
+import asyncio
 from dataclasses import dataclass
 
 from plugins.base import VenueProfile
@@ -8,7 +9,7 @@ from services.chart_marks import ChartMarks
 from services.chart_quotes import ChartQuotes
 from services.derivation import BUILT, choose_base
 from services.history_query import History
-from services.last_bars import BarWindow, LastBars
+from services.last_bars import TIMEOUT_S, BarWindow, LastBars
 from services.search.found import Found, InstrumentKind
 from services.search.instrument_search import InstrumentSearch
 from services.search.names import names_of
@@ -119,10 +120,15 @@ class Datafeed:
 
         Raises: as ``MarketService.bars``; an UpstreamError where nobody can say which bar is the next older.
         """
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + TIMEOUT_S
         history = await self._last_bars.read(window)
         if history.bars or not window.floor_ms:
             return ChartBars(history)
-        older = await self._last_bars.read(BarWindow(window.instrument, window.timeframe, window.floor_ms, 1))
+        older = await self._last_bars.read(
+            BarWindow(window.instrument, window.timeframe, window.floor_ms, 1),
+            timeout_s=until_s - loop.time(),
+        )
         newest_ms = older.bars[-1].open_time_ms if older.bars else None
         after = (gap for gap in older.gaps if gap.span.end_ms > (newest_ms or 0))
         if older.stale and any(gap.reason in UNKNOWN for gap in after):

@@ -74,7 +74,7 @@ class LastBars:
         self._catalog = catalog
         self._market = market
 
-    async def read(self, window: BarWindow) -> History:
+    async def read(self, window: BarWindow, *, timeout_s: float = TIMEOUT_S) -> History:
         """Return the bars of a window, oldest first: ``count`` of them wherever there are as many.
 
         There are fewer where the exchange fails, or takes too long, on the way back: what is there then
@@ -87,7 +87,7 @@ class LastBars:
         end_ms = min(timeframe.ceil(window.end_ms), timeframe.next(now_ms))
         gathered = _Gathered(window)
         try:
-            async with asyncio.timeout(TIMEOUT_S):
+            async with asyncio.timeout(timeout_s):
                 await self._gather(gathered, profile, end_ms)
         except TimeoutError as error:
             if not gathered.count:
