@@ -11,7 +11,7 @@ from utils.errors import NotFound
 MARKET = "simulated"
 EVERYTHING = "*"
 # Running bars of other markets are told at most this often; closes and corrections at once.
-FORMING_EVERY_MS = 250
+FORMING_EVERY_MS = 200
 
 
 @dataclass(slots=True)

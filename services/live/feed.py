@@ -200,13 +200,8 @@ class Feed:
             self._owed.owe(bar.open_time_ms, due_ms)
 
     async def _log_forming(self) -> None:
-        now_ms = self._now_ms()
-        if (
-            self._newest is not None
-            and self._pending
-            and now_ms - self._logged_ms >= self._parts.pace.forming_every_ms
-        ):
-            self._logged_ms = now_ms
+        if self._newest is not None and self._pending and self._pause_ms() <= 0:
+            self._logged_ms = self._parts.clock.now_ms()
             self._pending = False
             await self._parts.projector.write_forming(self._newest)
 
@@ -216,8 +211,14 @@ class Feed:
         if newest is not None and not self._parts.projector.has_final(newest.open_time_ms):
             due.append(self._due_ms(newest.open_time_ms))
             if self._pending:
-                due.append(self._logged_ms + self._parts.pace.forming_every_ms)
+                due.append(self._now_ms() + self._pause_ms())
         return min(max(WAIT_MIN_S, (min(due) - self._now_ms()) / 1_000), WAIT_MAX_S)
+
+    def _pause_ms(self) -> int:
+        # By our own clock: the exchange's is known to the second, and stands still between two answers.
+        every_ms, passed_ms = self._parts.pace.forming_every_ms, self._parts.clock.now_ms() - self._logged_ms
+        # Somebody who sets the machine's clock back silences nothing.
+        return every_ms - passed_ms if 0 <= passed_ms < every_ms else 0
 
     async def _owe_quiet_close(self) -> None:
         newest = self._newest

@@ -13,9 +13,15 @@ from typing import Any
 import asyncpg
 import pytest
 
+from app_extensions.db_pool import close_pool, open_pool
 from app_extensions.embedded import embedded_servers
-from tests.cli.quart import QUART
-from tests.launcher.conftest import APP, ROOT, STOP_TIMEOUT_S, Service
+from app_extensions.migrations import migrate_blocking
+from services.auth_service import AuthService, AuthSettings
+from tests.launcher.conftest import APP, STOP_TIMEOUT_S, Service, launch
+from utils.accounts import Role
+from utils.clock import Clock
+
+__all__ = ["launch"]
 
 HERE = Path(__file__).parent
 SECRET_KEY = "a-key-that-only-the-tests-know-0123456789"
@@ -26,9 +32,14 @@ START_TIMEOUT_S = 60
 TEST_TIMEOUT_S = 1_200
 
 
+def find_chromium() -> str | None:
+    """Return the path of a browser, if there is one."""
+    return next(filter(None, map(shutil.which, CHROMIUMS)), None)
+
+
 def missing() -> str | None:
     """Return what the tests of the page cannot run without, and is not here."""
-    if not any(map(shutil.which, CHROMIUMS)):
+    if find_chromium() is None:
         return "Chromium is not installed"
     if not shutil.which("node"):
         return "Node.js is not installed"
@@ -44,8 +55,7 @@ class Failed(Exception):
 class Driver:
     """Ask the Node process for one test after the other."""
 
-    def __init__(self, url: str) -> None:
-        chromium = next(filter(None, map(shutil.which, CHROMIUMS)))
+    def __init__(self, chromium: str, url: str) -> None:
         accounts = json.dumps({"username": USERNAME, "password": PASSWORD})
         self._process = subprocess.Popen(
             ["node", "run.mjs", chromium, url, accounts],
@@ -101,18 +111,14 @@ async def _create_database(dsn: str, name: str) -> None:
         await connection.close()
 
 
-def _make_admin(environment: dict[str, str]) -> None:
-    done = subprocess.run(
-        [QUART, "create-admin", "--username", USERNAME, "--password-stdin"],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"]} | environment,
-        input=PASSWORD + "\n",
-        text=True,
-        capture_output=True,
-        check=False,
-        timeout=START_TIMEOUT_S,
-    )
-    assert done.returncode == 0, done.stderr
+async def make_user(dsn: str, role: Role) -> None:
+    """Make the user of these tests in a database that is up to date."""
+    pool = await open_pool(dsn)
+    settings = AuthSettings(("not the app's",), access_token_life_s=1, session_life_s=1, bcrypt_cost=4)
+    accounts = AuthService(pool=pool, clock=Clock(), settings=settings)
+    await accounts.create_user(USERNAME, PASSWORD, role)
+    accounts.close()
+    await close_pool(pool)
 
 
 @pytest.fixture(scope="session")
@@ -122,19 +128,21 @@ def site(empty_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     asyncio.run(_create_database(empty_dsn, "page"))
     with embedded_servers(home, postgres=False, valkey=True, durable=False) as addresses:
         assert addresses.redis_url
+        page_dsn = empty_dsn.replace("/postgres?", "/page?")
+        migrate_blocking(page_dsn)
+        asyncio.run(make_user(page_dsn, Role.ADMIN))
         environment = {
             "ENV": "test",
             "SECRET_KEY": SECRET_KEY,
             "PORT": "0",
             "VAR_DIR": str(home / "var"),
-            "DB_CONNECTION_STRING": empty_dsn.replace("/postgres?", "/page?"),
+            "DB_CONNECTION_STRING": page_dsn,
             "REDIS_URL": addresses.redis_url,
             "RATE_LIMIT_PER_MINUTE": "100000",
             "WS_MAX_PER_ADDRESS": "1000",
             "DEFAULT_MARKET": "simulated",
             "DEFAULT_EXCHANGE": "simex",
         }
-        _make_admin(environment)
         service = Service(APP, environment, home)
         try:
             service.wait_until_said("To stop it, press Ctrl-C.")
@@ -145,13 +153,21 @@ def site(empty_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 
 @pytest.fixture(scope="session")
-def driver(request: pytest.FixtureRequest) -> Iterator[Driver]:
+def chromium() -> str:
+    """The path of the browser; without it and its packages there is no test of the page."""
     lacking = missing()
     if lacking and os.environ.get("CI"):
         pytest.fail(f"The page is not tested, because {lacking}; in CI that is a failure.")
     if lacking:
         pytest.skip(f"THE PAGE IS NOT TESTED, because {lacking}.")
+    found = find_chromium()
+    assert found
+    return found
+
+
+@pytest.fixture(scope="session")
+def driver(chromium: str, request: pytest.FixtureRequest) -> Iterator[Driver]:
     site: Service = request.getfixturevalue("site")
-    opened = Driver(site.url)
+    opened = Driver(chromium, site.url)
     yield opened
     opened.close()

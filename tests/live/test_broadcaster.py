@@ -106,7 +106,7 @@ def topic(market="simulated", symbol="BTC/USD", timeframe="1m"):
 def test_other_markets_are_let_alone():
     broadcaster = BarBroadcaster.parse(enabled=False, interval_s=60, symbols=(), resolutions=())
     broadcaster.check(topic("crypto"))
-    assert broadcaster.pace_of(topic("crypto")).forming_every_ms == 250
+    assert broadcaster.pace_of(topic("crypto")).forming_every_ms == 200
     assert broadcaster.pace_of(topic("crypto")).counters is not broadcaster.counters
     assert broadcaster.pace_of(topic()).forming_every_ms == 60_000
     assert broadcaster.pace_of(topic()).counters is broadcaster.counters
