@@ -185,7 +185,7 @@ async def get_coins(query: CoinsQuery) -> ResponseReturnValue:
     return await _response(query, functools.partial(_list, services().coins, query))
 
 
-@blueprint.get("/<name>")
+@blueprint.get("/<coin>")
 @public
 @limit("default")
 @query(HeardQuery)
@@ -194,13 +194,13 @@ async def get_coins(query: CoinsQuery) -> ResponseReturnValue:
     Answers(status=304, headers=KEPT),
     refuses=OF_COINS,
 )
-async def get_coin(name: str, query: HeardQuery) -> ResponseReturnValue:
+async def get_coin(coin: str, query: HeardQuery) -> ResponseReturnValue:
     """Return one coin by its id, slug or symbol; where a symbol is shared, the coin that ranks highest."""
     _check_provider(query)
-    return await _response(query, functools.partial(_coin, services().coins, name, query))
+    return await _response(query, functools.partial(_coin, services().coins, coin, query))
 
 
-@blueprint.get("/<name>/history")
+@blueprint.get("/<coin>/history")
 @public
 @limit("default")
 @query(CoinHistoryQuery)
@@ -209,10 +209,10 @@ async def get_coin(name: str, query: HeardQuery) -> ResponseReturnValue:
     Answers(status=304, headers=KEPT),
     refuses=OF_COINS,
 )
-async def get_coin_history(name: str, query: CoinHistoryQuery) -> ResponseReturnValue:
+async def get_coin_history(coin: str, query: CoinHistoryQuery) -> ResponseReturnValue:
     """Return what a coin was worth, oldest first."""
     _check_provider(query)
-    return await _response(query, functools.partial(_history, services().coins, name, query))
+    return await _response(query, functools.partial(_history, services().coins, coin, query))
 
 
 @blueprint.get("/top/<category>")
