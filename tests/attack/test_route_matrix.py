@@ -28,7 +28,7 @@ PLACEHOLDERS = {
     "<int:run_id>": "999999",
     "<coin>": "nothing",
     "<category>": "nothing",
-    "<path:symbol>": "nowhere:NOTHING",
+    "<path:symbol>": "simulated:nowhere:NOTHING",
 }
 # What a request without parameters and body is answered once it was let in. True: no token is read.
 OWN: dict[str, tuple[int, bool]] = {
