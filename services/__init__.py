@@ -220,7 +220,7 @@ def _build_datafeed(
     market: MarketService,
     record: FiringRecord,
 ) -> Datafeed:
-    last_bars = LastBars(pool=backends.pool, catalog=catalog, market=market)
+    last_bars = LastBars(pool=backends.pool, catalog=catalog, read_bars=market.bars)
     return Datafeed(
         catalog=catalog,
         search=search,

@@ -9,16 +9,15 @@ from services.chart_marks import ChartMarks
 from services.chart_quotes import ChartQuotes
 from services.derivation import BUILT, choose_base
 from services.history_query import History
-from services.last_bars import TIMEOUT_S, BarWindow, LastBars
+from services.last_bars import TIMEOUT_S, UNKNOWN, BarWindow, LastBars
 from services.search.found import Found, InstrumentKind
 from services.search.instrument_search import InstrumentSearch
 from services.search.names import names_of
-from utils.domain import GapReason, InstrumentSpec, Timeframe
+from utils.domain import InstrumentSpec, Timeframe
 from utils.errors import UpstreamDown, unknown
 
 # What one answer holds at most: a chart reads on from its oldest bar.
 BARS_MAX = 10_000
-UNKNOWN = (GapReason.UNFETCHED, GapReason.OUTAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +115,7 @@ class Datafeed:
         return tuple(ChartSymbol(spec, names_of(spec).kind, timeframes) for spec in specs)
 
     async def bars(self, window: BarWindow) -> ChartBars:
-        """Return the bars of a window, which may begin before its floor only in being without any.
+        """Return the bars of a window, or where the next older bar is.
 
         Raises: as ``MarketService.bars``; an UpstreamError where nobody can say which bar is the next older.
         """

@@ -1,7 +1,7 @@
 """The last bars before an instant, so many of them, however wide the holes between them are."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import asyncpg
@@ -10,7 +10,6 @@ from plugins.base import VenueProfile
 from services.catalog import Catalog
 from services.derivation import choose_base
 from services.history_query import History, HistoryQuery
-from services.market_service import MarketService
 from services.stores.older_bars import select_newest_open
 from utils.domain import DAY, DAY_MS, Bar, Gap, GapReason, Instrument, Span, Timeframe
 from utils.errors import UpstreamDown, UpstreamError, UpstreamTimeout
@@ -22,6 +21,8 @@ SILENCE_MS = 4_000 * DAY_MS
 DAYS_MAX = 4_002
 # All questions of one answer together; each has its own deadline beside.
 TIMEOUT_S = 4.5
+# ``MarketService.bars``.
+ReadBars = Callable[[HistoryQuery], Awaitable[History]]
 UNKNOWN = (GapReason.UNFETCHED, GapReason.OUTAGE)
 
 
@@ -69,10 +70,10 @@ class _Gathered:
 class LastBars:
     """Look for bars backwards, over stretches without any, in as few questions as that takes."""
 
-    def __init__(self, *, pool: asyncpg.Pool, catalog: Catalog, market: MarketService) -> None:
+    def __init__(self, *, pool: asyncpg.Pool, catalog: Catalog, read_bars: ReadBars) -> None:
         self._pool = pool
         self._catalog = catalog
-        self._market = market
+        self._read_bars = read_bars
 
     async def read(self, window: BarWindow, *, timeout_s: float = TIMEOUT_S) -> History:
         """Return the bars of a window, oldest first: ``count`` of them wherever there are as many.
@@ -110,7 +111,7 @@ class LastBars:
         while True:
             start_ms = max(timeframe.shift(end_ms, -slots), floor_ms)
             query = HistoryQuery(window.instrument, timeframe, start_ms, max(end_ms, start_ms), limit=slots)
-            part = await self._market.bars(query)
+            part = await self._read_bars(query)
             gathered.add(part)
             if part.bars:
                 reach_ms = part.bars[0].open_time_ms - SILENCE_MS
@@ -137,9 +138,7 @@ class LastBars:
             return start_ms
         # Nothing in all this time: days tell where the next older bars are.
         first_ms, end_ms = index.floor(rest.start_ms), index.ceil(start_ms)
-        days = await self._market.bars(
-            HistoryQuery(window.instrument, index, first_ms, end_ms, limit=DAYS_MAX)
-        )
+        days = await self._read_bars(HistoryQuery(window.instrument, index, first_ms, end_ms, limit=DAYS_MAX))
         if days.stale:
             raise UpstreamDown(
                 f"{window.instrument.exchange} cannot be asked for older prices now. Try again in a moment.",

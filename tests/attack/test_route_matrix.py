@@ -171,7 +171,7 @@ def check_headers(response: Any, route: str) -> None:
     if response.status_code >= 400:
         assert headers["Cache-Control"] == "no-store", route
         if not headers["Content-Type"].startswith("text/html"):
-            udf = " /udf/" in route
+            udf = "/udf/" in route
             assert headers["Content-Type"] == ("application/json" if udf else "application/problem+json"), (
                 route
             )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from quart import Response
 from quart.testing import QuartClient
 
+from tests.docs.problem_codes import statuses_of_codes
 from tests.docs.reading import Block, blocks
 
 ADDRESS = "http://127.0.0.1:5000"
@@ -30,7 +31,10 @@ class Example:
 
     @property
     def status(self) -> int:
-        """Return the status that a problem names; anything else is a success."""
+        """Return the status that a problem names, or that goes with its code; anything else is a success."""
+        if isinstance(self.answer, dict) and self.answer.get("s") == "error":
+            (status,) = statuses_of_codes()[str(self.answer["code"])]
+            return status
         problem = isinstance(self.answer, dict) and {"type", "status", "detail"} <= self.answer.keys()
         return int(self.answer["status"]) if problem else 200
 

@@ -65,7 +65,7 @@ def upstream(hand: HandClock) -> RecordedMarket:
 
 @pytest.fixture
 def last_bars(pool: asyncpg.Pool, catalog: Catalog, market: MarketService) -> LastBars:
-    return LastBars(pool=pool, catalog=catalog, market=market)
+    return LastBars(pool=pool, catalog=catalog, read_bars=market.bars)
 
 
 def is_silent(timeframe: Timeframe, open_ms: object) -> bool:
