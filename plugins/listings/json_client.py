@@ -4,6 +4,7 @@ It knows no provider: what an answer means is for the provider's own module to s
 """
 
 import asyncio
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ CALL_TIMEOUT_S = 8.0
 # Half a megabyte of JSON takes some milliseconds to read: longer ones leave the event loop.
 INLINE_BYTES = 500_000
 
+
+# Made once for all providers.
+_tls_context = functools.cache(make_tls_context)
 
 # What no JSON can be.
 NOT_JSON = object()
@@ -51,7 +55,7 @@ class JsonClient:
 
     async def open(self) -> None:
         """Get ready to ask; needs no network."""
-        tls = await asyncio.to_thread(make_tls_context)
+        tls = await asyncio.to_thread(_tls_context)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=tls, limit=4),
             headers={"Accept": "application/json", "User-Agent": f"AccessibleTrader/{VERSION}"},

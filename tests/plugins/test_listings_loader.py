@@ -81,7 +81,7 @@ def test_coingecko_needs_no_key_and_is_then_asked_at_a_slower_pace() -> None:
 
 
 def test_a_guest_enters_by_the_same_door(guest: WriteGuest) -> None:
-    registry = load(guest("village_coins", GUEST.format(name="village", body="pass")), "coingecko")
+    registry = load(guest("coins_village", GUEST.format(name="village", body="pass")), "coingecko")
     assert names(registry) == ["village", "coingecko"]
     assert registry.get("village") is registry.providers[0]
 
@@ -89,7 +89,7 @@ def test_a_guest_enters_by_the_same_door(guest: WriteGuest) -> None:
 def test_a_guest_reads_its_own_settings_and_those_of_all_listings(guest: WriteGuest) -> None:
     settings = {"VILLAGE_A": "1", "LISTINGS_ENDPOINT": "http://127.0.0.1", "OTHER_A": "2"}
     body = "raise ValueError(' '.join(sorted(context.settings)))"
-    module = guest("village_settings", GUEST.format(name="village", body=body))
+    module = guest("coins_settings", GUEST.format(name="village", body=body))
     with pytest.raises(PluginLoadError, match=r"settings: LISTINGS_ENDPOINT VILLAGE_A$"):
         load(module, settings=settings)
 

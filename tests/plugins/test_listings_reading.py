@@ -99,7 +99,7 @@ async def providers(local: LocalListings) -> AsyncIterator[list[ListingsProvider
 
 
 @given(page=PAGES, status=STATUSES)
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(page=[coingecko_listed(HELD)], status=200)
 @example(page={"status": coinmarketcap_status(), "data": [coinmarketcap_coin(HELD)]}, status=200)
 @example(page=[{"id": "a", "symbol": "ß", "name": "\u200b"}], status=200)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from plugins.listings.base import ListingsProvider
 from plugins.listings.coingecko import CoinGecko
 from plugins.listings.coinmarketcap import CoinMarketCap
+from services.coins.coin_jobs import BACKFILLS_A_DAY, DESCRIPTIONS_A_DAY
 from services.coins.guarded_provider import LIMITS
 from services.coins.schedule import FREQUENT, HOURLY, calls_between
 from utils.clock import Clock
@@ -64,6 +65,13 @@ def test_the_longest_month_fits_even_where_no_run_is_ever_skipped(provider: List
     frequent, hourly = 31 * 24 * 12, 31 * 24
     calls = frequent * provider.calls_for(FREQUENT.coins) + hourly * provider.calls_for(HOURLY.coins)
     assert calls == 9_672 <= provider.profile().calls_per_month
+
+
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.name)
+def test_what_is_asked_every_day_beside_the_lists_fits_what_they_leave(provider: ListingsProvider) -> None:
+    profile = provider.profile()
+    left = profile.calls_per_month - calls_between(*month_ms(2026, 12), provider.calls_for)
+    assert 31 * (BACKFILLS_A_DAY + DESCRIPTIONS_A_DAY * profile.calls_per_coin) <= left
 
 
 def test_the_frequent_run_leaves_the_hour_to_the_hourly_one() -> None:
