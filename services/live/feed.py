@@ -114,6 +114,8 @@ class Feed:
                 self._owed.owe_unless_owed(bar.open_time_ms, self._due_ms(bar.open_time_ms))
                 self._streamed.begin(bar, read_ms)
                 self._newest, self._pending = bar, True
+            if not forming:
+                self._streamed.begin_empty(read_ms)
             # Reading took its time, or showed that the exchange's clock is ahead of what we thought.
             if self._timeframe.next(self._now_ms()) <= span.end_ms:
                 break

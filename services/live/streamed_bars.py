@@ -21,11 +21,17 @@ class StreamedBars:
         self._later = TradeFolder(timeframe)
         self._begun: Bar | None = None
         self._begun_read_ms = 0
+        # An interval in which the exchange had no trade yet when it was read.
+        self._empty_open_ms: int | None = None
         self._whole_from_ms: int | None = None
 
     def begin(self, unfinished: Bar, read_ms: int) -> None:
         """Take over the exchange's own running bar, read when its clock showed ``read_ms``."""
         self._begun, self._begun_read_ms = unfinished, read_ms
+
+    def begin_empty(self, read_ms: int) -> None:
+        """Note that there was no running bar yet when the exchange's clock showed ``read_ms``."""
+        self._empty_open_ms, self._begun_read_ms = self._timeframe.floor(read_ms), read_ms
 
     def add(self, trades: Sequence[Trade]) -> tuple[int, ...]:
         """Fold trades in and return the opens of the bars they belong to, oldest first."""
@@ -44,6 +50,8 @@ class StreamedBars:
         if self.whole(open_ms):
             return self._folder.bar(open_ms)
         begun = self._begun
+        if begun is None and open_ms == self._empty_open_ms:
+            return self._later.bar(open_ms)
         if begun is None or begun.open_time_ms != open_ms:
             return None
         later = self._later.bar(open_ms)

@@ -90,6 +90,23 @@ async def test_live_bars_are_the_fold_of_the_recorded_trades(client, exchange, t
     assert [tuple(row) for row in answer["ohlcv"]] == list(expected.values())
 
 
+async def test_the_first_trade_of_a_quiet_minute_is_told_at_once(client, exchange, trades):
+    exchange.time_ms = trades[-1].time_ms // MINUTE_MS * MINUTE_MS + 5 * MINUTE_MS + 20_000
+    async with client.websocket(WS) as connection:
+        talk = Talk(connection)
+        await talk.until("subscribed")
+        await talk.until("status", state="live")
+        await exchange.bitstamp.until_subscribed("BTC/USD")
+        last = trades[-1]
+        first = last._replace(id=last.id + 1, time_ms=exchange.time_ms + 1_000, price="9999.5")
+        await exchange.bitstamp.push_trades("BTC/USD", [first])
+        told = await talk.until("bar")
+        while told["bar"]["close"] != 9999.5:
+            told = await talk.until("bar")
+    assert told["bar"]["state"] == "forming"
+    assert told["bar"]["open_time_ms"] == first.time_ms // MINUTE_MS * MINUTE_MS
+
+
 async def test_a_dropped_stream_loses_no_bar(client, exchange, trades):
     exchange.time_ms = trades[0].time_ms + 5 * MINUTE_MS
     until_ms = exchange.time_ms + 8 * MINUTE_MS
