@@ -12,9 +12,11 @@ import pytest
 
 from app_extensions.embedded import EmbeddedAddresses
 from tests.browser.conftest import HERE as BROWSER
-from tests.browser.conftest import SECRET_KEY, Driver, missing
+from tests.browser.conftest import SECRET_KEY, Driver, chromium
 from tests.docs.reading import ROOT, blocks
 from tests.launcher.conftest import APP, STOP_TIMEOUT_S, Service
+
+__all__ = ["chromium"]
 
 DOCUMENT = ROOT / "docs/charts.md"
 SERVICE_ADDRESS = "http://127.0.0.1:5000"
@@ -84,26 +86,20 @@ def service(
         started.process.wait(STOP_TIMEOUT_S)
 
 
-def lacking() -> str | None:
-    """Return what the tests of charts cannot run without, and is not here."""
-    absent = [name for name in LIBRARIES if not (BROWSER / "node_modules" / name).is_dir()]
-    return missing() or (
-        f"{' and '.join(absent)} are not in tests/browser: run npm ci there" if absent else None
-    )
-
-
 @pytest.fixture(scope="module")
-def driver(request: pytest.FixtureRequest) -> Iterator[Driver]:
-    reason = lacking()
-    if reason and os.environ.get("CI"):
-        pytest.fail(f"The charts are not tested, because {reason}; in CI that is a failure.")
-    if reason:
-        pytest.skip(f"THE CHARTS ARE NOT TESTED, because {reason}.")
+def driver(chromium: str, request: pytest.FixtureRequest) -> Iterator[Driver]:
+    absent = [name for name in LIBRARIES if not (BROWSER / "node_modules" / name).is_dir()]
+    if absent and os.environ.get("CI"):
+        pytest.fail(f"Run npm ci in tests/browser: {absent} are not there; in CI that is a failure.")
+    if absent:
+        pytest.skip(
+            f"THE CHARTS ARE NOT TESTED, because {absent} are not there: run npm ci in tests/browser."
+        )
     folder: Folder = request.getfixturevalue("folder")
     service: Service = request.getfixturevalue("service")
     for name, text in pages().items():
         (folder.path / name).write_text(text.replace(SERVICE_ADDRESS, service.url))
     (folder.path / "service.txt").write_text(service.url)
-    opened = Driver(folder.origin)
+    opened = Driver(chromium, folder.origin)
     yield opened
     opened.close()

@@ -2,16 +2,17 @@
 
 import assert from "node:assert/strict";
 
-import { judge, screenshot, test } from "../browser/harness.mjs";
+import { judge, longTest, screenshot, test, Wire } from "../browser/harness.mjs";
 
 const PLACE = { market: "simulated", exchange: "simex", symbol: "BTC/USD" };
 const SECOND_MS = 1_000;
-const LIVE_BARS = 2;
+const LIVE_BARS = 1;
 // Text above a drawing, and a label of Highcharts' own credits, which axe leaves to people.
 const UNDECIDED = ["color-contrast", "aria-prohibited-attr"];
 
-async function open(visit, name, query = {}) {
+async function open(visit, name, query = {}, wire = null) {
   const page = await visit.open({ chart: null, ready: false });
+  if (wire) await wire.put(page);
   await page.goto(`${visit.url}/${name}?${new URLSearchParams(query)}`);
   return page;
 }
@@ -62,17 +63,16 @@ async function closed(page, chart) {
 }
 
 test("Highcharts' data module reads the same bars by rows, by columns and by lines", async (visit) => {
-  let compared = 0;
-  for (const format of ["rows", "columns", "csv"]) {
+  const readings = ["rows", "columns", "csv"].map(async (format) => {
     const page = await open(visit, "highcharts-data.html", { format });
     await page.waitForFunction(`${HIGHCHARTS.newest} > 0`);
     const names = await page.evaluate(() => Highcharts.charts[0].series.map(({ name }) => name));
     assert.deepEqual(names.slice(0, 2), ["BTC/USD price in dollars", "BTC/USD volume in bitcoin"]);
     assert.equal(names.length, 3, "the two and the navigator's own");
-    compared += await same(visit, await page.evaluate(HIGHCHARTS.rows), "1h");
     if (format === "rows") await clean(page, "data-module");
-    await page.close();
-  }
+    return same(visit, await page.evaluate(HIGHCHARTS.rows), "1h");
+  });
+  const compared = (await Promise.all(readings)).reduce((sum, count) => sum + count);
   return { compared };
 });
 
@@ -89,7 +89,6 @@ test("Highcharts holds the bars of what is looked at, and they go on live", asyn
   const { min, max } = await page.evaluate(() => Highcharts.charts[0].xAxis[0].getExtremes());
   assert.equal(max, rows.at(-1)[0], "the view ends with the newest bar");
   assert.equal(max - min, 600_000, "and is as wide as it was");
-  await clean(page, "highcharts");
   // Back to hours that are over: no bar of now may follow.
   const start = min - 20 * 3_600_000;
   await page.evaluate(
@@ -100,12 +99,14 @@ test("Highcharts holds the bars of what is looked at, and they go on live", asyn
   const over = await page.evaluate(HIGHCHARTS.rows);
   assert.ok(over[0][0] >= start && over.at(-1)[0] <= start + 7_200_000);
   compared += await same(visit, over, "15s");
+  // Now that nothing moves: what Highcharts says to screen readers is made anew with every live bar.
+  await clean(page, "highcharts");
   return { compared };
 });
 
 test("Lightweight Charts goes on live and back to older bars", async (visit) => {
   const page = await open(visit, "lightweight.html", { timeframe: "1s" });
-  await said(page, "Live");
+  await said(page, /Live/);
   let compared = await same(visit, await page.evaluate(LIGHTWEIGHT.rows), "1s");
   await closed(page, LIGHTWEIGHT);
   compared += await same(visit, await page.evaluate(LIGHTWEIGHT.rows), "1s");
@@ -137,4 +138,25 @@ test("a client of UDF holds the same bars, asks for what is new, and goes back",
   await page.waitForFunction(() => document.title.endsWith("bars of 60") && charts.candles.data().length === 300);
   compared += await same(visit, await page.evaluate(LIGHTWEIGHT.rows), "1h");
   return { compared };
+});
+
+longTest("after a broken line the charts of Highcharts and Lightweight Charts have no hole", async (visit) => {
+  const broken = async (name, query, chart) => {
+    const wire = new Wire();
+    const page = await open(visit, name, query, wire);
+    await said(page, /Live/);
+    const newest = await page.evaluate(chart.newest);
+    wire.cut();
+    await said(page, "Not live");
+    wire.heal();
+    await page.waitForFunction(`${chart.newest} > ${newest + 4 * SECOND_MS}`);
+    await closed(page, chart);
+    assert.ok(wire.opened > 1);
+    return same(visit, await page.evaluate(chart.rows), "1s");
+  };
+  const counts = await Promise.all([
+    broken("highcharts.html", { days: 0.01 }, HIGHCHARTS),
+    broken("lightweight.html", { timeframe: "1s" }, LIGHTWEIGHT),
+  ]);
+  return { compared: counts[0] + counts[1] };
 });

@@ -10,12 +10,18 @@ from tests.charts.conftest import LIBRARIES, SERVICE_ADDRESS, pages
 from tests.docs.reading import ROOT
 
 SCRIPT = Path(__file__).with_name("pages.mjs")
-NAMES = re.findall(r'^test\("([^"]+)"', SCRIPT.read_text(), re.MULTILINE)
+DECLARED = re.findall(r'^(test|longTest)\("([^"]+)"', SCRIPT.read_text(), re.MULTILINE)
 # The least that each test compares; a test that compares nothing says nothing.
 BARS_MIN = 400
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, id=name.replace(" ", "_"), marks=[pytest.mark.long] if kind == "longTest" else [])
+        for kind, name in DECLARED
+    ],
+)
 def test_a_page_draws_what_the_service_gave(driver: Driver, name: str) -> None:
     figures = driver.run("../charts/pages.mjs", name)
     assert figures["compared"] >= BARS_MIN
