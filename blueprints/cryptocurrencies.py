@@ -170,7 +170,7 @@ class SyncQuery(RequestModel):
     provider: Name | None = None
 
 
-@blueprint.get("/")
+@blueprint.get("/", strict_slashes=False)
 @public
 @limit("default")
 @query(CoinsQuery)
@@ -257,7 +257,8 @@ async def _list(coins: CoinListings, query: CoinsQuery, voice: Voice | None) -> 
     if voice is None:
         return encode_list(page, None)
     # Milliseconds of work, which others need not wait for.
-    telling = await asyncio.to_thread(tell_list, page, voice, change=_change_of(query.sort_by))
+    change = _change_of(query.sort_by)
+    telling = await asyncio.to_thread(tell_list, page, voice, query.verbosity, change=change)
     return encode_list(page, (telling, voice))
 
 
@@ -274,7 +275,9 @@ async def _top(coins: CoinListings, category: Category, query: TopQuery, voice: 
     if voice is None:
         return encode_list(page, None, **beside)
     change = _change_of(question.sort_by)
-    telling = await asyncio.to_thread(tell_list, page, voice, change=change, category=category.value)
+    telling = await asyncio.to_thread(
+        tell_list, page, voice, query.verbosity, change=change, category=category.value
+    )
     return encode_list(page, (telling, voice), **beside)
 
 
@@ -287,7 +290,9 @@ async def _coin(coins: CoinListings, name: str, query: HeardQuery, voice: Voice 
 async def _history(coins: CoinListings, name: str, query: CoinHistoryQuery, voice: Voice | None) -> bytes:
     question = HistoryQuestion(name, query.range, query.interval, query.limit, query.provider)
     history = await coins.history(question)
-    return encode_coin_history(history, None if voice is None else (tell_history(history, voice), voice))
+    return encode_coin_history(
+        history, None if voice is None else (tell_history(history, voice, query.verbosity), voice)
+    )
 
 
 async def _response(query: HeardQuery, make: Callable[[Voice | None], Awaitable[bytes]]) -> Response:

@@ -14,4 +14,8 @@ SELECT add_compression_policy('coin_price', INTERVAL '60 days', if_not_exists =>
 
 -- Drops the chunks that are older as a whole, and returns how many. When is a setting, so no policy does it.
 CREATE OR REPLACE FUNCTION drop_coin_price_chunks(before timestamptz) RETURNS integer
-LANGUAGE sql AS $$ SELECT count(*)::integer FROM drop_chunks('coin_price', older_than => before) $$;
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN (SELECT count(*)::integer FROM drop_chunks('coin_price', older_than => before));
+END
+$$;

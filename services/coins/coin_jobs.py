@@ -8,7 +8,7 @@ from utils.domain import SECOND_MS
 SYNC = "sync_coins"
 SYNC_FREQUENT = "sync_coins_frequently"
 SYNC_HOURLY = "sync_coins_hourly"
-# What the plans of providers leave beside the syncs: a coin a day each, and the first hundred in a season.
+# Of the 10,000 calls a month of CoinGecko's free plan the syncs leave 1,072; these take 496.
 BACKFILLS_A_DAY = 8
 DESCRIPTIONS_A_DAY = 8
 

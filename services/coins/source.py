@@ -3,6 +3,7 @@
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from plugins.listings import ListingsRegistry
@@ -15,11 +16,21 @@ from utils.errors import UpstreamBusy, UpstreamDown, UpstreamError
 from utils.spoken import spoken_wait
 
 # For a provider that does not say how long it will be away.
-WAIT_S, WAIT_MAX_S = 60.0, 3_600.0
+WAIT_S = 60.0
+# However long it will be away, nobody knows for sure.
+PASS_MAX_S = 3_600.0
 
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    # By the steady clock: when it may answer again by its own word, and until when it is passed over.
+    error: UpstreamError
+    again_s: float
+    pass_until_s: float
 
 
 class ListingsSource:
@@ -39,8 +50,7 @@ class ListingsSource:
         self._guarded = {
             provider.name: GuardedProvider(provider, parts, clock) for provider in registry.providers
         }
-        self._failures: dict[str, UpstreamError] = {}
-        self._wait_until_s: dict[str, float] = {}
+        self._failures: dict[str, _Failure] = {}
 
     @property
     def providers(self) -> Sequence[str]:
@@ -68,7 +78,8 @@ class ListingsSource:
         if provider is not None:
             return await self._fetch_top_of(self._named(provider), limit, spare=spare)
         for guarded in self._guarded.values():
-            if self._left_s(guarded) > 0:
+            failure = self._failures.get(guarded.provider.name)
+            if failure is not None and failure.pass_until_s > self._clock.steady_s():
                 continue
             try:
                 return await self._fetch_top_of(guarded, limit, spare=spare)
@@ -113,32 +124,28 @@ class ListingsSource:
             self._note_failure(guarded, error)
             raise
         if self._failures.pop(guarded.provider.name, None) is not None:
-            self._wait_until_s.pop(guarded.provider.name, None)
             log.info("listings provider answers again", extra={"provider": guarded.provider.name})
         return answer
 
     def _note_failure(self, guarded: GuardedProvider, error: UpstreamError) -> None:
         name = guarded.provider.name
-        self._failures[name] = error
+        now_s, wait_s = self._clock.steady_s(), error.retry_after_s or WAIT_S
         # What is not asked here, for want of calls, may be asked for a smaller thing.
-        wait_s = 0.0 if isinstance(error, UpstreamBusy) else min(error.retry_after_s or WAIT_S, WAIT_MAX_S)
-        self._wait_until_s[name] = self._clock.steady_s() + wait_s
+        pass_s = 0.0 if isinstance(error, UpstreamBusy) else min(wait_s, PASS_MAX_S)
+        self._failures[name] = _Failure(error, now_s + wait_s, now_s + pass_s)
         log.warning(
             "listings provider did not answer",
             extra={"provider": name, "code": error.error_code, "reason": error.detail, "wait_s": wait_s},
         )
 
-    def _left_s(self, guarded: GuardedProvider) -> float:
-        until_s = self._wait_until_s.get(guarded.provider.name, float("-inf"))
-        return max(until_s - self._clock.steady_s(), 0.0)
-
     def _named(self, name: str) -> GuardedProvider:
         return self._guarded[self._registry.get(name).name]
 
     def _nobody(self) -> UpstreamError:
-        wait_s = max(min(self._left_s(guarded) for guarded in self._guarded.values()), 1.0)
-        if len(self._failures) == 1:
-            (error,) = self._failures.values()
+        again_s = min(failure.again_s for failure in self._failures.values())
+        wait_s = max(again_s - self._clock.steady_s(), 1.0)
+        if len(self._guarded) == 1:
+            (error,) = (failure.error for failure in self._failures.values())
             return type(error)(error.detail, code=error.error_code, retry_after_s=wait_s)
         titles = " nor ".join(guarded.provider.title for guarded in self._guarded.values())
         return UpstreamDown(

@@ -72,12 +72,17 @@ def tell_coin(found: FoundCoin, voice: Voice, verbosity: Verbosity) -> CoinTelli
     if listed.stale:
         age = voice.duration(_whole_age_ms(found.now_ms - _told_ms(listed)))
         brief = voice.say(phrases.LIST_BRIEF_OLD, age=age, brief=brief)
-    told = tuple(each for each in sentences if verbosity.includes(each.verbosity))
-    return CoinTelling(CoinSentence(brief, ("price", DAY_CHANGE), Verbosity.BRIEF), told)
+    whole = CoinSentence(brief, ("price", DAY_CHANGE), Verbosity.BRIEF)
+    return CoinTelling(whole, _as_much(sentences, verbosity))
 
 
 def tell_list(
-    page: CoinPage, voice: Voice, *, change: str = DAY_CHANGE, category: str | None = None
+    page: CoinPage,
+    voice: Voice,
+    verbosity: Verbosity = Verbosity.NORMAL,
+    *,
+    change: str = DAY_CHANGE,
+    category: str | None = None,
 ) -> CoinTelling:
     """Return the words of a list: what it is, and each coin in a few words.
 
@@ -103,10 +108,10 @@ def tell_list(
     if page.next is not None:
         sentences.append(CoinSentence(voice.say(phrases.LIST_MORE), ("next",)))
     brief = CoinSentence(_short_enough(texts), ("total", "price", change), Verbosity.BRIEF)
-    return CoinTelling(brief, tuple(sentences), coins)
+    return CoinTelling(brief, _as_much(sentences, verbosity), coins)
 
 
-def tell_history(history: CoinHistory, voice: Voice) -> CoinTelling:
+def tell_history(history: CoinHistory, voice: Voice, verbosity: Verbosity = Verbosity.NORMAL) -> CoinTelling:
     """Return the words of what a coin was worth: where it began and ended, its extremes, its span."""
     coin, points = history.found.listed.coin, history.points
     name = coin_name(voice.locale, coin.name, coin.symbol)
@@ -136,7 +141,13 @@ def tell_history(history: CoinHistory, voice: Voice) -> CoinTelling:
     if history.more:
         sentences.append(CoinSentence(voice.say(phrases.HISTORY_MORE), ("more",)))
     sentences.append(_age(history.found.listed, history.found.now_ms, voice))
-    return CoinTelling(CoinSentence(brief, ("open", "price"), Verbosity.BRIEF), tuple(sentences))
+    return CoinTelling(
+        CoinSentence(brief, ("open", "price"), Verbosity.BRIEF), _as_much(sentences, verbosity)
+    )
+
+
+def _as_much(sentences: Sequence[CoinSentence], verbosity: Verbosity) -> tuple[CoinSentence, ...]:
+    return tuple(each for each in sentences if verbosity.includes(each.verbosity))
 
 
 def _coin_brief(message: Message, listed: ListedCoin, voice: Voice, change: str) -> str:

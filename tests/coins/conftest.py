@@ -1,49 +1,27 @@
-"""Coins in the app: its clock is moved by hand, and its provider is the simulation."""
+"""Coins in the app, on the simulated provider."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Iterator
 
+import asyncpg
 import pytest
-from quart import Quart
-from quart.testing.app import TestApp
-from quart.typing import TestClientProtocol
 
-from app import create_app
 from config import Config
-from middleware.context import EXTENSION
-from services import Services
+from services.auth_service import AuthService, AuthSettings
+from tests.coins.house import Coins, opened
 from tests.coins.made_coins import NOW_MS
 from utils.clock import Clock
 
 
-@dataclass
-class Coins:
-    """The app, its services, and the time that both take for now."""
-
-    app: Quart
-    services: Services
-    now: list[int]
-
-    @property
-    def client(self) -> TestClientProtocol:
-        return self.app.test_client()
-
-    async def get(self, path: str, status: int = 200, **asked: object) -> dict:
-        answer = await self.client.get(f"/api/v1/cryptocurrencies{path}", **asked)
-        body = await answer.get_json()
-        assert answer.status_code == status, body
-        return body
+@pytest.fixture
+async def coins(config: Config) -> AsyncIterator[Coins]:
+    async with opened(config, [NOW_MS]) as house:
+        yield house
 
 
 @pytest.fixture
-def coins_config(config: Config) -> Config:
-    return config
-
-
-@pytest.fixture
-async def coins(coins_config: Config) -> AsyncIterator[Coins]:
-    now = [NOW_MS]
-    created = create_app(replace(coins_config, role="all"), Clock(now_ms=lambda: now[0]))
-    created.config["PROPAGATE_EXCEPTIONS"] = False
-    async with TestApp(created):
-        yield Coins(created, created.extensions[EXTENSION], now)
+def accounts(pool: asyncpg.Pool) -> Iterator[AuthService]:
+    """Make users in the database of ``coins``; cheap hashes, which the app verifies as it does dear ones."""
+    settings = AuthSettings(("not the app's",), access_token_life_s=1, session_life_s=1, bcrypt_cost=4)
+    service = AuthService(pool=pool, clock=Clock(), settings=settings)
+    yield service
+    service.close()
