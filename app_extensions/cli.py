@@ -1,4 +1,4 @@
-"""Commands beside ``quart run``: migrate, create-admin, backfill, import-bars, listen, schema and asyncapi.
+"""Commands beside ``quart run``: migrate, create-admin, backfill, worker, import-bars, listen and documents.
 
 They print plain lines; what fails is one sentence and exit code 1.
 """
@@ -13,6 +13,7 @@ from app_extensions.cli_import import import_bars_command
 from app_extensions.cli_listen import listen_command
 from app_extensions.cli_schema import asyncapi_command, schema_command
 from app_extensions.cli_servers import reachable_servers, run, sentences
+from app_extensions.cli_worker import worker_command
 from app_extensions.db_pool import close_pool, open_pool
 from app_extensions.migrations import migrate
 from config import Config, load_config
@@ -30,6 +31,7 @@ def register_cli(app: Quart) -> None:
     app.cli.add_command(backfill_command)
     app.cli.add_command(import_bars_command)
     app.cli.add_command(listen_command)
+    app.cli.add_command(worker_command)
     app.cli.add_command(schema_command)
     app.cli.add_command(asyncapi_command)
 

@@ -33,6 +33,7 @@ class RunsQuery(RequestModel):
 
     job: JobName | None = None
     state: RunState | None = None
+    skipped: bool = True
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     cursor: Annotated[int, Field(ge=0, le=BIGINT_MAX)] | None = None
 
@@ -54,7 +55,11 @@ async def get_jobs(query: RunsQuery) -> ResponseReturnValue:
     if query.job is not None:
         house.jobs.job(query.job)
     found = await house.jobs.runs(
-        job=query.job, state=query.state, before_run_id=query.cursor, limit=query.limit + 1
+        job=query.job,
+        state=query.state,
+        skipped=query.skipped,
+        before_run_id=query.cursor,
+        limit=query.limit + 1,
     )
     runs = found[: query.limit]
     now_ms = house.clock.now_ms()

@@ -7,6 +7,7 @@ import { howFar, lengthOf, momentOf, news, periodOf, STATES } from "./job_words.
 
 const LOOK_EVERY_MS = 2_000;
 const RUNS_SHOWN = 50;
+const JOBS = "/api/v1/admin/jobs";
 const OPEN = new Set(["queued", "running"]);
 
 const find = (id) => document.getElementById(id);
@@ -69,7 +70,7 @@ function makeRow(key, columns, button) {
 
 function runRow(key, run) {
   const cancel = make("button", { type: "button", "aria-label": `Cancel run ${run.id} of ${run.job}` }, "Cancel");
-  cancel.addEventListener("click", () => act(cancel, `/api/v1/admin/jobs/${run.id}/cancel`, {}, () => `Run ${run.id} of ${run.job} is being cancelled.`));
+  cancel.addEventListener("click", () => act(cancel, `${JOBS}/${run.id}/cancel`, {}, () => `Run ${run.id} of ${run.job} is being cancelled.`));
   return makeRow(key, 10, cancel);
 }
 
@@ -94,7 +95,7 @@ function fillRun(row, run) {
 
 function jobRow(key, job) {
   const run = make("button", { type: "button", "aria-label": `Run ${job.name} now` }, "Run now");
-  run.addEventListener("click", () => act(run, "/api/v1/admin/jobs/run", { job: job.name }, (ticket) => ticket.already_running ? `${job.name} is waiting or running already, as run ${ticket.id}.` : `${job.name} was ordered, as run ${ticket.id}.`));
+  run.addEventListener("click", () => act(run, `${JOBS}/run`, { job: job.name }, (ticket) => ticket.already_running ? `${job.name} is waiting or running already, as run ${ticket.id}.` : `${job.name} was ordered, as run ${ticket.id}.`));
   return makeRow(key, 5, run);
 }
 
@@ -157,8 +158,9 @@ async function read() {
   const state = find("state").value || null;
   // What is told and summed is of all jobs, whatever the table shows.
   const whole = !job && !state && cursor === null;
-  const newest = await api.get("/api/v1/admin/jobs", { limit: RUNS_SHOWN });
-  const shown = whole ? newest : await api.get("/api/v1/admin/jobs", { limit: RUNS_SHOWN, job, state, cursor });
+  const newest = await api.get(JOBS, { limit: RUNS_SHOWN, skipped: false });
+  const skipped = state === "skipped";
+  const shown = whole ? newest : await api.get(JOBS, { limit: RUNS_SHOWN, job, state, skipped, cursor });
   showProblem("");
   showRuns(shown);
   showJobs(newest.jobs);

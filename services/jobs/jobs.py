@@ -16,6 +16,7 @@ from utils.json_codec import encode_json
 
 ACQUIRE_TIMEOUT_S = 2.0
 QUEUE_LOG_KEPT_MS = 7 * 86_400_000
+SKIPPED_KEPT_MS = 2 * 86_400_000
 CANCELLED = "It was cancelled."
 ORDERED = "job_ordered"
 CANCELLATION = "job_cancelled"
@@ -80,11 +81,17 @@ class Jobs:
                     return _ticket(run, already_running=True)
 
     async def runs(
-        self, *, job: str | None, state: RunState | None, before_run_id: int | None, limit: int
+        self,
+        *,
+        job: str | None,
+        state: RunState | None,
+        skipped: bool = True,
+        before_run_id: int | None,
+        limit: int,
     ) -> list[JobRun]:
-        """Return runs, the newest first, of one job or in one state."""
+        """Return runs, the newest first: of one job, in one state, without those that were skipped."""
         return await job_runs.select_runs(
-            self._pool, job=job, state=state, before_run_id=before_run_id, limit=limit
+            self._pool, job=job, state=state, skipped=skipped, before_run_id=before_run_id, limit=limit
         )
 
     async def find(self, run_id: int) -> JobRun:
@@ -121,7 +128,9 @@ class Jobs:
         return await self.find(run_id)
 
     async def tidy(self) -> None:
-        """Forget what the queue noted longer ago than anybody asks."""
+        """Forget what the queue noted and what was skipped longer ago than anybody asks."""
+        # Not sooner: of a daily job, the run that was skipped yesterday says that yesterday was planned.
+        await job_runs.delete_skipped_runs(self._pool, self._clock.now_ms() - SKIPPED_KEPT_MS)
         await job_attempts.delete_old_queue_log(self._pool, self._clock.now_ms() - QUEUE_LOG_KEPT_MS)
 
     async def _note(self, connection: asyncpg.Connection, action: str, run: JobRun, by: By | None) -> None:

@@ -118,7 +118,13 @@ async def select_run(connection: asyncpg.Connection | asyncpg.Pool, job_run_id: 
 
 
 async def select_runs(
-    pool: asyncpg.Pool, *, job: str | None, state: str | None, before_run_id: int | None, limit: int
+    pool: asyncpg.Pool,
+    *,
+    job: str | None,
+    state: str | None,
+    skipped: bool = True,
+    before_run_id: int | None,
+    limit: int,
 ) -> list[JobRun]:
     """Return runs, the newest first, of one job or in one state, beginning before the given one."""
     # Served by the primary key, job_run_by_job or job_run_by_state.
@@ -129,12 +135,14 @@ async def select_runs(
         WHERE ($1::text IS NULL OR job = $1)
             AND ($2::text IS NULL OR state = $2)
             AND ($3::bigint IS NULL OR job_run_id < $3)
+            AND ($4 OR state <> 'skipped')
         ORDER BY job_run_id DESC
-        LIMIT $4
+        LIMIT $5
         """,  # noqa: S608 - the columns are a constant of this module
         job,
         state,
         before_run_id,
+        skipped,
         limit,
     )
     return [read_run(row) for row in rows]
@@ -171,6 +179,18 @@ async def update_cancel_requested(connection: asyncpg.Connection, job_run_id: in
         WHERE job_run_id = $1 AND state IN ('queued', 'running')
         """,
         job_run_id,
+    )
+
+
+async def delete_skipped_runs(pool: asyncpg.Pool, before_ms: int) -> None:
+    """Forget runs that began before this time and did nothing."""
+    # Served by job_run_started_at.
+    await pool.execute(
+        """
+        DELETE FROM job_run
+        WHERE started_at < to_timestamp($1::bigint / 1000.0) AND state = 'skipped'
+        """,
+        before_ms,
     )
 
 

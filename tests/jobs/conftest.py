@@ -81,6 +81,11 @@ class JobHouse:
     async def ended(self, run_id: int) -> JobRun:
         return await self.until(run_id, lambda run: run.state in ENDED)
 
+    async def newest(self, job: str) -> JobRun:
+        """Return the newest run of a job, once there is one."""
+        runs = await eventually(lambda: self.jobs.runs(job=job, state=None, before_run_id=None, limit=1))
+        return runs[0]
+
     async def outcomes(self, run_id: int) -> list[str | None]:
         return [attempt.outcome for attempt in await self.jobs.attempts(run_id)]
 
