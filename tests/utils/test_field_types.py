@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from utils.field_types import LIKELY_SECONDS_BELOW, TIME_END_MS, read_time_ms
+from utils.field_types import (
+    LIKELY_SECONDS_BELOW,
+    TIME_END_MS,
+    check_resolution,
+    read_chart_time_ms,
+    read_seconds,
+    read_time_ms,
+)
 
 NOON_MS = 1_795_262_400_000
 OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -90,3 +97,39 @@ def test_any_value_is_a_time_in_bounds_or_refused(value: Any) -> None:
         time_ms, sentence = 0, str(error)
         assert sentence.endswith(".")
     assert 0 <= time_ms < TIME_END_MS
+
+
+@pytest.mark.parametrize(
+    ("given", "time_ms"),
+    [
+        (1_795_262_400, NOON_MS),
+        ("1795262400", NOON_MS),
+        ("-8640000", 0),  # charts ask for times before 1970, and mean all there is
+        (99_999_999_999, TIME_END_MS),
+        (0, 0),
+    ],
+)
+def test_seconds_of_charts_are_read(given: Any, time_ms: int) -> None:
+    assert read_seconds(given) == time_ms
+    assert read_chart_time_ms(given) == time_ms
+
+
+@pytest.mark.parametrize("given", [NOON_MS, str(NOON_MS), "1.5", 1.5, True, "", "now", "٣", None, "1e9"])
+def test_what_is_no_time_in_seconds_is_refused(given: Any) -> None:
+    with pytest.raises(ValueError, match=r"^must be"):
+        read_seconds(given)
+
+
+@given(st.integers(LIKELY_SECONDS_BELOW, TIME_END_MS - 1))
+def test_milliseconds_and_seconds_of_charts_are_told_apart_by_their_size(time_ms: int) -> None:
+    assert read_chart_time_ms(time_ms) == time_ms
+    assert read_chart_time_ms(time_ms // 1000) == time_ms // 1000 * 1000
+    assert read_chart_time_ms("2026-11-21T12:00:00Z") == NOON_MS
+
+
+def test_resolutions_are_those_of_charts() -> None:
+    for text in ("1S", "1", "60", "1D", "D", "1W", "1M", "12M"):
+        assert check_resolution(text) == text
+    for text in ("T", "0", "13M", "1x"):
+        with pytest.raises(ValueError, match=r"^must be a resolution"):
+            check_resolution(text)
