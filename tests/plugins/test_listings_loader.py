@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from config import load_config
 from plugins import PluginLoadError
 from plugins.listings import ListingsRegistry, load_listings
 from tests.listings import LocalListings
@@ -133,13 +134,15 @@ def test_a_guest_that_does_not_fit_is_refused_with_a_sentence(
     assert module in str(refusal.value)
 
 
-async def test_the_endpoint_reaches_every_provider() -> None:
+async def test_the_settings_of_the_service_reach_every_provider() -> None:
     async with LocalListings() as local:
-        settings = {"LISTINGS_ENDPOINT": local.endpoint, **GECKO, **MARKETCAP}
-        for provider in load(settings=settings).providers:
+        given = {"ENV": "test", "SECRET_KEY": "x" * 40, "LISTINGS_ENDPOINT": local.endpoint}
+        config = load_config({**given, **GECKO, **MARKETCAP}, dotenv=None)
+        for provider in load_listings(config.listings_providers, Clock(), config.plugin_settings).providers:
             await provider.open()
             try:
                 assert (await provider.fetch_top(1)).coins
             finally:
                 await provider.close()
-        assert [call.host for call in local.calls] == ["api.coingecko.com", "pro-api.coinmarketcap.com"]
+        asked = [(call.host, {"one", "two"} & set(call.headers.values())) for call in local.calls]
+        assert asked == [("api.coingecko.com", {"one"}), ("pro-api.coinmarketcap.com", {"two"})]

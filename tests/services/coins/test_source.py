@@ -144,6 +144,10 @@ async def test_a_month_that_is_used_up_leaves_the_other_provider(
     assert (await source.fetch_top(1)).provider == "coinmarketcap"
     assert asked(local) == [MARKETCAP]
     assert source.states[0].calls_used == source.states[0].calls_per_month == 10_000
+    only = await workers.source("coingecko")
+    with pytest.raises(UpstreamBusy, match="in a month are made") as told:
+        await only.fetch_top(1)
+    assert told.value.retry_after_s == pytest.approx(1_083_200)
     hand.time_ms += 13 * DAY_MS
     assert (await source.fetch_top(1)).provider == "coingecko"
 
