@@ -6,7 +6,7 @@ import { Chart } from "./chart.js";
 import { Choices } from "./choices.js";
 import { Commands } from "./commands.js";
 import { Cursor } from "./cursor.js";
-import { fetchDescription, renderDescription } from "./description.js";
+import { fetchDescription, renderBrief, renderDescription } from "./description.js";
 import { Dialog } from "./dialogs.js";
 import { Feed } from "./feed.js";
 import { HighchartsPicture, loadHighcharts } from "./highcharts.js";
@@ -19,7 +19,10 @@ import { BarTable } from "./table.js";
 import { keepVisit, lastVisitMs } from "./visits.js";
 import { chooseLocale, loadWords } from "./words.js";
 
-const DESCRIBE_AGAIN_MS = 30_000;
+// How old the brief may be when a bar closes, and when only the latest price has changed.
+const DESCRIBE_CLOSED_MS = 10_000;
+const DESCRIBE_FORMING_MS = 20_000;
+const LIST_AGAIN_MS = 30_000;
 const DEFAULT_TIMEFRAME = "1h";
 const SIMULATED = { market: "simulated", exchange: "simex", symbol: "BTC/USD", timeframe: "1m" };
 // What changes what is loaded, what the service says, and what is drawn.
@@ -49,6 +52,7 @@ class Page {
   );
   #loading = new AbortController();
   #describedMs = 0;
+  #listedMs = 0;
 
   async start() {
     this.account.api = this.api;
@@ -183,27 +187,38 @@ class Page {
 
   /** Ask for the description anew, and show it. */
   async describe(chart, signal = undefined) {
-    this.#describedMs = performance.now();
-    const description = await fetchDescription(this.api, chart, this.words, this.settings, signal).catch(
-      () => null,
-    );
+    await this.#fetchDescription(chart, signal);
     if (chart !== this.chart) return;
-    chart.description = description ?? chart.description;
     this.overview.show(chart);
     this.#renderDescription();
     this.table.render();
   }
 
-  /** Do so now and then as bars close, but never under the hands of somebody who is in the list. */
-  describeAgain() {
-    const reading = ["sentences", "landmarks", "table-scroller"].some((id) =>
-      $(id).contains(document.activeElement),
+  /**
+   * Do so now and then as prices change and bars close, so that the brief does not contradict the price for
+   * long. The lists follow more slowly, and never under the hands of somebody who is in one of them.
+   */
+  async describeAgain(closed) {
+    const { chart } = this;
+    const nowMs = performance.now();
+    if (nowMs - this.#describedMs < (closed ? DESCRIBE_CLOSED_MS : DESCRIBE_FORMING_MS)) return;
+    await this.#fetchDescription(chart);
+    if (chart !== this.chart) return;
+    const reading = ["sentences", "landmarks"].some((id) => $(id).contains(document.activeElement));
+    if (closed && !reading && nowMs - this.#listedMs >= LIST_AGAIN_MS) this.#renderDescription();
+    else renderBrief($("brief"), chart.description, this.words);
+  }
+
+  async #fetchDescription(chart, signal = undefined) {
+    this.#describedMs = performance.now();
+    const description = await fetchDescription(this.api, chart, this.words, this.settings, signal).catch(
+      () => null,
     );
-    if (reading || performance.now() - this.#describedMs < DESCRIBE_AGAIN_MS) return;
-    this.describe(this.chart);
+    chart.description = description ?? chart.description;
   }
 
   #renderDescription() {
+    this.#listedMs = performance.now();
     const parts = {
       brief: $("brief"),
       sentences: $("sentences"),

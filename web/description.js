@@ -36,37 +36,41 @@ export function nextLandmark(description, openTimeMs, direction) {
   return landmarks.findLast((landmark) => landmark.open_time_ms < openTimeMs) ?? null;
 }
 
-/** Put what the service says into the page; plainly none, where there is none. */
-export function renderDescription(parts, description, words, go) {
-  const language = description ? { lang: description.lang, dir: description.dir } : null;
+/** Put the brief into the page; plainly none, where there is none. */
+export function renderBrief(element, description, words) {
   const brief = description?.summary?.brief;
-  parts.brief.textContent = brief ?? words.say("no_description");
-  tag(parts.brief, brief ? language : null);
+  element.textContent = brief ?? words.say("no_description");
+  tag(element, brief ? description : null);
+}
+
+/** Put all that the service says into the page. */
+export function renderDescription(parts, description, words, go) {
+  renderBrief(parts.brief, description, words);
   parts.wordsNone.hidden = Boolean(description);
-  parts.sentences.replaceChildren(
-    ...(description?.sentences ?? []).map((sentence) => item(sentence.text, language)),
+  fill(parts.sentences, description?.sentences ?? [], "li", (element, sentence) =>
+    put(element, sentence.text, description),
   );
   const landmarks = landmarksOf(description);
   parts.landmarksNone.hidden = landmarks.length > 0;
-  parts.landmarks.replaceChildren(...landmarks.map((landmark) => button(landmark, language, go)));
+  fill(parts.landmarks, landmarks, "li", (element, landmark) => {
+    const press = element.firstElementChild ?? element.appendChild(document.createElement("button"));
+    press.type = "button";
+    press.onclick = () => go(landmark);
+    put(press, landmark.text, description);
+  });
 }
 
-function item(text, language) {
-  const element = document.createElement("li");
-  element.textContent = text;
+// What is there stays there and changes its text: a screen reader loses its place where elements are replaced.
+function fill(list, entries, kind, dress) {
+  while (list.childElementCount > entries.length) list.lastElementChild.remove();
+  entries.forEach((entry, index) => {
+    dress(list.children[index] ?? list.appendChild(document.createElement(kind)), entry);
+  });
+}
+
+function put(element, text, language) {
+  if (element.textContent !== text) element.textContent = text;
   tag(element, language);
-  return element;
-}
-
-function button(landmark, language, go) {
-  const element = document.createElement("li");
-  const press = document.createElement("button");
-  press.type = "button";
-  press.textContent = landmark.text;
-  press.addEventListener("click", () => go(landmark));
-  tag(press, language);
-  element.append(press);
-  return element;
 }
 
 function tag(element, language) {

@@ -110,7 +110,7 @@ export class Feed {
     this.#page.overview.price(this.#page.chart);
     this.#page.picture.draw();
     this.#page.table.count();
-    if (closed.length) this.#page.describeAgain();
+    if (bars.length) this.#page.describeAgain(closed.length > 0);
   }
 
   // What lies between our last bar and the first of a snapshot was missed: history has it.

@@ -6,12 +6,15 @@
  * into the answer to a key; of those that wait, only the newest of a kind is said.
  */
 
+import { Floating } from "./floating.js";
+
 const QUIET_AFTER_KEY_MS = 3_000;
 const LOG_MAX = 50;
 
 export class Speech {
   #status;
   #alert;
+  #floating;
   #list;
   #clock;
   #waiting = new Map();
@@ -22,6 +25,7 @@ export class Speech {
   constructor({ status, alert, list }, clock) {
     this.#status = status;
     this.#alert = alert;
+    this.#floating = new Floating(alert);
     this.#list = list;
     this.#clock = clock;
     for (const name of ["keydown", "pointerdown"]) {
@@ -46,6 +50,7 @@ export class Speech {
   critical(text, { language = null } = {}) {
     this.note(text, language);
     put(this.#alert, text, language);
+    this.#floating.show();
   }
 
   /** Write into the log without saying it. */

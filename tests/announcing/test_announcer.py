@@ -1,5 +1,6 @@
 """What is said and when, over seeded feeds: all that must be heard, once, and not too much of anything."""
 
+import functools
 import itertools
 from collections import Counter
 
@@ -150,23 +151,38 @@ def occupied(told):
     )
 
 
+@functools.lru_cache(maxsize=1)
+def long_walk(per_s):
+    return walking_feed(7, per_s=per_s)
+
+
 @pytest.mark.parametrize("mode", [Mode.IMPORTANT, Mode.ALL])
 @pytest.mark.parametrize("per_s", RATES)
 def test_no_minute_holds_more_than_six_routine_and_twelve_messages_at_any_rate(per_s, mode):
-    told = listen(walking_feed(7, per_s=per_s), Preferences(mode=mode))
+    told = listen(long_walk(per_s), Preferences(mode=mode))
     assert told
     assert busiest_minute(told, Priority.ROUTINE) <= ROUTINE_MAX
     assert busiest_minute(told) <= TOTAL_MAX
     assert occupied(told) <= OCCUPIED_MAX
 
 
-def test_how_much_is_said_does_not_depend_on_the_rate_of_updates():
+def check_rates(seeds):
+    """Fail where more or less is said for the same unrest told in more or fewer updates."""
     counts = Counter()
     for per_s in RATES:
-        for seed in range(6):
+        for seed in seeds:
             counts[per_s] += len(listen(walking_feed(seed, per_s=per_s, seconds=300)))
     mean = sum(counts.values()) / len(RATES)
     assert all(abs(count - mean) <= 0.2 * mean for count in counts.values()), counts
+
+
+def test_how_much_is_said_does_not_depend_on_the_rate_of_updates():
+    check_rates(range(3, 5))
+
+
+@pytest.mark.long
+def test_how_much_is_said_of_a_dozen_walks_does_not_depend_on_the_rate_of_updates():
+    check_rates(range(12))
 
 
 def test_a_crash_of_one_tick_is_said_with_its_depth_and_where_the_price_is_now():

@@ -118,7 +118,7 @@ export async function screenshot(page, name, options = {}) {
 
 /** Let axe judge the page as it stands: violations, and what it could not decide. */
 export async function judge(page, within = "html") {
-  await page.evaluate(AXE);
+  if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(AXE);
   return page.evaluate(async (selector) => {
     const brief = (results) =>
       results.flatMap((rule) =>
@@ -188,6 +188,7 @@ export class Wire {
   opened = 0;
   sent = [];
   announced = [];
+  bars = 0;
   addresses = [];
 
   async put(page) {
@@ -199,6 +200,7 @@ export class Wire {
       this.#routes.add(route);
       server.onMessage((message) => {
         const told = JSON.parse(message);
+        if (told.type === "bar") this.bars += 1;
         if (told.type === "announce") this.announced.push({ ...told, atMs: Date.now() });
         route.send(message);
       });

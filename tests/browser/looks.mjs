@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { screenshot, test } from "./harness.mjs";
+import { announcement, screenshot, test, Wire } from "./harness.mjs";
 
 const TARGET_PX = 24;
 const CONTRAST_TEXT = 4.5;
@@ -47,7 +47,7 @@ test("with wider spacing no text is cut off", async (visit) => {
   await screenshot(page, "looks-spacing", {});
 });
 
-test("everything that can be pressed is large enough", async (visit) => {
+test("everything that can be pressed is large enough, and every text stands out, by day and by night", async (visit) => {
   const page = await visit.open({ viewport: { width: 320, height: 640 } });
   await page.getByRole("button", { name: "Settings" }).click();
   const small = await page.evaluate(
@@ -60,17 +60,15 @@ test("everything that can be pressed is large enough", async (visit) => {
     TARGET_PX,
   );
   assert.deepEqual(small, []);
+  for (const colorScheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    assert.deepEqual(await poorTexts(page), [], colorScheme);
+  }
 });
 
-test("every text of the light page stands out from what is behind it", (visit) => contrast(visit, {}));
-
-test("every text of the dark page stands out from what is behind it", (visit) =>
-  contrast(visit, { colorScheme: "dark" }));
-
-async function contrast(visit, options) {
-  const page = await visit.open({ ...options, viewport: { width: 320, height: 640 } });
-  await page.getByRole("button", { name: "Settings" }).click();
-  const poor = await page.evaluate(
+// Every text whose contrast with what is behind it is too low.
+function poorTexts(page) {
+  return page.evaluate(
     ({ text, large }) => {
       const parse = (colour) => colour.match(/[\d.]+/g).map(Number);
       const luminance = ([red, green, blue]) => {
@@ -103,7 +101,6 @@ async function contrast(visit, options) {
     },
     { text: CONTRAST_TEXT, large: CONTRAST_LARGE },
   );
-  assert.deepEqual(poor, []);
 }
 
 // How many pixels of ink stand one upon the other in each body, a little beside its wick.
@@ -123,7 +120,7 @@ function inkOfBodies(shown) {
   });
 }
 
-test("without colour a rising bar is hollow and a falling one is filled", async (visit) => {
+test("without colour a rising bar is hollow, a falling one is filled, and every text can be read", async (visit) => {
   const shown = 20;
   const page = await visit.open({ forcedColors: "active", settings: { barsShown: shown } });
   await page.getByRole("button", { name: "Pause updates" }).click();
@@ -155,12 +152,12 @@ test("without colour a rising bar is hollow and a falling one is filled", async 
       );
   });
   assert.ok(judged >= 5, `Only ${judged} bars were large enough.`);
+  assert.deepEqual(await textsOnPaperOfTheirColour(page), []);
   return { judged };
 });
 
-test("in forced colours every text can be read on the paper that the system paints", async (visit) => {
-  const page = await visit.open({ forcedColors: "active" });
-  const unseen = await page.evaluate(() => {
+function textsOnPaperOfTheirColour(page) {
+  return page.evaluate(() => {
     const probe = document.createElement("span");
     probe.style.color = "Canvas";
     document.body.append(probe);
@@ -171,10 +168,17 @@ test("in forced colours every text can be read on the paper that the system pain
       .filter((each) => getComputedStyle(each).color === paper)
       .map((each) => each.id || each.textContent);
   });
-  assert.deepEqual(unseen, []);
+}
+
+test("the page works under its own security policy", async (visit) => {
+  const page = await visit.open({ bypassCSP: false });
+  await page.locator("#surface").focus();
+  await page.keyboard.press("[");
+  await page.getByRole("button", { name: "Settings" }).click();
+  await page.getByRole("dialog").getByRole("heading", { name: "Settings" }).waitFor();
 });
 
-test("whoever wants no motion sees none", async (visit) => {
+test("the focus can be seen wherever it is, and nothing moves for whoever wants no motion", async (visit) => {
   const page = await visit.open({ reducedMotion: "reduce" });
   const moving = await page.evaluate(() =>
     [...document.querySelectorAll("*")]
@@ -185,18 +189,6 @@ test("whoever wants no motion sees none", async (visit) => {
       .map((each) => each.id || each.tagName),
   );
   assert.deepEqual(moving, []);
-});
-
-test("the page works under its own security policy", async (visit) => {
-  const page = await visit.open({ bypassCSP: false });
-  await page.locator("#surface").focus();
-  await page.keyboard.press("[");
-  await page.getByRole("button", { name: "Settings" }).click();
-  await page.getByRole("dialog").getByRole("heading", { name: "Settings" }).waitFor();
-});
-
-test("the focus can be seen wherever it is", async (visit) => {
-  const page = await visit.open();
   const unseen = [];
   for (let presses = 0; presses < 30; presses += 1) {
     await page.keyboard.press("Tab");
@@ -216,4 +208,33 @@ test("the focus can be seen wherever it is", async (visit) => {
     if (!(outline >= 2) || hidden) unseen.push(name);
   }
   assert.deepEqual(unseen, []);
+});
+
+test("an alert is seen wherever the page is scrolled to, and whatever dialog is open", async (visit) => {
+  const wire = new Wire();
+  const page = await visit.open({
+    viewport: { width: 320, height: 480 },
+    prepare: (each) => wire.put(each),
+  });
+  const alert = page.locator("#alert");
+  const seen = () =>
+    alert.evaluate((each) => {
+      const { left, right, top, bottom } = each.getBoundingClientRect();
+      const inside = left >= 0 && right <= innerWidth && top >= 0 && bottom <= innerHeight;
+      return inside && each.contains(document.elementFromPoint((left + right) / 2, (top + bottom) / 2));
+    });
+  const told = async (text) => {
+    wire.say(announcement(text, { priority: "critical", kind: "alert" }));
+    await alert.getByText(text).waitFor();
+  };
+  await page.locator("#table").scrollIntoViewIfNeeded();
+  await told("Alert: heard far below.");
+  assert.ok(await seen(), "It was above the window.");
+  await screenshot(page, "looks-alert-floating", {});
+  await page.evaluate(() => document.querySelector(".heard").scrollIntoView({ block: "center" }));
+  await page.locator("#alert:not(.floating)").waitFor();
+  assert.ok(await seen(), "It did not go back to its place.");
+  await page.locator("#open-settings").click();
+  await told("Alert: heard behind the settings.");
+  assert.ok(await seen(), "It was behind the dialog.");
 });

@@ -32,22 +32,15 @@ async function chartNodes(page) {
   return below(region);
 }
 
-test("five thousand bars cost assistive technology no more than a hundred", async (visit) => {
-  const nodes = {};
-  await warm(visit, 5_000);
-  for (const count of [100, 5_000]) {
-    const page = await visit.open(bars(count));
-    await page.getByRole("button", { name: "Pause updates" }).click();
-    await page.locator("#surface").focus();
-    nodes[count] = await chartNodes(page);
-    const total = Number(await page.locator("#surface").getAttribute("aria-valuemax"));
-    assert.ok(total >= count && total <= count + 5, `${total} bars`);
-  }
-  assert.equal(nodes[5_000], nodes[100]);
-  return { nodes };
-});
+async function countNodes(page, count) {
+  await page.getByRole("button", { name: "Pause updates" }).click();
+  await page.locator("#surface").focus();
+  const total = Number(await page.locator("#surface").getAttribute("aria-valuemax"));
+  assert.ok(total >= count && total <= count + 5, `${total} bars`);
+  return chartNodes(page);
+}
 
-test("every one of five thousand bars is reached and said at once while prices change", async (visit) => {
+test("five thousand bars cost assistive technology no more than a hundred, and each is reached and said while prices change", async (visit) => {
   await warm(visit, 5_000);
   const page = await visit.open(bars(5_000));
   await page.locator("#surface").focus();
@@ -73,7 +66,9 @@ test("every one of five thousand bars is reached and said at once while prices c
   assert.equal(labels, total, "Two bars said the same.");
   const p95 = percentile(delays, 0.95);
   assert.ok(p95 < LABEL_WITHIN_MS, `95 of 100 labels within ${p95} ms`);
-  return { bars: total, p50_ms: percentile(delays, 0.5), p95_ms: p95, longest_ms: percentile(delays, 1) };
+  const nodes = { 5_000: await countNodes(page, 5_000), 100: await countNodes(await visit.open(bars(100)), 100) };
+  assert.equal(nodes[5_000], nodes[100]);
+  return { bars: total, nodes, p50_ms: percentile(delays, 0.5), p95_ms: p95 };
 });
 
 test("a key has its answer at once at ten updates a second", async (visit) => {
@@ -153,27 +148,27 @@ async function watchForMoves(page) {
   return () => page.evaluate(() => globalThis.moves);
 }
 
-async function stay(visit, durationMs) {
+async function stay(visit, durationMs, everyMs) {
   const wire = new Wire();
   const page = await visit.open({ prepare: (each) => wire.put(each) });
   await page.locator("#surface").focus();
   for (const key of ["ArrowLeft", "ArrowLeft", "ArrowDown"]) await page.keyboard.press(key);
   const moves = await watchForMoves(page);
   const rows = await page.locator("#table tbody").innerText();
-  const stop = flow(wire, await lastBar(page), 100);
+  const stop = flow(wire, await lastBar(page), everyMs);
   await page.waitForTimeout(durationMs);
   const updates = await stop();
   assert.deepEqual(await moves(), [], "Something moved without a key.");
   assert.equal(await page.locator("#table tbody").innerText(), rows, "The table changed under the reader.");
   assert.match(await page.locator("#table-refresh").textContent(), /^Show [\d,]+ new bars?$/);
-  assert.ok(updates >= durationMs / 200);
+  assert.ok(updates >= durationMs / everyMs / 2);
   return { updates, moves: 0, seconds: durationMs / 1_000 };
 }
 
-test("for five seconds of ten updates each nothing moves without a key", (visit) => stay(visit, 5_000));
+test("while sixty updates arrive nothing moves without a key", (visit) => stay(visit, 1_200, 20));
 
 longTest("for ten minutes of ten updates a second nothing moves without a key", (visit) =>
-  stay(visit, 600_000),
+  stay(visit, 600_000, 100),
 );
 
 test("a focused button of the table keeps the focus while bars arrive", async (visit) => {
@@ -203,7 +198,9 @@ async function dropped(visit, awayMs) {
   await page.evaluate(() => dispatchEvent(new Event("online")));
   await page.locator("#log-list li", { hasText: "Connected again." }).waitFor();
   await page.locator("#status", { hasText: "You were away" }).waitFor();
-  await page.waitForTimeout(CATCH_UP_WITHIN_MS);
+  // Were there a second one, it would come before the bars that follow.
+  const bars = wire.bars;
+  while (wire.bars < bars + 2) await page.waitForTimeout(20);
   assert.ok(new URL(wire.addresses.at(-1)).searchParams.get("since"), "It did not resume from its position.");
   assert.equal(wire.opened, before + 1);
   const told = wire.announced.filter(({ kind }) => kind === "catch_up");
@@ -245,7 +242,7 @@ async function holes(page) {
 }
 
 test("after a dropped connection the page resumes and tells once what was missed", (visit) =>
-  dropped(visit, 3_000));
+  dropped(visit, 2_500));
 
 longTest("after a minute without a connection the page tells once what was missed", (visit) =>
   dropped(visit, 60_000),

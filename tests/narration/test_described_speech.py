@@ -1,5 +1,6 @@
 """Descriptions in every language: heard as meant, each number a fact, what promises to be short is."""
 
+import functools
 import re
 from collections.abc import Iterator
 
@@ -27,8 +28,14 @@ STATES = (SAY_BRIEF_FORMING, SAY_BRIEF_CORRECTED)
 each_language = pytest.mark.parametrize("code", CODES)
 
 
-def described(seed: int, voice: Voice, *, say_bars: bool = False) -> Description:
-    return describe(made_history(seed), voice, Verbosity.FULL, say_bars=say_bars)
+def voice_of(code: str) -> Voice:
+    return voice_for(code, None, "Europe/Warsaw")
+
+
+@functools.cache
+def described(seed: int, code: str) -> Description:
+    """Return everything that is said of a seed's history; several tests listen to the same."""
+    return describe(made_history(seed), voice_of(code), Verbosity.FULL, say_bars=True)
 
 
 def spoken_with_facts(description: Description) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -39,10 +46,9 @@ def spoken_with_facts(description: Description) -> Iterator[tuple[str, tuple[str
 
 @each_language
 def test_every_sentence_is_heard_as_it_is_meant(code: str) -> None:
-    voice = voice_for(code, None, "Europe/Warsaw")
     faults: set[str] = set()
     for seed in SEEDS:
-        description = described(seed, voice, say_bars=True)
+        description = described(seed, code)
         texts = [text for text, _ in spoken_with_facts(description)]
         # A hundred bars sound like the first two and the last.
         for bar in (*description.bars[:2], *description.bars[-1:]):
@@ -53,9 +59,9 @@ def test_every_sentence_is_heard_as_it_is_meant(code: str) -> None:
 
 @each_language
 def test_every_number_that_is_said_is_one_of_the_facts_cited(code: str) -> None:
-    voice = voice_for(code, None)
+    voice = voice_of(code)
     for seed in SEEDS:
-        description = described(seed, voice)
+        description = described(seed, code)
         said = {fact.id: abs(fact.said) for fact in description.facts}
         silence = silencer(description.history, voice)
         for text, facts in spoken_with_facts(description):
@@ -76,19 +82,18 @@ def silencer(history: History, voice: Voice) -> re.Pattern[str]:
 
 @each_language
 def test_a_brief_is_one_breath(code: str) -> None:
-    voice = voice_for(code, None)
     for seed in SEEDS:
-        brief = described(seed, voice).brief
+        brief = described(seed, code).brief
         assert len(brief.text.split()) <= BRIEF_WORDS_MAX
         assert brief.speech_s <= BRIEF_S, brief
 
 
 @each_language
 def test_a_bar_is_said_in_the_time_it_promises(code: str) -> None:
-    voice = voice_for(code, None)
+    voice = voice_of(code)
     in_time = 0
     for seed in SEEDS[:20]:
-        description = described(seed, voice, say_bars=True)
+        description = described(seed, code)
         chart = make_chart(description.history.bars, HOUR, description.price_step)
         for bar, said in enumerate(description.bars):
             price = voice.price(chart.price("close", bar))
@@ -112,16 +117,14 @@ def test_nothing_that_is_said_is_advice() -> None:
     advice = re.compile(
         r"\b(buy|sell|should|will|expect|likely|bullish|bearish|signal|opportunity)\b", re.IGNORECASE
     )
-    voice = voice_for("en", None)
-    texts = [text for seed in SEEDS for text, _ in spoken_with_facts(described(seed, voice))]
+    texts = [text for seed in SEEDS for text, _ in spoken_with_facts(described(seed, "en"))]
     assert len(texts) > 400
     assert not [text for text in texts if advice.search(text)]
 
 
 def test_the_same_bars_are_always_described_the_same() -> None:
-    voice = voice_for("pl", None, "Europe/Warsaw")
-    for seed in SEEDS:
-        assert described(seed, voice) == described(seed, voice)
+    for seed in SEEDS[:20]:
+        assert described(seed, "pl") == described.__wrapped__(seed, "pl")
 
 
 def test_the_hash_of_the_data_is_that_of_the_bars_alone() -> None:

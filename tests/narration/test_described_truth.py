@@ -16,7 +16,7 @@ from tests.narration.listening import Listener
 from tests.narration.recomputing import wrong_facts
 from tests.narration.truth import Truth
 
-SERIES, SERIES_LONG, BATCH = 1_500, 10_000, 250
+SERIES, SERIES_LONG, BATCH = 500, 10_000, 250
 SPOKEN = ("sentences", "landmarks", "segments", "patterns", "gaps")
 
 
