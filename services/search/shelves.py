@@ -93,7 +93,7 @@ class Shelves:
         if self.is_read(venue):
             await self.refresh((venue,))
             return self._shelves[venue].index
-        await asyncio.wait((self._begin(venue),))
+        await asyncio.shield(self._begin(venue))
         # Its bars, where there are any, make up for the list of an exchange that is away.
         if venue not in self._shelves:
             raise self._failures[venue]

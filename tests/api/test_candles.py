@@ -1,15 +1,21 @@
 """Candles by symbol, and the symbols that users have collected."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from quart import Quart
+from quart.testing.app import TestApp as ServedApp
 from quart.typing import TestClientProtocol as Client
 
+from app import create_app
+from config import Config
 from middleware.context import EXTENSION
 from services import collecting
 from services.auth_service import AuthService
+from tests.jobs.conftest import eventually
 from utils.accounts import Role
+from utils.domain import MINUTE_MS, Timeframe
 
 ROOTS = ("/api", "/api/v1")
 PASSWORD = "a horse in a field of corn"
@@ -122,6 +128,28 @@ async def test_a_symbol_is_collected_for_whoever_asks_and_asking_twice_is_asking
         assert (response.status_code, body["symbol"], body["yours"]) == (status, "BTC/USD", True)
     for headers, yours in ((ada, True), (bob, True), (None, False)):
         assert await symbols_of(client, headers) == {"BTC/USD": yours}
+
+
+async def test_what_is_asked_for_is_filled_without_anybody_looking(
+    config: Config, accounts: AuthService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collecting, "DEPTHS_MS", {Timeframe(1, "m"): 30 * MINUTE_MS})
+    app = create_app(replace(config, jobs="embedded"))
+
+    async def filled() -> dict[str, Any] | None:
+        answer = await (await app.test_client().get("/api/symbols")).get_json()
+        (symbol,) = answer["symbols"]
+        return dict(symbol) if symbol["filled_ms"] else None
+
+    async with ServedApp(app):
+        headers = await sign_in(app, accounts, "ada")
+        body = {"symbol": "simex:SOLUSD"}
+        asked = await app.test_client().post("/api/symbols", json=body, headers=headers)
+        assert asked.status_code == 201
+        symbol = await eventually(filled)
+    assert symbol["complaint"] is None
+    assert 29 * MINUTE_MS <= symbol["last_bar_ms"] - symbol["first_bar_ms"] <= 31 * MINUTE_MS
+    assert symbol["last_bar_ms"] <= symbol["filled_ms"] < symbol["last_bar_ms"] + 2 * MINUTE_MS
 
 
 async def test_a_key_makes_a_request_safe_to_send_again(client: Client, ada: Headers) -> None:
