@@ -10,6 +10,7 @@ from plugins.base import VenueProfile
 from services.catalog import Catalog
 from services.derivation import choose_base
 from services.history_query import History, HistoryQuery
+from services.patience import WAIT_MIN_S
 from services.stores.older_bars import select_newest_open
 from utils.domain import DAY, DAY_MS, Bar, Gap, GapReason, Instrument, Span, Timeframe
 from utils.errors import UpstreamDown, UpstreamError, UpstreamTimeout
@@ -21,6 +22,8 @@ SILENCE_MS = 4_000 * DAY_MS
 DAYS_MAX = 4_002
 # All questions of one answer together; each has its own deadline beside.
 TIMEOUT_S = 4.5
+# For so much of that time, what is being fetched is waited for.
+PATIENCE_SHARE = 0.8
 # ``MarketService.bars``.
 ReadBars = Callable[[HistoryQuery], Awaitable[History]]
 UNKNOWN = (GapReason.UNFETCHED, GapReason.OUTAGE)
@@ -40,6 +43,7 @@ class BarWindow:
 @dataclass(slots=True)
 class _Gathered:
     window: BarWindow
+    patient_until_s: float
     parts: list[History] = field(default_factory=list)
     count: int = 0
 
@@ -86,7 +90,8 @@ class LastBars:
         profile = await self._catalog.profile(place.market, place.exchange)
         now_ms = self._catalog.plugin(place.market).exchange_time_ms(place.exchange)
         end_ms = min(timeframe.ceil(window.end_ms), timeframe.next(now_ms))
-        gathered = _Gathered(window)
+        loop = asyncio.get_running_loop()
+        gathered = _Gathered(window, loop.time() + PATIENCE_SHARE * timeout_s)
         try:
             async with asyncio.timeout(timeout_s):
                 await self._gather(gathered, profile, end_ms)
@@ -111,22 +116,37 @@ class LastBars:
         while True:
             start_ms = max(timeframe.shift(end_ms, -slots), floor_ms)
             query = HistoryQuery(window.instrument, timeframe, start_ms, max(end_ms, start_ms), limit=slots)
-            part = await self._read_bars(query)
+            part = await self._read_patiently(query, gathered.patient_until_s)
             gathered.add(part)
             if part.bars:
                 reach_ms = part.bars[0].open_time_ms - SILENCE_MS
                 floor_ms = timeframe.ceil(max(window.floor_ms, reach_ms, 0))
             if gathered.full or start_ms <= floor_ms or _ends_here(part, start_ms):
                 return
-            older_ms = await self._older(window, profile, Span(floor_ms, start_ms), part)
+            older_ms = await self._older(gathered, profile, Span(floor_ms, start_ms), part)
             if older_ms is None or older_ms <= floor_ms:
                 return
             end_ms = older_ms
             slots = min(2 * slots, SLOTS_MAX)
 
-    async def _older(self, window: BarWindow, profile: VenueProfile, rest: Span, part: History) -> int | None:
+    async def _read_patiently(self, query: HistoryQuery, until_s: float) -> History:
+        """Return bars without a torn hole, where that is only a matter of waiting."""
+        loop = asyncio.get_running_loop()
+        while True:
+            asked_s = loop.time()
+            part = await self._read_bars(query)
+            # Stored bars do not wait for long, and the fetching goes on behind them: a chart, which is not
+            # told that there is more, had better wait. What failed at once would only fail again.
+            now_s = loop.time()
+            torn = part.stale and _unknown_ends_ms(part.bars, part.gaps)
+            if not torn or now_s - asked_s < WAIT_MIN_S or now_s >= until_s:
+                return part
+
+    async def _older(
+        self, gathered: _Gathered, profile: VenueProfile, rest: Span, part: History
+    ) -> int | None:
         """Return before which instant of the rest to go on, None where there is nothing older."""
-        start_ms = rest.end_ms
+        window, start_ms = gathered.window, rest.end_ms
         if _first_reason(part, start_ms) is GapReason.RETENTION:
             # The exchange no longer tells: only what was stored in time is there.
             open_ms = await select_newest_open(
@@ -138,7 +158,8 @@ class LastBars:
             return start_ms
         # Nothing in all this time: days tell where the next older bars are.
         first_ms, end_ms = index.floor(rest.start_ms), index.ceil(start_ms)
-        days = await self._read_bars(HistoryQuery(window.instrument, index, first_ms, end_ms, limit=DAYS_MAX))
+        query = HistoryQuery(window.instrument, index, first_ms, end_ms, limit=DAYS_MAX)
+        days = await self._read_patiently(query, gathered.patient_until_s)
         if days.stale:
             raise UpstreamDown(
                 f"{window.instrument.exchange} cannot be asked for older prices now. Try again in a moment.",
@@ -166,9 +187,13 @@ def _first_reason(part: History, start_ms: int) -> GapReason | None:
 
 
 def _believed(bars: Sequence[Bar], gaps: Sequence[Gap]) -> tuple[Bar, ...]:
-    if not bars:
-        return ()
-    newest_ms = bars[-1].open_time_ms
-    unknown_ms = [gap.span.end_ms for gap in gaps if gap.reason in UNKNOWN and gap.span.end_ms <= newest_ms]
-    after_ms = max(unknown_ms, default=0)
+    after_ms = max(_unknown_ends_ms(bars, gaps), default=0)
     return tuple(bar for bar in bars if bar.open_time_ms >= after_ms)
+
+
+def _unknown_ends_ms(bars: Sequence[Bar], gaps: Sequence[Gap]) -> list[int]:
+    """Return where the holes end that nobody could look into, of those before the newest bar."""
+    if not bars:
+        return []
+    newest_ms = bars[-1].open_time_ms
+    return [gap.span.end_ms for gap in gaps if gap.reason in UNKNOWN and gap.span.end_ms <= newest_ms]

@@ -20,22 +20,32 @@ ASKED_IN_ONE_APP = settings(
 )
 
 
-@given(data=st.data())
+# Places in what there is, whichever source it is: from its beginning, 0, to its end, 1.
+PLACE = st.floats(0, 1, exclude_max=True)
+
+
+@given(
+    end=PLACE,
+    count=PLACE,
+    off_grid=PLACE,
+    start=st.integers(0, 4),
+    cuts=st.lists(PLACE, max_size=4, unique=True),
+)
 @ASKED_IN_ONE_APP
-async def test_how_a_range_is_asked_for_does_not_change_its_bars(feed: Feed, data: st.DataObject) -> None:
+async def test_how_a_range_is_asked_for_does_not_change_its_bars(
+    feed: Feed, end: float, count: float, off_grid: float, start: int, cuts: list[float]
+) -> None:
     """historyOutsideBarsInclusion: exactly N bars before ``to``. Short queries equal one large one."""
-    place = data.draw(st.integers(20, len(feed.bars) - 1), "the first bar after")
-    count = data.draw(st.integers(1, place if feed.whole else 20), "countback")
-    end_s = feed.times[place] - data.draw(st.integers(0, feed.step_s - 1), "not on the grid")
-    start_s = data.draw(st.sampled_from([0, -8_640_000, feed.times[0], end_s - 1, end_s + 5]), "from")
-    expected = [bar for bar in feed.bars if bar[0] < end_s * 1000][-count:]
-    assert await feed.rows(start_s, end_s, countback=count) == expected
+    place = 20 + int(end * (len(feed.bars) - 20))
+    bars_count = 1 + int(count * (place if feed.whole else 20))
+    end_s = feed.times[place] - int(off_grid * feed.step_s)
+    start_s = (0, -8_640_000, feed.times[0], end_s - 1, end_s + 5)[start]
+    expected = [bar for bar in feed.bars if bar[0] < end_s * 1000][-bars_count:]
+    assert await feed.rows(start_s, end_s, countback=bars_count) == expected
     first_s, last_s = feed.times[0], feed.times[-1] + feed.step_s
-    cuts = data.draw(st.lists(st.integers(first_s + 1, last_s - 1), max_size=4, unique=True), "cuts")
+    edges = sorted({first_s, last_s, *(first_s + int(cut * (last_s - first_s)) for cut in cuts)})
     pieces = [
-        row
-        for left_s, right_s in itertools.pairwise([first_s, *sorted(cuts), last_s])
-        for row in await feed.rows(left_s, right_s)
+        row for left_s, right_s in itertools.pairwise(edges) for row in await feed.rows(left_s, right_s)
     ]
     assert pieces == feed.bars == await feed.rows(first_s, last_s)
 

@@ -13,6 +13,7 @@ from plugins.simulated_path import ORIGIN_MS
 from services.catalog import Catalog
 from services.last_bars import BarWindow, LastBars
 from services.market_service import MarketService
+from services.patience import WAIT_MIN_S
 from services.stores.bars import upsert_bars
 from services.stores.series import upsert_series
 from tests.services.recorded_market import (
@@ -133,7 +134,7 @@ async def test_an_instrument_that_seldom_trades_has_as_many_bars_as_were_asked_f
 async def test_what_is_asked_again_is_asked_of_the_exchange_once(
     last_bars: LastBars, upstream: RecordedMarket
 ) -> None:
-    window = BarWindow(BTC, HOUR, ago(300), 500)
+    window = BarWindow(ETH, HOUR, ago(300), 500)
     first = await last_bars.read(window)
     asked = len(upstream.asked)
     second = await last_bars.read(window)
@@ -197,3 +198,18 @@ async def test_months_and_weeks_are_counted_like_everything_else(last_bars: Last
         assert opens[-1] == timeframe.floor(BEGAN_MS)
         assert opens == [timeframe.shift(BEGAN_MS, place - count + 1) for place in range(count)]
         assert not history.bars[-1].final
+
+
+async def test_bars_that_are_being_fetched_are_waited_for(
+    last_bars: LastBars, upstream: RecordedMarket
+) -> None:
+    """The exchange is slower than stored bars wait for: they alone would be half of the answer."""
+    await last_bars.read(BarWindow(BTC, HOUR, ago(105), 10))
+    upstream.gate, upstream.came = asyncio.Event(), asyncio.Event()
+    asking = asyncio.create_task(last_bars.read(BarWindow(BTC, HOUR, ago(105), 60)))
+    async with asyncio.timeout(5):
+        await upstream.came.wait()
+    # Longer than stored bars wait, and shorter than charts do.
+    asyncio.get_running_loop().call_later(2 * WAIT_MIN_S, upstream.gate.set)
+    history = await asking
+    assert (len(history.bars), history.stale) == (60, False)
