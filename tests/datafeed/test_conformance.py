@@ -25,17 +25,15 @@ PLACE = st.floats(0, 1, exclude_max=True)
 
 
 @given(
-    end=PLACE,
-    count=PLACE,
-    off_grid=PLACE,
-    start=st.integers(0, 4),
+    asked=st.tuples(PLACE, PLACE, PLACE, st.integers(0, 4)),
     cuts=st.lists(PLACE, max_size=4, unique=True),
 )
 @ASKED_IN_ONE_APP
 async def test_how_a_range_is_asked_for_does_not_change_its_bars(
-    feed: Feed, end: float, count: float, off_grid: float, start: int, cuts: list[float]
+    feed: Feed, asked: tuple[float, float, float, int], cuts: list[float]
 ) -> None:
     """historyOutsideBarsInclusion: exactly N bars before ``to``. Short queries equal one large one."""
+    end, count, off_grid, start = asked
     place = 20 + int(end * (len(feed.bars) - 20))
     bars_count = 1 + int(count * (place if feed.whole else 20))
     end_s = feed.times[place] - int(off_grid * feed.step_s)
