@@ -7,7 +7,7 @@ import requests
 import schemathesis
 from hypothesis import strategies as st
 
-from utils.field_types import read_time_ms
+from utils.field_types import read_chart_time_ms, read_time_ms
 
 WHO = os.environ["CONTRACT_WHO"]
 DESK = os.environ["CONTRACT_DESK"]
@@ -47,11 +47,22 @@ def belong_together(query: dict) -> bool:
     return ("symbol" in query) == ("since_ms" in query)
 
 
+def is_a_range(query: dict) -> bool:
+    # A countback outranks from; 0 is none.
+    if int(query.get("countback") or 0):
+        return True
+    return "from" in query and read_chart_time_ms(query["from"]) < read_chart_time_ms(query["to"])
+
+
 # Where parameters that fit one by one may not fit together, which no OpenAPI document can say.
 RULES = {
     "/market/fetch_ohlcv": (is_in_order, has_room),
     "/market/describe": (is_in_order, can_be_said),
     "/announcements": (belong_together,),
+    "/udf/history": (is_a_range,),
+    "/udf/marks": (is_a_range,),
+    "/udf/timescale_marks": (is_a_range,),
+    "/datafeed/bars": (is_a_range,),
 }
 
 
