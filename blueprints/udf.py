@@ -1,5 +1,6 @@
 """TradingView's UDF: what a page with the Charting Library asks of ``UDFCompatibleDatafeed``."""
 
+import asyncio
 import functools
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, cast
@@ -205,7 +206,9 @@ async def get_udf_found(query: SearchQuery) -> ResponseReturnValue:
 @responses(Answers(UdfGroup), refuses=OF_EXCHANGES, failure=IN_UDF)
 async def get_udf_group(query: GroupQuery) -> ResponseReturnValue:
     """Return all symbols of an exchange, as columns."""
-    return encode_group(await services().datafeed.group(query.group))
+    symbols = await services().datafeed.group(query.group)
+    # Large exchanges have thousands of symbols.
+    return await asyncio.to_thread(encode_group, symbols)
 
 
 @blueprint.get("/history")
