@@ -3,8 +3,7 @@
 import itertools
 from decimal import Decimal
 
-import pytest
-
+from services.history_query import History
 from services.narration.chart import make_chart
 from services.narration.numbers import exact_step
 from services.narration.sonification import EMPTY, Sonification, count_opens, sonify
@@ -24,9 +23,13 @@ def bar_at(hour: int, *prices: float, volume: float = 1.0) -> Bar:
     return Bar(hour * HOUR_MS, *prices, volume, BarState.CLOSED)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_sound_keeps_the_order_of_every_number(seed: int) -> None:
-    history = made_history(seed)
+def test_sound_keeps_the_order_of_every_number() -> None:
+    # A test for each seed would take longer between the tests than in them.
+    for seed in SEEDS:
+        keeps_order(made_history(seed))
+
+
+def keeps_order(history: History) -> None:
     chart = make_chart(history.bars, history.query.timeframe, exact_step(history.spec.price_step))
     sound = sonify(chart)
     prices, heard = [], []
@@ -46,9 +49,12 @@ def check_order(numbers: list[Decimal], heard: list[float]) -> None:
         assert first == second if one == two else first <= second
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_each_missing_bar_between_two_is_silent(seed: int) -> None:
-    history = made_history(seed)
+def test_each_missing_bar_between_two_is_silent() -> None:
+    for seed in SEEDS:
+        is_silent_where_bars_are_missing(made_history(seed))
+
+
+def is_silent_where_bars_are_missing(history: History) -> None:
     sound = sonify(make_chart(history.bars, history.query.timeframe, None))
     opens = {bar.open_time_ms for bar in history.bars}
     expected = []
