@@ -20,9 +20,11 @@ from utils.clock import Clock
 from utils.domain import DAY_MS, HOUR_MS, MINUTE_MS, Timeframe
 
 NOW_MS = 1_709_296_496_000  # 2024-03-01T12:34:56Z, two months after the simulated market opened
-# Nobody traded then: minutes of the hour of Bitstamp, and days of the year of Coinbase.
+# Nobody traded then: minutes of the hour of Bitstamp, and days of the year of Coinbase. Of that year a few
+# weeks are taken: Coinbase sends 300 bars a call, and allows few calls.
 BITSTAMP_HOLE = (21, 30)
 COINBASE_HOLE_MS = (1_708_300_800_000, 1_709_164_800_000)
+COINBASE_FIRST_MS = 1_707_696_000_000
 COINBASE_NOW_MS = 1_710_003_600_000 + 20 * MINUTE_MS
 
 
@@ -68,12 +70,13 @@ async def bitstamp(config: Config) -> AsyncIterator[Feed]:
 
 @asynccontextmanager
 async def coinbase(config: Config) -> AsyncIterator[Feed]:
-    """Ten weeks of hours, ten days of which are silent."""
+    """Four weeks of hours, ten days of which are silent."""
     first_ms, last_ms = COINBASE_HOLE_MS
     rows = [
         row
         for row in coinbase_hours()
-        if row.open_time_ms <= COINBASE_NOW_MS and not first_ms <= row.open_time_ms < last_ms
+        if COINBASE_FIRST_MS <= row.open_time_ms <= COINBASE_NOW_MS
+        and not first_ms <= row.open_time_ms < last_ms
     ]
     async with LocalExchange(time_ms=COINBASE_NOW_MS) as exchange:
         exchange.coinbase.hold_bars("BTC/USD", HOUR_MS, rows)
