@@ -78,7 +78,7 @@ async def test_of_a_market_with_many_exchanges_only_those_are_read_that_are_want
 
 
 async def test_equal_fits_are_ranked_by_turnover_in_dollars_whatever_is_paid_in(house: SearchHouse) -> None:
-    house.market.symbols["bitstamp"] = ["BTC/JPY", "BTC/USD", "BTC/XXX", "ETH/BTC", "ETH/USD"]
+    house.market.symbols["bitstamp"] = ["BTC/JPY", "BTC/USD", "BTC/ZZZ", "ETH/BTC", "ETH/USD"]
     await house.store("bitstamp:BTC/USD", [(50_000.0, 2.0)])
     await house.store("kraken:BTC/EUR", [(45_000.0, 3.0)])
     # A yen is less than a dollar: a hundred times the number is not a hundred times the trade.
@@ -90,7 +90,7 @@ async def test_equal_fits_are_ranked_by_turnover_in_dollars_whatever_is_paid_in(
         "kraken:BTC/EUR",
         "bitstamp:BTC/USD",
         "bitstamp:BTC/JPY",
-        "bitstamp:BTC/XXX",
+        "bitstamp:BTC/ZZZ",
         # What is paid in bitcoin is less of a bitcoin.
         "bitstamp:ETH/BTC",
     ]
@@ -99,7 +99,7 @@ async def test_equal_fits_are_ranked_by_turnover_in_dollars_whatever_is_paid_in(
     assert found["BTC/USD"] == pytest.approx(2 * 24 * 50_000)
     assert found["BTC/EUR"] == pytest.approx(3 * 24 * 50_000)
     assert found["ETH/BTC"] == pytest.approx(100 * 24 * 2_500)
-    assert found["BTC/XXX"] is None
+    assert found["BTC/ZZZ"] is None
 
 
 async def test_old_bars_say_nothing_of_trade(house: SearchHouse) -> None:
