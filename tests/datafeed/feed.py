@@ -1,6 +1,6 @@
 """What a test of a datafeed knows of its source, and how it asks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from quart.typing import TestClientProtocol
@@ -16,7 +16,7 @@ class Feed:
     client: TestClientProtocol
     ticker: str
     resolution: str
-    bars: Bars
+    bars: Bars = field(repr=False)
     now_ms: int
     whole: bool
     price_scale: tuple[int, int] = (1, 100)
