@@ -16,6 +16,12 @@ COLLECTED = {
     "complaint": None,
 }
 
+LISTED = COLLECTED | {
+    "filled_ms": 1795255260000,
+    "first_bar_ms": 1735689600000,
+    "last_bar_ms": 1795255200000,
+}
+
 
 class CollectedAnswer(AnswerModel):
     """A symbol whose bars are kept without anybody looking at them."""
@@ -34,9 +40,7 @@ class CollectedAnswer(AnswerModel):
 class CollectedListing(CollectedAnswer):
     """The same, and how far its bars reach."""
 
-    model_config = example(
-        COLLECTED | {"filled_ms": 1795255260000, "first_bar_ms": 1735689600000, "last_bar_ms": 1795255200000}
-    )
+    model_config = example(LISTED)
 
     first_bar_ms: Annotated[TimeMs | None, Field(description="The open of the first bar that is stored.")]
     last_bar_ms: Annotated[TimeMs | None, Field(description="The open of the last bar that is stored.")]
@@ -44,6 +48,8 @@ class CollectedListing(CollectedAnswer):
 
 class CollectedSymbols(AnswerModel):
     """All that is collected, by market, exchange and symbol."""
+
+    model_config = example({"intervals": ["1m", "5m", "1h", "1d"], "symbols": [LISTED]})
 
     intervals: Annotated[list[str], Field(description="Of what bars history is kept.")]
     symbols: list[CollectedListing]
