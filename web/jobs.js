@@ -94,7 +94,7 @@ function fillRun(row, run) {
 }
 
 function jobRow(key, job) {
-  const run = make("button", { type: "button", "aria-label": `Run ${job.name} now` }, "Run now");
+  const run = make("button", { type: "button", "aria-label": `Run ${job.name} now` }, "Run");
   run.addEventListener("click", () => act(run, `${JOBS}/run`, { job: job.name }, (ticket) => ticket.already_running ? `${job.name} is waiting or running already, as run ${ticket.id}.` : `${job.name} was ordered, as run ${ticket.id}.`));
   return makeRow(key, 5, run);
 }

@@ -15,6 +15,7 @@ from middleware.context import EXTENSION
 from services import Services
 from services.auth_service import AuthService, AuthSettings
 from services.jobs.job import Job, JobContext
+from tests.docs.reading import ROOT, code_words, table
 from tests.jobs.conftest import JobHouse
 from utils.accounts import Role
 from utils.clock import Clock
@@ -106,6 +107,13 @@ async def test_the_table_says_what_there_is_and_when_it_comes(
     assert (jobs["backfill"]["every_s"], jobs["backfill"]["next_at"]) == (None, None)
 
 
+def test_the_page_of_operators_has_a_row_for_every_job(app: Quart) -> None:
+    rows = table((ROOT / "docs/jobs.md").read_text(), "What comes when", "Job")
+    limits_s = {"1 day": 86_400, "6 hours": 21_600, "1 hour": 3_600, "10 minutes": 600, "4 minutes": 240}
+    documented = {code_words(row[0])[0]: limits_s[row[3]] for row in rows}
+    assert documented == {job.name: job.time_limit_s for job in app.extensions[EXTENSION].jobs.table}
+
+
 async def test_a_run_that_waits_is_cancelled_once(client: Client, root: dict[str, str]) -> None:
     ticket = await tell(client, "/run", root, {"job": "tidy"}, 202)
     run = await tell(client, f"/{ticket['id']}/cancel", root)
@@ -158,14 +166,14 @@ async def test_the_page_is_there_for_everybody_and_holds_nothing(client: Client)
 
 
 def test_every_job_has_a_name_for_programs_and_a_sentence_for_people(app: Quart, config: Any) -> None:
-    table = job_table(
+    jobs = job_table(
         app.extensions[EXTENSION], replace(config, backfill=("simulated:simex:BTC/USD:1h:2026-01-01",))
     )
-    assert len(table) >= 3
-    for job in table:
+    assert len(jobs) >= 3
+    for job in jobs:
         assert job.name.replace("_", "").isalnum()
         assert job.name == job.name.lower()
         assert job.sentence.endswith(".")
         assert job.every is None or job.every.period_s >= 60
         assert not job.queues_up
-        assert set(job.unless_just_ran) <= {other.name for other in table}
+        assert set(job.unless_just_ran) <= {other.name for other in jobs}

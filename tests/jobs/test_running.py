@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from services.jobs.job import Job, JobContext, JobFailed, JobSkipped, RunState
-from services.stores.job_runs import JobRun
-from tests.jobs.conftest import DEADLINE_S, PACE, JobHouse
+from tests.jobs.conftest import DEADLINE_S, PACE, JobHouse, eventually
 from utils.errors import UpstreamDown
 
 QUICK = {"retry_first_s": 0.05, "retry_longest_s": 0.2}
@@ -187,6 +186,26 @@ async def test_a_run_whose_worker_stood_still_is_another_s_and_the_first_notes_n
     assert (await job_house.jobs.find(ticket.run_id)).attempt == 2
 
 
+async def test_nobody_begins_a_run_that_another_worker_keeps_alive(job_house: JobHouse) -> None:
+    async def sweep(_: JobContext) -> None:
+        pass
+
+    job_house.add(Job("sweep", "Sweeps.", sweep))
+    ticket = await job_house.jobs.enqueue("sweep")
+    # The queue offers it, as it does when a worker that stood still has taken out another's row.
+    begin = "UPDATE job_run SET state = 'running', attempt = 1, heartbeat_at = clock_timestamp()"
+    await job_house.pool.execute(begin)
+    job_house.worker()
+    taken = "SELECT count(*) FROM job_queue.pgqueuer_log WHERE status = 'picked'"
+    await eventually(lambda: job_house.pool.fetchval(taken))
+    for _ in range(20):
+        await job_house.pool.execute(begin + " WHERE attempt = 1")
+        await asyncio.sleep(PACE.fresh_s / 10)
+    assert (await job_house.jobs.find(ticket.run_id)).attempt == 1
+    run = await job_house.ended(ticket.run_id)
+    assert (run.state, run.attempt, run.losses) == ("done", 2, 1)
+
+
 async def test_a_run_that_kills_every_worker_is_left_alone_in_the_end(job_house: JobHouse) -> None:
     async def do(_: JobContext) -> None:
         raise AssertionError("nobody should try this again")
@@ -229,7 +248,3 @@ async def test_a_cut_connection_is_made_again_and_what_went_on_is_done(job_house
     run = await job_house.ended(ticket.run_id)
     assert run.state == "done"
     assert (await job_house.outcomes(ticket.run_id))[-1] == "done"
-
-
-def is_running(run: JobRun) -> bool:
-    return run.state == RunState.RUNNING
