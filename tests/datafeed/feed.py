@@ -1,6 +1,6 @@
 """What a test of a datafeed knows of its source, and how it asks."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from quart.typing import TestClientProtocol
@@ -9,17 +9,21 @@ from quart.typing import TestClientProtocol
 Bars = list[tuple[float, ...]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Feed:
     """Ask a datafeed of which all bars are known; ``whole`` tells that nothing was before the first one."""
 
     client: TestClientProtocol
     ticker: str
     resolution: str
-    bars: Bars = field(repr=False)
+    bars: Bars
     now_ms: int
     whole: bool
     price_scale: tuple[int, int] = (1, 100)
+
+    def __repr__(self) -> str:
+        # Hypothesis warns of long ones.
+        return self.ticker
 
     @property
     def times(self) -> list[int]:
