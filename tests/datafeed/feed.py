@@ -9,7 +9,7 @@ from quart.typing import TestClientProtocol
 Bars = list[tuple[float, ...]]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True)
 class Feed:
     """Ask a datafeed of which all bars are known; ``whole`` tells that nothing was before the first one."""
 
@@ -21,9 +21,9 @@ class Feed:
     whole: bool
     price_scale: tuple[int, int] = (1, 100)
 
-    def __repr__(self) -> str:
-        # Hypothesis warns of long ones.
-        return self.ticker
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        # So Hypothesis shows it, and warns of what is long.
+        printer.text(self.ticker)
 
     @property
     def times(self) -> list[int]:
