@@ -21,7 +21,7 @@ class Feed:
     whole: bool
     price_scale: tuple[int, int] = (1, 100)
 
-    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+    def _repr_pretty_(self, printer: Any, _: object) -> None:
         # So Hypothesis shows it, and warns of what is long.
         printer.text(self.ticker)
 
