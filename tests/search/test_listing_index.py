@@ -152,3 +152,10 @@ def test_a_symbol_is_resolved_in_any_writing_and_not_by_guessing() -> None:
         assert index.get(text) is None
     assert index.named("BTCUS") is None
     assert index.named("") is None
+
+
+def test_of_symbols_with_the_same_letters_the_one_that_was_typed_comes_first() -> None:
+    index = index_of(("AB/CD", "ABC/D", "A/BCD"), {"A/BCD": 9.0})
+    for typed in ("AB/CD", "ABC/D", "A/BCD"):
+        assert symbols_of(search(index, typed))[0] == typed
+    assert symbols_of(search(index, "abcd"))[0] == "A/BCD"
