@@ -35,6 +35,7 @@ from utils.errors import UpstreamDown
 
 ETH = Instrument("simulated", "simex", "ETH/USD")
 DAY = 24
+DEADLINE_S = 30
 # From and to so many hours ago nobody traded.
 HOLES = ((2, 3), (7, 12), (30, 30 + 3 * DAY), (200, 200 + 40 * DAY), (2_000, 2_000 + 210 * DAY))
 # From the first day of the market on.
@@ -91,14 +92,14 @@ def hours() -> list[int]:
 
 
 @given(
-    end=st.integers(-10, FIRST_HOUR_AGO + 10),
-    count=st.integers(1, 1_500),
+    end=st.integers(-10, 8_000),
+    count=st.integers(1, 600),
     reach=st.one_of(st.none(), st.integers(1, 5_000)),
 )
 @example(end=29, count=5, reach=None)
 @example(end=30 + 3 * DAY, count=1, reach=None)
 @example(end=2_000 + 100 * DAY, count=300, reach=None)
-@example(end=0, count=10_000, reach=None)
+@example(end=FIRST_HOUR_AGO - 3, count=600, reach=None)
 @example(end=2_000 + 100 * DAY, count=3, reach=1_000)
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_the_last_bars_are_those_that_a_reader_of_all_bars_would_pick(
@@ -106,7 +107,9 @@ async def test_the_last_bars_are_those_that_a_reader_of_all_bars_would_pick(
 ) -> None:
     end_ms = ago(end)
     floor_ms = 0 if reach is None else max(0, end_ms - reach * HOUR_MS)
-    history = await last_bars.read(BarWindow(BTC, HOUR, end_ms, count, floor_ms))
+    window = BarWindow(BTC, HOUR, end_ms, count, floor_ms)
+    # A busy machine is not what this is about.
+    history = await last_bars.read(window, timeout_s=DEADLINE_S)
     expected = [open_ms for open_ms in hours if floor_ms <= open_ms < end_ms]
     assert opens_of(history.bars) == expected[-count:]
     assert not history.stale
