@@ -36,6 +36,9 @@ class Inbox:
         _wake(self._room)
         return message
 
+    def shutdown(self) -> None:
+        """Take note that the client has left, as Quart 0.23 says it: who waits is cancelled right after."""
+
 
 def _wake(waiter: "asyncio.Future[None] | None") -> None:
     if waiter is not None and not waiter.done():

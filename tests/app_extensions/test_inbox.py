@@ -50,3 +50,15 @@ async def test_a_wait_that_was_given_up_loses_nothing() -> None:
             await inbox.get()
     await inbox.put("news")
     assert await inbox.get() == "news"
+
+
+async def test_the_newer_quart_may_say_that_the_client_has_left() -> None:
+    inbox = Inbox()
+    getting = asyncio.create_task(inbox.get())
+    await asyncio.sleep(0)
+    inbox.shutdown()
+    await asyncio.sleep(0)
+    assert not getting.done()
+    getting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await getting
