@@ -70,8 +70,10 @@ class ListingIndex:
             fits = _better(fits, self._fitting(words))
         slips: Slips = {}
         if sum(self._is_kind(number, kind) for number in fits) < limit:
-            slips = self._misspelled(others)
-            fits = dict.fromkeys(slips, Match.TYPO) | fits
+            near = self._misspelled(others)
+            # What fits without a slip is none the worse for fitting with one.
+            slips = {number: count for number, count in near.items() if number not in fits}
+            fits |= dict.fromkeys(slips, Match.TYPO)
         numbers = (number for number in fits if self._is_kind(number, kind))
         # Whoever types a symbol as it is written means that one.
         best = nsmallest(
