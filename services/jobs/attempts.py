@@ -48,6 +48,7 @@ class Ending:
 @dataclass(slots=True, eq=False)
 class _Going:
     work: "asyncio.Task[None]"
+    end: asyncio.Event = field(default_factory=asyncio.Event)
     stopped: bool = False
     taken: bool = False
     timed_out: bool = False
@@ -91,7 +92,7 @@ class Attempts:
         """End what goes on here; each run waits for its next attempt, by whichever worker comes first."""
         for going in self._going:
             going.stopped = True
-            going.work.cancel()
+            going.end.set()
 
     @contextlib.asynccontextmanager
     async def _change(self) -> AsyncIterator[asyncpg.Connection]:
@@ -140,16 +141,17 @@ class Attempts:
         """Return how the work ended, None when another worker has taken the run."""
         going = _Going(asyncio.create_task(_start(job, context), name=f"job {job.name}"))
         watch = asyncio.create_task(self._watch(going, context), name=f"watch of job {job.name}")
+        told = asyncio.create_task(going.end.wait(), name=f"end of job {job.name}")
         self._going.add(going)
         try:
-            await asyncio.wait({going.work}, timeout=job.time_limit_s)
-            if not going.work.done():
-                going.timed_out = True
-                going.work.cancel()
-                await asyncio.wait({going.work}, timeout=self.pace.stop_timeout_s)
+            done, _ = await asyncio.wait(
+                {going.work, told}, timeout=job.time_limit_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            going.timed_out = not done
         finally:
             self._going.discard(going)
-            await end_tasks([going.work, watch])
+            # A driver may swallow a cancellation that comes together with an answer: it is sent again.
+            await end_tasks([going.work, told, watch])
         return None if going.taken else self._ending(job, context, going)
 
     def _ending(self, job: Job, context: JobContext, going: _Going) -> Ending:
@@ -182,13 +184,13 @@ class Attempts:
                 # Nobody hears of us: others will take us for dead, so we had better be.
                 going.taken = self.clock.steady_s() - heard_s > self.pace.fresh_s
                 if going.taken:
-                    going.work.cancel()
+                    going.end.set()
                 continue
             heard_s = self.clock.steady_s()
             going.taken = cancel is None
             context.cancel_requested = bool(cancel)
             if going.taken or cancel:
-                going.work.cancel()
+                going.end.set()
 
     async def _note(self, job: Job, context: JobContext, ending: Ending) -> Again | None:
         """Write how an attempt ended; return when the run is taken up again."""

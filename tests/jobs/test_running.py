@@ -1,6 +1,7 @@
 """Runs are done, fail, are tried again, cancelled, given back and taken over; each of it is written down."""
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import replace
 
@@ -124,6 +125,20 @@ async def test_a_run_that_goes_on_is_cancelled(job_house: JobHouse) -> None:
     assert (run.state, run.error) == ("cancelled", "It was cancelled.")
     assert cleaned.is_set()
     assert await job_house.outcomes(ticket.run_id) == ["cancelled"]
+
+
+async def test_work_that_swallows_a_cancellation_is_ended_all_the_same(job_house: JobHouse) -> None:
+    async def deaf(_: JobContext) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+
+    job_house.add(Job("deaf", "Hears late.", deaf))
+    job_house.worker()
+    ticket = await job_house.jobs.enqueue("deaf")
+    await job_house.until(ticket.run_id, lambda run: run.state == RunState.RUNNING)
+    await job_house.jobs.cancel(ticket.run_id)
+    assert (await job_house.ended(ticket.run_id)).state == "cancelled"
 
 
 async def test_a_worker_that_ends_gives_its_run_to_another(job_house: JobHouse) -> None:
