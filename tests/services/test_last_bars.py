@@ -120,6 +120,8 @@ async def test_a_bar_after_a_long_silence_is_found_in_few_questions(
 ) -> None:
     """Minutes over a hole of two hundred days: one look at the days, not a hundred at the minutes."""
     after_ms, before_ms = ago(2_000), ago(2_000 + 210 * DAY)
+    # Days that are never asked for need not be simulated.
+    upstream.change_spec = lambda spec: replace(spec, listed_ms=before_ms - 20 * DAY_MS)
     history = await last_bars.read(BarWindow(BTC, MINUTE, after_ms, 3))
     minutes = await traded(BTC, MINUTE, before_ms - 10 * MINUTE_MS, before_ms)
     assert opens_of(history.bars) == minutes[-3:]
@@ -156,11 +158,12 @@ async def test_before_the_listing_there_is_nothing_and_the_exchange_is_not_asked
 
 
 async def test_without_a_known_listing_the_beginning_is_found_all_the_same(
-    last_bars: LastBars, upstream: RecordedMarket
+    last_bars: LastBars, upstream: RecordedMarket, hand: HandClock
 ) -> None:
+    hand.now_ms = ORIGIN_MS + 20 * DAY_MS
     upstream.change_spec = lambda spec: replace(spec, listed_ms=None)
-    assert (await last_bars.read(BarWindow(BTC, MINUTE, ORIGIN_MS, 10))).bars == ()
-    first = await last_bars.read(BarWindow(BTC, MINUTE, ORIGIN_MS + 5 * MINUTE_MS, 10))
+    assert (await last_bars.read(BarWindow(ETH, MINUTE, ORIGIN_MS, 10))).bars == ()
+    first = await last_bars.read(BarWindow(ETH, MINUTE, ORIGIN_MS + 5 * MINUTE_MS, 10))
     assert len(first.bars) == 5
 
 
