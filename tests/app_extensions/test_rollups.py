@@ -12,13 +12,15 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from app_extensions.migrations import SQL_DIR, migrate
+from app_extensions.migrations import SQL_DIR, migrate, read_migrations
 from services.stores.bars import upsert_bars
+from services.stores.coin_prices import delete_old_points, drop_chunks
 from services.stores.series import Series, upsert_series
 from utils.domain import DAY_MS, HOUR_MS, Bar, BarState, Instrument, Timeframe
 
 TIMESCALE_DSN = os.environ.get("TIMESCALE_TEST_DSN", "")
-NAMES = ["0001_market", "0002_accounts", "0003_rollups", "0004_announcements", "0005_accounts"]
+FILES = read_migrations("timescale")
+NAMES = [f"{file.version:04d}_{file.name}" for file in FILES]
 DEADLINE_S = 60
 HOUR_S, DAY_S = 3_600, 86_400
 # View, bucket, and the longest bars that it takes in, in seconds.
@@ -219,12 +221,12 @@ async def test_timescale_gets_a_hypertable_compression_and_real_time_aggregates(
 ) -> None:
     assert await migrate(timescale_dsn) == []
     flavours = await timescale.fetch("SELECT flavour FROM schema_migration ORDER BY version")
-    assert [row["flavour"] for row in flavours] == [None, None, "timescale"]
+    assert [row["flavour"] for row in flavours] == [file.flavour for file in FILES]
     hypertables = await timescale.fetch(
         "SELECT hypertable_name, compression_enabled FROM timescaledb_information.hypertables"
-        " WHERE hypertable_schema = 'public'"
+        " WHERE hypertable_schema = 'public' ORDER BY 1"
     )
-    assert [tuple(row) for row in hypertables] == [("bar", True)]
+    assert [tuple(row) for row in hypertables] == [("bar", True), ("coin_price", True)]
     views = await timescale.fetch(
         "SELECT view_name, materialized_only FROM timescaledb_information.continuous_aggregates ORDER BY 1"
     )
@@ -248,6 +250,29 @@ async def test_timescale_tells_what_plain_views_tell_the_current_bucket_included
         await assert_rollups(timescale, stored)
         await refresh(timescale)
         await assert_rollups(timescale, stored)
+
+
+@needs_timescale
+async def test_old_prices_of_coins_are_dropped_by_whole_chunks_and_the_rest_by_rows(
+    timescale: asyncpg.Connection, timescale_dsn: str
+) -> None:
+    before_ms = NEW_YEAR_MS
+    await timescale.execute(
+        """
+        INSERT INTO coin_price (coin_key, price_time, price)
+        SELECT 7, to_timestamp($1::bigint / 1000) + day * INTERVAL '1 day', 1.5
+        FROM generate_series(-200, 99) AS day
+        """,
+        before_ms,
+    )
+    assert await run_jobs(timescale, "policy_compression")
+    async with asyncpg.create_pool(timescale_dsn, min_size=1, max_size=1) as pool:
+        assert await drop_chunks(pool, before_ms=before_ms) in (5, 6, 7)
+        left = await timescale.fetchval("SELECT count(*) FROM coin_price")
+        assert 100 <= left < 130
+        assert await delete_old_points(pool, before_ms=before_ms) == left - 100
+        assert await delete_old_points(pool, before_ms=before_ms) == 0
+    assert await timescale.fetchval("SELECT count(*) FROM coin_price") == 100
 
 
 @needs_timescale
@@ -275,7 +300,8 @@ async def test_compressed_bars_can_still_be_read_corrected_and_added_to(
 ) -> None:
     stored: Stored = {}
     await store_stretches(timescale, stored)
-    assert await run_jobs(timescale, "policy_compression") == 1
+    # That of bars, and that of the prices of coins.
+    assert await run_jobs(timescale, "policy_compression") == 2
     compressed = "SELECT count(*) FROM timescaledb_information.chunks WHERE is_compressed"
     assert await timescale.fetchval(compressed) > 0
     await assert_rollups(timescale, stored)
