@@ -125,7 +125,10 @@ async def get_front_page() -> Response:
 async def get_jobs_page() -> Response:
     """Show the page of jobs, which asks for an admin's password before it shows any."""
     pages = _pages()
-    return _answer(pages.files[JOBS], pages.policy)
+    response = _answer(pages.files[JOBS], pages.policy)
+    # As everything for admins; whoever comes back to it signs in again.
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 @blueprint.get("/web/<path:name>")
