@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from quart import Blueprint, Response, request
 from quart.typing import ResponseReturnValue
+from werkzeug.exceptions import MethodNotAllowed
 
 from blueprints.formats.coin_models import (
     CoinAnswer,
@@ -60,6 +61,7 @@ blueprint = Blueprint("cryptocurrencies", __name__, url_prefix="/cryptocurrencie
 
 JSON = "application/json"
 KEPT = ("ETag", "Cache-Control", "Vary")
+SYNC_PATH = "sync"
 SYNC_LIMIT_DEFAULT, SYNC_LIMIT_MAX = 200, 1_000
 # More than all the money there is.
 FIGURE_MAX = 1e18
@@ -196,6 +198,9 @@ async def get_coins(query: CoinsQuery) -> ResponseReturnValue:
 )
 async def get_coin(coin: str, query: HeardQuery) -> ResponseReturnValue:
     """Return one coin by its id, slug or symbol; where a symbol is shared, the coin that ranks highest."""
+    if coin == SYNC_PATH:
+        # An address that only takes orders, and no coin's.
+        raise MethodNotAllowed(["POST"])
     _check_provider(query)
     return await _response(query, functools.partial(_coin, services().coins, coin, query))
 
@@ -233,7 +238,7 @@ async def get_top_coins(category: str, query: TopQuery) -> ResponseReturnValue:
     return await _response(query, functools.partial(_top, services().coins, Category(category), query))
 
 
-@blueprint.post("/sync")
+@blueprint.post(f"/{SYNC_PATH}")
 @requires_role(Role.ADMIN)
 @limit("sync")
 @idempotent
