@@ -29,7 +29,8 @@ BEGIN
     PERFORM pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend';
     EXECUTE (
-        SELECT format('TRUNCATE %s RESTART IDENTITY', string_agg(format('%I.%I', schemaname, tablename), ', '))
+        SELECT format('TRUNCATE %s RESTART IDENTITY',
+                      string_agg(format('%I.%I', schemaname, tablename), ', '))
         FROM pg_tables
         WHERE schemaname IN ('public', 'job_queue') AND tablename <> 'schema_migration'
     );
