@@ -14,9 +14,10 @@ updates are struck follows from the seed and the second alone.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from plugins.fault_names import read_faults
 from plugins.simulated_path import key_of
 
 STRUCK_ONE_OF = 10
@@ -45,15 +46,7 @@ class SimulatedFaults:
 
         Raises: ValueError with a sentence that names what is unknown.
         """
-        known = [field.name for field in fields(cls)]
-        named = [name.strip().lower() for name in text.split(",") if name.strip()]
-        strange = [name for name in named if name not in known]
-        if strange:
-            raise ValueError(
-                f"SIMULATED_FAULTS names {', '.join(strange)}, which is no fault: "
-                f"use {', '.join(known[:-1])} and {known[-1]}, separated by commas."
-            )
-        return cls(**dict.fromkeys(named, True))
+        return read_faults(cls, "SIMULATED_FAULTS", text)
 
 
 def stream_fails(key: int, after_s: int, until_s: int) -> bool:

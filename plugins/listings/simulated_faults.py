@@ -12,8 +12,9 @@ Which coins are struck follows from the seed and the coin alone; questions are s
 | limited   | every 5th question, beginning with the 3rd, asks to wait a minute  |
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
+from plugins.fault_names import read_faults
 from plugins.simulated_path import key_of
 
 STRUCK_ONE_OF = 10
@@ -38,15 +39,7 @@ class ListingsFaults:
 
         Raises: ValueError with a sentence that names what is unknown.
         """
-        known = [field.name for field in fields(cls)]
-        named = [name.strip().lower() for name in text.split(",") if name.strip()]
-        strange = [name for name in named if name not in known]
-        if strange:
-            raise ValueError(
-                f"SIMULATED_LISTINGS_FAULTS names {', '.join(strange)}, which is no fault: "
-                f"use {', '.join(known[:-1])} and {known[-1]}, separated by commas."
-            )
-        return cls(**dict.fromkeys(named, True))
+        return read_faults(cls, "SIMULATED_LISTINGS_FAULTS", text)
 
     def is_error(self, number: int) -> bool:
         """Tell whether a question, counted from 1, fails."""
