@@ -159,12 +159,13 @@ class AuthService:
         """
         # A name that cannot exist goes the same way as one that does not.
         folded = username.lower() if USERNAME_SHAPE.fullmatch(username) else ""
-        attempt = await self._throttle.take(folded, caller.address, self._clock.now_ms())
-        found = await users.select_user_to_sign_in(self._pool, folded)
-        matches = await self._matches(password, found, attempt)
-        if found is None or not matches or found.user.disabled:
-            raise _refused(found)
-        current_hash = await self._renewed_hash(found, password)
+        with self._hash_pool.guest():
+            attempt = await self._throttle.take(folded, caller.address, self._clock.now_ms())
+            found = await users.select_user_to_sign_in(self._pool, folded)
+            matches = await self._matches(password, found, attempt)
+            if found is None or not matches or found.user.disabled:
+                raise _refused(found)
+            current_hash = await self._renewed_hash(found, password)
         async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
             # A password changed, or a user disabled, while the hash was computed ends this too.
             if not await users.lock_unchanged_user(connection, found.user.user_id, current_hash):

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import os
+import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -13,7 +14,8 @@ from utils.errors import Unavailable
 HASH_THREADS = 2
 HASH_QUEUE_MAX = 16
 HASH_TIMEOUT_S = 6.0
-BUSY_RETRY_S = 3.0
+# Those who are refused together are not to come back together.
+BUSY_RETRY_SHORTEST_S, BUSY_RETRY_LONGEST_S = 2, 6
 NICENESS = 10
 
 T = TypeVar("T")
@@ -25,6 +27,8 @@ class HashPool:
     def __init__(self, threads: int = HASH_THREADS, queue_max: int = HASH_QUEUE_MAX) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="hash", initializer=_give_way)
         self._places = threading.BoundedSemaphore(threads + queue_max)
+        self._guests_max = threads + queue_max
+        self._guests = 0
 
     async def run(self, work: Callable[[], T]) -> T:
         """Return what the work returns; a cancelled caller's work is dropped if it has not begun.
@@ -42,6 +46,20 @@ class HashPool:
         except TimeoutError as error:
             raise _busy() from error
 
+    @contextlib.contextmanager
+    def guest(self) -> Iterator[None]:
+        """Count somebody who will need a turn, so that one too many is refused before anything is asked.
+
+        Raises: Unavailable when as many are here as have a place.
+        """
+        if self._guests >= self._guests_max:
+            raise _busy()
+        self._guests += 1
+        try:
+            yield
+        finally:
+            self._guests -= 1
+
     def close(self) -> None:
         """Drop what waits and let the threads end; work that runs ends on its own."""
         self._executor.shutdown(wait=False, cancel_futures=True)
@@ -57,5 +75,5 @@ def _busy() -> Unavailable:
     return Unavailable(
         "Too many people are signing in at this moment. Try again in a few seconds.",
         code="busy",
-        retry_after_s=BUSY_RETRY_S,
+        retry_after_s=random.randint(BUSY_RETRY_SHORTEST_S, BUSY_RETRY_LONGEST_S),  # noqa: S311 - no secret
     )

@@ -9,10 +9,11 @@ from uuid import uuid4
 import pytest
 
 from services.auth_service import NOBODY, check_username
+from services.hash_pool import HASH_QUEUE_MAX, HASH_THREADS
 from services.sessions import TokenPair
 from tests.services.conftest import PASSWORD, SETTINGS, House
 from utils.accounts import Caller, Role
-from utils.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unauthorized
+from utils.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unauthorized, Unavailable
 
 
 async def test_signing_in_makes_a_pair_that_tells_who_it_is(house: House) -> None:
@@ -260,3 +261,19 @@ async def test_users_come_in_pages_by_id(house: House) -> None:
     assert [user.username for user in first + rest] == ["Ada", "bob", "cleo", "dora"]
     assert [user.role for user in rest] == [Role.ADMIN]
     assert {user.created_ms for user in first} == {house.now_ms}
+
+
+async def test_of_a_crowd_that_signs_in_who_finds_no_place_is_refused_before_anything_is_asked(
+    house: House,
+) -> None:
+    places = HASH_THREADS + HASH_QUEUE_MAX
+    asked = (house.auth.sign_in(f"person{n}", PASSWORD, Caller(f"192.0.2.{n}")) for n in range(60))
+    crowd = await asyncio.gather(*asked, return_exceptions=True)
+
+    assert [type(each) for each in crowd].count(Unauthorized) == places
+    refused = [each for each in crowd if isinstance(each, Unavailable)]
+    assert len(refused) == 60 - places
+    assert {each.error_code for each in refused} == {"busy"}
+    # Counted for each by account and by address.
+    assert await house.pool.fetchval("SELECT count(*) FROM sign_in_throttle") == 2 * places
+    await house.auth.sign_in("Ada", PASSWORD)

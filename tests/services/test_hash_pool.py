@@ -1,6 +1,7 @@
 """The hashing threads: bounded, and never on the event loop's time."""
 
 import asyncio
+import contextlib
 import os
 import sys
 import threading
@@ -119,3 +120,19 @@ async def test_hashing_gives_way_to_everything_else() -> None:
         pool.close()
     ours = os.getpriority(os.PRIO_PROCESS, 0)
     assert niceness == max(ours, NICENESS)
+
+
+async def test_one_guest_too_many_is_refused_and_not_told_to_come_back_with_the_others(
+    hash_pool: HashPool,
+) -> None:
+    waits_s = set()
+    with contextlib.ExitStack() as stack:
+        for _ in range(5):
+            stack.enter_context(hash_pool.guest())
+        for _ in range(200):
+            with pytest.raises(Unavailable) as caught, hash_pool.guest():
+                pass
+            waits_s.add(caught.value.retry_after_s)
+    assert waits_s == {2, 3, 4, 5, 6}
+    with hash_pool.guest():
+        assert await hash_pool.run(lambda: "free again") == "free again"
