@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from quart import Blueprint, Response, request
+from quart.blueprints import BlueprintSetupState
 from quart.typing import ResponseReturnValue
-from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.routing import BaseConverter
 
 from blueprints.formats.coin_models import (
     CoinAnswer,
@@ -59,9 +60,20 @@ from utils.field_types import LanguageName, Name, TimeZoneName, split_commas
 
 blueprint = Blueprint("cryptocurrencies", __name__, url_prefix="/cryptocurrencies")
 
+
+class CoinName(BaseConverter):
+    """The name of a coin in a path; the address that takes orders is no coin's."""
+
+    regex = r"(?!sync$)[^/]+"
+
+
+@blueprint.record
+def _know_names_of_coins(state: BlueprintSetupState) -> None:
+    state.app.url_map.converters["coin"] = CoinName
+
+
 JSON = "application/json"
 KEPT = ("ETag", "Cache-Control", "Vary")
-SYNC_PATH = "sync"
 SYNC_LIMIT_DEFAULT, SYNC_LIMIT_MAX = 200, 1_000
 # More than all the money there is.
 FIGURE_MAX = 1e18
@@ -187,7 +199,7 @@ async def get_coins(query: CoinsQuery) -> ResponseReturnValue:
     return await _response(query, functools.partial(_list, services().coins, query))
 
 
-@blueprint.get("/<coin>")
+@blueprint.get("/<coin:coin>")
 @public
 @limit("default")
 @query(HeardQuery)
@@ -198,14 +210,11 @@ async def get_coins(query: CoinsQuery) -> ResponseReturnValue:
 )
 async def get_coin(coin: str, query: HeardQuery) -> ResponseReturnValue:
     """Return one coin by its id, slug or symbol; where a symbol is shared, the coin that ranks highest."""
-    if coin == SYNC_PATH:
-        # An address that only takes orders, and no coin's.
-        raise MethodNotAllowed(["POST"])
     _check_provider(query)
     return await _response(query, functools.partial(_coin, services().coins, coin, query))
 
 
-@blueprint.get("/<coin>/history")
+@blueprint.get("/<coin:coin>/history")
 @public
 @limit("default")
 @query(CoinHistoryQuery)
@@ -238,7 +247,7 @@ async def get_top_coins(category: str, query: TopQuery) -> ResponseReturnValue:
     return await _response(query, functools.partial(_top, services().coins, Category(category), query))
 
 
-@blueprint.post(f"/{SYNC_PATH}")
+@blueprint.post("/sync")
 @requires_role(Role.ADMIN)
 @limit("sync")
 @idempotent

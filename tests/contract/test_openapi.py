@@ -39,7 +39,7 @@ def test_every_route_is_in_it_with_its_methods(openapi, built: Quart) -> None:
         if not rule.websocket
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
-    for converter in ("path:", "int:", "uuid:"):
+    for converter in ("path:", "int:", "uuid:", "coin:"):
         routes = {route.replace(converter, "") for route in routes}
     assert len(routes) > 40
     assert there == routes

@@ -18,11 +18,13 @@ from utils.accounts import Role
 
 PROGRAM = Path(sys.executable).with_name("schemathesis")
 TIMEOUT_S = 900
-# Every rule of the document at its edges, the wrong side of them by who may do least; the long form has
-# everybody ask everything, at random too, and the twins under /api/v1.
+# Every rule of the document at its edges, each path by who may do least of those who may do all of it; the
+# long form has everybody ask everything, at random too, and the twins under /api/v1.
 BRIEFLY = ("--phases", "examples,coverage", "--exclude-operation-id-regex", "_v1$")
 EXAMPLES = 100
-PEOPLE = ("anybody", "user", "admin")
+# Whoever asks, and of how many operations at least briefly.
+OPERATIONS = {"anybody": 45, "user": 12, "admin": 10}
+PEOPLE = tuple(OPERATIONS)
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +104,7 @@ def undocumented(document: dict[str, Any], found: list[Exchange]) -> set[Exchang
 @pytest.mark.parametrize("who", PEOPLE)
 def test_every_answer_is_a_documented_one(people: Served, openapi, tmp_path: Path, who: str) -> None:
     found = ask(people, who, tmp_path / "report.ndjson", *BRIEFLY, briefly=True)
-    assert len(found) > 200
-    assert len({(each.method, each.path) for each in found}) > 40
+    assert len({(each.method, each.path) for each in found}) >= OPERATIONS[who]
     assert not undocumented(openapi, found)
 
 

@@ -24,6 +24,13 @@ def descendants(pid: int) -> set[int]:
     return found
 
 
+def started_at(pid: int) -> int:
+    """Return when a process began, in ticks since the machine did; 0 when it has ended meanwhile."""
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[19])
+    return 0
+
+
 def command_of(pid: int) -> str:
     """Return the command line of a process, empty when it has ended meanwhile."""
     try:

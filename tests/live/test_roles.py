@@ -7,7 +7,7 @@ import pytest
 from quart.testing.connections import WebsocketResponseError
 
 from app import create_app
-from app_extensions import jobs
+from app_extensions.jobs import does_jobs
 from middleware.context import EXTENSION
 from tests.live.talk import Talk
 
@@ -83,14 +83,6 @@ async def test_a_feed_process_serves_nothing_but_its_state(config):
         assert refusal.value.response.status_code == 404
 
 
-async def test_jobs_are_done_where_feeds_are(config):
-    backfill = ("simulated:simex:BTC/USD:1h:2026-01-01",)
-    done = {}
-    for role in ("web", "feed"):
-        async with serving(config, role) as app:
-            services = app.extensions[EXTENSION]
-            done[role] = [
-                job.name for job in jobs._jobs(services, replace(config, role=role, backfill=backfill))
-            ]
-    assert done["web"] == []
-    assert "backfill" in done["feed"]
+@pytest.mark.parametrize(("role", "does"), [("web", False), ("feed", True), ("all", True)])
+def test_jobs_are_done_where_feeds_are(config, role, does):
+    assert does_jobs(replace(config, role=role, jobs="embedded")) is does

@@ -18,7 +18,7 @@ import pytest
 from redis.asyncio import Redis
 
 from app_extensions.embedded import running_addresses
-from tests.embedded.processes import command_of, descendants
+from tests.embedded.processes import command_of, descendants, started_at
 from tests.launcher.conftest import APP, Service
 from tests.reliability.follower import Follower, Heard
 
@@ -55,8 +55,9 @@ class Scene:
     done: Counter[str] = field(default_factory=Counter)
 
     def pids(self, program: str) -> list[int]:
+        """Return the processes of a program, the oldest first: their numbers begin again now and then."""
         found = []
-        for pid in sorted(descendants(self.service.process.pid)):
+        for pid in sorted(descendants(self.service.process.pid), key=started_at):
             with contextlib.suppress(OSError):
                 command = command_of(pid)
                 found += [pid] if program in command and not command.startswith("sh ") else []
