@@ -72,7 +72,7 @@ class SpanQuery(ExchangeQuery):
     since: TimeMs | None = None
     until: TimeMs | None = None
     limit: Annotated[int, Field(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT
-    points: Annotated[int, Field(ge=1, le=LIMIT_MAX)] = POINTS_DEFAULT
+    points: Annotated[int, Field(ge=1, le=LIMIT_MAX)] | None = None
 
     @field_validator("timeframe")
     @classmethod
@@ -93,7 +93,7 @@ class SpanQuery(ExchangeQuery):
     @model_validator(mode="after")
     def _leaves_one_choice(self) -> "SpanQuery":
         if self.timeframe != AUTO:
-            if "points" in self.model_fields_set:
+            if self.points is not None:
                 raise ValueError(
                     "points needs timeframe=auto; limit bounds the bars of a timeframe that is named."
                 )
@@ -159,7 +159,8 @@ class DescriptionQuery(SpanQuery):
 
     @model_validator(mode="after")
     def _is_not_too_long_to_say(self) -> "DescriptionQuery":
-        name, bars = ("points", self.points) if self.timeframe == AUTO else ("limit", self.limit)
+        named = ("limit", self.limit)
+        name, bars = ("points", self.points or POINTS_DEFAULT) if self.timeframe == AUTO else named
         if self.say != "none" and bars > SAY_BARS_MAX:
             raise ValueError(f"{name} must be at most {SAY_BARS_MAX} where say asks for every bar in words.")
         return self
@@ -225,11 +226,11 @@ async def _with_timeframe(query: Asked) -> Asked:
     assert query.since is not None
     assert query.until is not None
     chosen = await services().market.choose_timeframe(
-        query.market, query.exchange, Span(query.since, query.until), query.points
+        query.market, query.exchange, Span(query.since, query.until), query.points or POINTS_DEFAULT
     )
     # From here on it is the same question, and has the same answer, as if the timeframe had been named.
     return query.model_copy(
-        update={"timeframe": chosen.timeframe.text, "limit": chosen.limit, "points": POINTS_DEFAULT}
+        update={"timeframe": chosen.timeframe.text, "limit": chosen.limit, "points": None}
     )
 
 
