@@ -56,6 +56,9 @@ def _character(character: str) -> str:
 def _heard(word: str) -> str:
     if TICKER.fullmatch(word) and not word.isdigit():
         return _in_groups(spell(word))
+    if word.isupper() and word.isalpha() and len(word) > 1:
+        # Capitals of another alphabet, or with marks.
+        return " ".join(word[:WORD_LETTERS_MAX])
     parts = PARTS.findall(word)
     if len(parts) > 1:
         return " ".join(_heard(part) for part in parts)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
 
 import asyncpg
 
@@ -199,36 +198,43 @@ async def select_coins_to_describe(
     pool: asyncpg.Pool, provider: str, *, before_ms: int, limit: int
 ) -> tuple[StoredCoin, ...]:
     """Return the first coins by rank that nobody has described, or not since the given time."""
-    return await _select_coins_not_in("coin_profile", pool, provider, before_ms, limit)
+    # Served by coin_rank; the descriptions are joined by their primary key.
+    rows = await pool.fetch(
+        f"""
+        SELECT {COIN_COLUMNS}
+        FROM coin
+        WHERE provider = $1 AND NOT EXISTS (
+            SELECT FROM coin_profile
+            WHERE coin_profile.coin_key = coin.coin_key
+                AND coin_profile.fetched_at >= 'epoch'::timestamptz + $2::bigint * INTERVAL '1 millisecond'
+        )
+        ORDER BY rank NULLS LAST, provider_id
+        LIMIT $3
+        """,  # noqa: S608 - the columns are a constant
+        provider,
+        before_ms,
+        limit,
+    )
+    return tuple(map(read_coin, rows))
 
 
 async def select_coins_without_past(
     pool: asyncpg.Pool, provider: str, *, before_ms: int, limit: int
 ) -> tuple[StoredCoin, ...]:
     """Return the first coins by rank whose past nobody has asked for, or not since the given time."""
-    return await _select_coins_not_in("coin_backfill", pool, provider, before_ms, limit)
-
-
-async def _select_coins_not_in(
-    table: Literal["coin_profile", "coin_backfill"],
-    pool: asyncpg.Pool,
-    provider: str,
-    before_ms: int,
-    limit: int,
-) -> tuple[StoredCoin, ...]:
-    # Served by coin_rank; the table is joined by its primary key.
+    # As above.
     rows = await pool.fetch(
         f"""
         SELECT {COIN_COLUMNS}
         FROM coin
         WHERE provider = $1 AND NOT EXISTS (
-            SELECT FROM {table}
-            WHERE {table}.coin_key = coin.coin_key
-                AND {table}.fetched_at >= 'epoch'::timestamptz + $2::bigint * INTERVAL '1 millisecond'
+            SELECT FROM coin_backfill
+            WHERE coin_backfill.coin_key = coin.coin_key
+                AND coin_backfill.fetched_at >= 'epoch'::timestamptz + $2::bigint * INTERVAL '1 millisecond'
         )
         ORDER BY rank NULLS LAST, provider_id
         LIMIT $3
-        """,  # noqa: S608 - the table and the columns are constants
+        """,  # noqa: S608 - as above
         provider,
         before_ms,
         limit,

@@ -84,7 +84,9 @@ async def coinbase(config: Config) -> AsyncIterator[Feed]:
         async with served(config, exchange, "coinbase") as app:
             bars: Bars = [(row.open_time_ms, *(float(text) for text in row[1:])) for row in rows]
             ticker = "crypto:coinbase:BTC/USD"
-            yield Feed(app.test_client(), ticker, "60", bars, exchange.time_ms, whole=True)
+            feed = Feed(app.test_client(), ticker, "60", bars, exchange.time_ms, whole=True)
+            await feed.read_ahead()
+            yield feed
 
 
 @asynccontextmanager

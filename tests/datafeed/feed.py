@@ -1,10 +1,12 @@
 """What a test of a datafeed knows of its source, and how it asks."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
 from quart.typing import TestClientProtocol
 
+READ_TIMEOUT_S = 60
 # (open in milliseconds, open, high, low, close, volume), oldest first.
 Bars = list[tuple[float, ...]]
 
@@ -71,6 +73,12 @@ class Feed:
             return []
         columns = [[time * 1000 for time in answer["t"]], *(answer[column] for column in "ohlcv")]
         return [tuple(row) for row in zip(*columns, strict=True)]
+
+    async def read_ahead(self) -> None:
+        """Ask until everything is stored: a small page at a time, a cold question may be answered in part."""
+        async with asyncio.timeout(READ_TIMEOUT_S):
+            while await self.rows(self.times[0], self.times[-1] + self.step_s) != self.bars:
+                pass
 
     def between(self, start_s: int, end_s: int) -> Bars:
         """Return the bars there are."""

@@ -22,7 +22,7 @@ CLOCK = re.compile(r"(?<![\d:])\d{1,2}:\d{2}(?::\d{2})?(?![\d:])")
 PATTERNS = {
     "an exponent": re.compile(r"\d[eE][+-]?\d"),
     "a timeframe in letters": re.compile(r"(?<![\w.,])\d+[smhdwM](?!\w)"),
-    "a ticker that is not spelled": re.compile(r"(?<![A-Za-z])(?=[A-Z0-9]*[A-Z])[A-Z0-9]{3,}(?![a-z])"),
+    "a ticker that is not spelled": re.compile(r"(?<![^\W_])(?=[A-Z0-9]*[A-Z])[A-Z0-9]{3,}(?![^\W\d_])"),
     "a sign instead of a word": re.compile(r"[-+]\d"),
     "two spaces": re.compile(r"\s\s"),
     "a space before a mark": re.compile(r"\s[,.;:?!،、。]"),
