@@ -1,6 +1,6 @@
 """One topic told to many subscribers by WebSocket: the product and its peers, side by side in one run.
 
-``python benchmarks/fanout.py --peers-python PATH [--repeats 5] [--seconds 4] [--write]``
+``python benchmarks/fanout.py --peers-python PATH [--repeats 5] [--seconds 4] [--servers NAMES] [--parts NAMES] [--write]``
 
 What is measured, and how it is kept fair:
 
@@ -46,6 +46,7 @@ SATURATED = 1_000
 CROWD, CROWD_RATE = 5_000, 2.0
 HEALTHY, STALLED, STALLED_RATE, STALLED_S = 100, 10, 200.0, 10.0
 SERVERS = ("hypercorn", "uvicorn")
+PARTS = ("crowd", "saturated", "stalled")
 NAIVE, BROADCAST = "Quart loop on hypercorn", "websockets.broadcast"
 
 
@@ -98,8 +99,8 @@ class Bench:
         return Contender(shown, Plan(url, pid, self.redis_url, ours=False, subscribers=0, seconds=0.0))
 
 
-def contenders(bench: Bench) -> list[Contender]:
-    found = [contender for name in SERVERS for contender in bench.ours(name)]
+def contenders(bench: Bench, servers: Sequence[str]) -> list[Contender]:
+    found = [contender for name in servers for contender in bench.ours(name)]
     found.append(bench.peer("quart", NAIVE))
     found.append(bench.peer("websockets", BROADCAST))
     found.append(bench.peer("aiohttp", "aiohttp loop"))
@@ -207,31 +208,40 @@ def report_stalled(alone: dict[str, list[Heard]], beside: dict[str, list[Heard]]
     return text + table(["server", "p99 ms alone", "p99 ms beside them", "allowed"], rows)
 
 
-def measure(found: list[Contender], repeats: int, seconds: float) -> str:
+def measure(found: list[Contender], parts: Sequence[str], repeats: int, seconds: float) -> str:
+    measured = {"crowd": measure_crowd, "saturated": measure_saturated, "stalled": measure_stalled}
+    # The crowd first: it finds servers that have not got the memory for it before.
+    return "\n\n".join(measured[part](found, repeats, seconds) for part in measured if part in parts)
+
+
+def measure_crowd(found: list[Contender], repeats: int, seconds: float) -> str:
     crowd = {
         each.name: replace(each.plan, subscribers=CROWD, seconds=seconds, rate=CROWD_RATE)
         for each in found
         if each.name != "aiohttp loop"
     }
-    # The first crowd of a server is the one whose memory it had not got before.
     first = {name: load(plan) for name, plan in crowd.items()}
+    return report_crowd(in_turn(crowd, repeats), {name: done.memory_kib for name, done in first.items()})
+
+
+def measure_saturated(found: list[Contender], repeats: int, seconds: float) -> str:
     windows = {each.name: best_window(each) for each in found}
     saturated = {
         each.name: replace(each.plan, subscribers=SATURATED, seconds=seconds, window=windows[each.name])
         for each in found
     }
+    return report_saturated(in_turn(saturated, repeats), windows)
+
+
+def measure_stalled(found: list[Contender], repeats: int, seconds: float) -> str:
     healthy = {
-        each.name: replace(each.plan, subscribers=HEALTHY, seconds=STALLED_S, rate=STALLED_RATE)
+        each.name: replace(each.plan, subscribers=HEALTHY, seconds=max(seconds, STALLED_S), rate=STALLED_RATE)
         for each in found
         if each.plan.ours
     }
     stalled = {name: replace(plan, stalled=STALLED) for name, plan in healthy.items()}
-    parts = [
-        report_saturated(in_turn(saturated, repeats), windows),
-        report_crowd(in_turn(crowd, repeats), {name: done.memory_kib for name, done in first.items()}),
-        report_stalled(in_turn(healthy, max(1, repeats // 2)), in_turn(stalled, max(1, repeats // 2))),
-    ]
-    return "\n\n".join(parts)
+    times = max(1, repeats // 2)
+    return report_stalled(in_turn(healthy, times), in_turn(stalled, times))
 
 
 def main() -> None:
@@ -239,6 +249,8 @@ def main() -> None:
     parser.add_argument("--peers-python", required=True, help="Python of an environment with the peers")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4)
+    parser.add_argument("--servers", default=",".join(SERVERS), help="which of ours: hypercorn, uvicorn")
+    parser.add_argument("--parts", default=",".join(PARTS), help="what to measure")
     parser.add_argument("--write", action="store_true", help="write the tables into docs/performance.md")
     options = parser.parse_args()
     os.sched_setaffinity(0, {int(LOAD_CORE)})
@@ -248,9 +260,11 @@ def main() -> None:
         dsn, redis_url = addresses.db_connection_string or "", addresses.redis_url or ""
         migrate_blocking(dsn)
         bench = Bench(stack, dsn, redis_url, scratch, options.peers_python)
-        text = measure(contenders(bench), options.repeats, options.seconds)
+        found = contenders(bench, options.servers.split(","))
+        text = measure(found, options.parts.split(","), options.repeats, options.seconds)
     command = f"python benchmarks/fanout.py --peers-python PATH --repeats {options.repeats}"
-    text = f"`{command} --seconds {options.seconds:g}`\n\n{text}"
+    command += f" --seconds {options.seconds:g} --servers {options.servers} --parts {options.parts}"
+    text = f"`{command}`\n\n{text}"
     print(text)
     if options.write:
         write_section("fanout", text)
