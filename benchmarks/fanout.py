@@ -1,6 +1,7 @@
 """One topic told to many subscribers by WebSocket: the product and its peers, side by side in one run.
 
-``python benchmarks/fanout.py --peers-python PATH [--repeats 5] [--seconds 4] [--servers NAMES] [--parts NAMES] [--write]``
+``python benchmarks/fanout.py --peers-python PATH [--repeats 5] [--seconds 4] [--servers NAMES]
+[--parts NAMES] [--write]``
 
 What is measured, and how it is kept fair:
 
