@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.sign_in_throttle import ACCOUNT, ADDRESS, KNOWN_PLACE, PLACES_MAX, SignInThrottle
 from tests.services.conftest import PASSWORD, House
 from utils.accounts import Caller, Role
-from utils.errors import Forbidden, TooManyRequests, Unauthorized
+from utils.errors import Forbidden, TooManyRequests, Unauthorized, Unavailable
 
 MINUTE_MS = 60_000
 HOME = Caller("203.0.113.7")
@@ -23,7 +23,7 @@ async def fails(house: House, username: str, caller: Caller) -> bool:
 
 async def refusal(house: House, username: str, caller: Caller) -> float:
     """Try a wrong password, and return how long to wait; 0 when it was looked at."""
-    with pytest.raises((Unauthorized, TooManyRequests)) as caught:
+    with pytest.raises((Unauthorized, TooManyRequests, Unavailable)) as caught:
         await house.auth.sign_in(username, "not the right password", caller)
     return caught.value.retry_after_s or 0.0
 
