@@ -4,22 +4,19 @@
 ``python config.py`` to print ``.env.example``.
 """
 
-import contextlib
 import dataclasses
 import os
-import re
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
-SECRET_BYTES_MIN = 32
-EXAMPLE_SECRETS = ("change-me", "changeme", "secret", "example", "your-secret", "development", "password")
+from utils.setting_readers import backfill_items, choice, flag, items, setting, timeframe_items, url, whole
+from utils.signing_secret import kept_secret, secret_problems
+
 ENVIRONMENTS = ("development", "test", "production")
 SERVERS = ("hypercorn", "uvicorn")
 REGISTRATIONS = ("auto", "open", "closed")
@@ -35,76 +32,6 @@ class ConfigError(Exception):
         self.problems = problems
 
 
-def setting(name: str, default: Any, read: Callable[[str], Any], sentence: str) -> Any:
-    """Declare a setting: its environment name, default, reader and the sentence that explains it."""
-    return dataclasses.field(default=default, metadata={"name": name, "read": read, "sentence": sentence})
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
-            raise ValueError(f"a whole number from {low} to {high}")
-        return int(text)
-
-    return read
-
-
-def _choice(*choices: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        folded = {choice.casefold(): choice for choice in choices}
-        if text.casefold() not in folded:
-            raise ValueError(f"one of {', '.join(choices)}")
-        return folded[text.casefold()]
-
-    return read
-
-
-def _flag(text: str) -> bool:
-    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    if text.casefold() not in words:
-        raise ValueError("true or false")
-    return words[text.casefold()]
-
-
-def _items(text: str) -> tuple[str, ...]:
-    return tuple(item.strip() for item in text.split(",") if item.strip())
-
-
-# crypto:bitstamp:BTC/USD:1h:2018-01-01, and the symbol may hold colons itself.
-BACKFILL_PATTERN = re.compile(
-    r"[a-z][a-z0-9_]*:[^:\s]+:[^\s]+:[1-9]\d{0,4}[smhdwM]:(?P<day>\d{4}-\d\d-\d\d)", re.ASCII
-)
-
-
-def _backfill(text: str) -> tuple[str, ...]:
-    items = _items(text.replace(";", ","))
-    for item in items:
-        match = BACKFILL_PATTERN.fullmatch(item)
-        try:
-            date.fromisoformat(match["day"] if match else "")
-        except ValueError:
-            example = "crypto:bitstamp:BTC/USD:1h:2018-01-01"
-            raise ValueError(f"items like {example}, separated by commas; {item} is not one") from None
-    return items
-
-
-def _resolutions(text: str) -> tuple[str, ...]:
-    items = _items(text)
-    for item in items:
-        if not re.fullmatch(r"\*|[1-9]\d{0,2}[smhdwDW]|[1-9]\d{0,3}|1M", item, re.ASCII):
-            raise ValueError(f"timeframes like 1m or 1h, separated by commas, or *; {item} is not one")
-    return items
-
-
-def _url(*schemes: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text and urlsplit(text).scheme not in schemes:
-            raise ValueError(f"an address that begins with {' or '.join(f'{s}://' for s in schemes)}")
-        return text
-
-    return read
-
-
 @dataclass(frozen=True, slots=True)
 class Config:
     """Hold every setting, read and checked."""
@@ -112,26 +39,26 @@ class Config:
     env: str = setting(
         "ENV",
         "development",
-        _choice(*ENVIRONMENTS),
+        choice(*ENVIRONMENTS),
         "development, test or production. Production refuses to start with unsafe settings; "
         "test hashes passwords cheaply.",
     )
-    debug: bool = setting("DEBUG", False, _flag, "Whether Quart runs in debug mode; never in production.")
+    debug: bool = setting("DEBUG", False, flag, "Whether Quart runs in debug mode; never in production.")
     host: str = setting("HOST", "127.0.0.1", str, "The address to listen on; 0.0.0.0 for every interface.")
-    port: int = setting("PORT", 5000, _whole(0, 65535), "The port to listen on; 0 picks a free one.")
-    workers: int = setting("WORKERS", 1, _whole(1, 64), "How many worker processes serve requests.")
+    port: int = setting("PORT", 5000, whole(0, 65535), "The port to listen on; 0 picks a free one.")
+    workers: int = setting("WORKERS", 1, whole(1, 64), "How many worker processes serve requests.")
     role: str = setting(
         "ROLE",
         "all",
-        _choice(*ROLES),
+        choice(*ROLES),
         "web serves clients, feed follows exchanges and does the jobs, all does both.",
     )
     jobs: str = setting(
-        "JOBS", "embedded", _choice("embedded", "apart"), "Whether workers do jobs, or `quart worker` alone."
+        "JOBS", "embedded", choice("embedded", "apart"), "Whether workers do jobs, or `quart worker` alone."
     )
-    server: str = setting("SERVER", "hypercorn", _choice(*SERVERS), "hypercorn (HTTP/2) or uvicorn (faster).")
+    server: str = setting("SERVER", "hypercorn", choice(*SERVERS), "hypercorn (HTTP/2) or uvicorn (faster).")
     log_level: str = setting(
-        "LOG_LEVEL", "INFO", _choice(*LOG_LEVELS), "The least important log line written."
+        "LOG_LEVEL", "INFO", choice(*LOG_LEVELS), "The least important log line written."
     )
     secret_key: str = setting(
         "SECRET_KEY",
@@ -148,13 +75,13 @@ class Config:
     db_connection_string: str = setting(
         "DB_CONNECTION_STRING",
         "",
-        _url("postgresql", "postgres"),
+        url("postgresql", "postgres"),
         "PostgreSQL or TimescaleDB, postgresql://user:password@host/name. Empty: an embedded PostgreSQL.",
     )
     redis_url: str = setting(
         "REDIS_URL",
         "",
-        _url("redis", "rediss", "unix"),
+        url("redis", "rediss", "unix"),
         "Redis or Valkey, redis://host:6379/0. Empty: an embedded Valkey.",
     )
     var_dir: Path = setting(
@@ -163,40 +90,40 @@ class Config:
     trusted_origins: tuple[str, ...] = setting(
         "TRUSTED_ORIGINS",
         (),
-        _items,
+        items,
         "Web origins, separated by commas, whose pages may call this service: https://charts.example.org.",
     )
     trusted_proxy_hops: int = setting(
-        "TRUSTED_PROXY_HOPS", 0, _whole(0, 8), "How many proxies in front may be believed about addresses."
+        "TRUSTED_PROXY_HOPS", 0, whole(0, 8), "How many proxies in front may be believed about addresses."
     )
     rate_limit_per_minute: int = setting(
-        "RATE_LIMIT_PER_MINUTE", 60, _whole(1, 1_000_000), "How many requests a minute one address may make."
+        "RATE_LIMIT_PER_MINUTE", 60, whole(1, 1_000_000), "How many requests a minute one address may make."
     )
     answer_cache_mb: int = setting(
         "ANSWER_CACHE_MB",
         64,
-        _whole(0, 65_536),
+        whole(0, 65_536),
         "How many megabytes of ready answers a worker keeps; 0 keeps none, neither here nor in Redis.",
     )
     ws_max_per_address: int = setting(
-        "WS_MAX_PER_ADDRESS", 20, _whole(1, 100_000), "How many WebSockets one address may hold on a worker."
+        "WS_MAX_PER_ADDRESS", 20, whole(1, 100_000), "How many WebSockets one address may hold on a worker."
     )
     ws_max_per_user: int = setting(
-        "WS_MAX_PER_USER", 10, _whole(1, 100_000), "How many WebSockets one user may hold on a worker."
+        "WS_MAX_PER_USER", 10, whole(1, 100_000), "How many WebSockets one user may hold on a worker."
     )
     access_token_minutes: int = setting(
-        "ACCESS_TOKEN_MINUTES", 15, _whole(1, 60), "How many minutes an access token lives."
+        "ACCESS_TOKEN_MINUTES", 15, whole(1, 60), "How many minutes an access token lives."
     )
     refresh_token_days: int = setting(
-        "REFRESH_TOKEN_DAYS", 30, _whole(1, 365), "How many days a sign-in lasts at most."
+        "REFRESH_TOKEN_DAYS", 30, whole(1, 365), "How many days a sign-in lasts at most."
     )
     session_idle_days: int = setting(
-        "SESSION_IDLE_DAYS", 7, _whole(1, 365), "After how many days without a refresh a sign-in has ended."
+        "SESSION_IDLE_DAYS", 7, whole(1, 365), "After how many days without a refresh a sign-in has ended."
     )
     registration: str = setting(
         "REGISTRATION",
         "auto",
-        _choice(*REGISTRATIONS),
+        choice(*REGISTRATIONS),
         "Whether people may make accounts themselves: open, closed, or auto, which is open in development.",
     )
     default_market: str = setting("DEFAULT_MARKET", "crypto", str, "The market meant when none is named.")
@@ -204,7 +131,7 @@ class Config:
         "DEFAULT_EXCHANGE", "bitstamp", str, "The exchange of the default market meant when none is named."
     )
     plugins: tuple[str, ...] = setting(
-        "PLUGINS", (), _items, "More market plugins, as dotted module names separated by commas."
+        "PLUGINS", (), items, "More market plugins, as dotted module names separated by commas."
     )
     crypto_exchanges: str = setting(
         "CRYPTO_EXCHANGES", "*", str, "ccxt exchange ids separated by commas, or * for all that have bars."
@@ -212,20 +139,20 @@ class Config:
     crypto_endpoint: str = setting(
         "CRYPTO_ENDPOINT",
         "",
-        _url("http", "https"),
+        url("http", "https"),
         "Base address every exchange address is rewritten to, for tests and proxies. Empty: the real ones.",
     )
     listings_providers: tuple[str, ...] = setting(
         "LISTINGS_PROVIDERS",
         (),
-        _items,
+        items,
         "Who lists coins, first choice first: coingecko, coinmarketcap, simulated, or dotted module names. "
         "Empty: those there is a key for; without any key the simulated one.",
     )
     listings_endpoint: str = setting(
         "LISTINGS_ENDPOINT",
         "",
-        _url("http", "https"),
+        url("http", "https"),
         "Base address every listings provider's address is rewritten to, for tests and proxies. "
         "Empty: the real ones.",
     )
@@ -236,18 +163,18 @@ class Config:
         "COINMARKETCAP_API_KEY", "", str, "Your CoinMarketCap key; the free Basic plan will do. Empty: none."
     )
     coin_history_days: int = setting(
-        "COIN_HISTORY_DAYS", 365, _whole(1, 3_650), "How many days the prices of listed coins are kept."
+        "COIN_HISTORY_DAYS", 365, whole(1, 3_650), "How many days the prices of listed coins are kept."
     )
     backfill: tuple[str, ...] = setting(
         "BACKFILL",
         (),
-        _backfill,
+        backfill_items,
         "History to fetch in the background: crypto:bitstamp:BTC/USD:1h:2018-01-01, more after commas.",
     )
     simulated_seed: int = setting(
         "SIMULATED_SEED",
         1,
-        _whole(0, 2**31),
+        whole(0, 2**31),
         "The seed of the simulated market; the same seed, the same bars.",
     )
     simulated_faults: str = setting(
@@ -263,30 +190,30 @@ class Config:
         "Faults of the simulated listings: silent, duplicate, broken, old, error, limited.",
     )
     bar_broadcaster_enabled: bool = setting(
-        "BAR_BROADCASTER_ENABLED", True, _flag, "Whether bars of the simulated market are broadcast live."
+        "BAR_BROADCASTER_ENABLED", True, flag, "Whether bars of the simulated market are broadcast live."
     )
     bar_broadcaster_interval: int = setting(
         "BAR_BROADCASTER_INTERVAL",
         1,
-        _whole(1, 3600),
+        whole(1, 3600),
         "How many seconds lie at least between two versions of a running simulated bar; it closes at once.",
     )
     bar_broadcaster_symbols: tuple[str, ...] = setting(
         "BAR_BROADCASTER_SYMBOLS",
         ("*",),
-        _items,
+        items,
         "The simulated symbols that are broadcast live, separated by commas, or * for all.",
     )
     bar_broadcaster_resolutions: tuple[str, ...] = setting(
         "BAR_BROADCASTER_RESOLUTIONS",
         ("*",),
-        _resolutions,
+        timeframe_items,
         "The timeframes of simulated bars that are broadcast live, separated by commas, or * for all.",
     )
     highcharts_url: str = setting(
         "HIGHCHARTS_URL",
         "",
-        _url("http", "https"),
+        url("http", "https"),
         "Where the page finds Highcharts Stock, if you have a licence. Empty: the page draws by itself.",
     )
     outside: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
@@ -340,24 +267,12 @@ def load_config(environ: Mapping[str, str] | None = None, dotenv: Path | None = 
     problems += _unsafe_in_production(config) if config.env == "production" else []
     if problems:
         raise ConfigError(problems)
-    secret = config.secret_key or _kept_secret(config.var_dir)
+    secret = config.secret_key or kept_secret(config.var_dir)
     return dataclasses.replace(config, secret_key=secret)
 
 
 def _unsafe_in_production(config: Config) -> list[str]:
-    problems = []
-    secret = config.secret_key
-    if not secret:
-        problems.append("SECRET_KEY is missing: set a random text of at least 32 bytes.")
-    elif len(secret.encode()) < SECRET_BYTES_MIN:
-        problems.append(f"SECRET_KEY is too short: it needs at least {SECRET_BYTES_MIN} bytes.")
-    elif any(word in secret.casefold() for word in EXAMPLE_SECRETS) or len(set(secret)) < 8:
-        problems.append("SECRET_KEY looks like an example: set a random text of at least 32 bytes.")
-    previous = config.secret_key_previous
-    if previous and len(previous.encode()) < SECRET_BYTES_MIN:
-        problems.append(f"SECRET_KEY_PREVIOUS is too short: it needs at least {SECRET_BYTES_MIN} bytes.")
-    if previous and previous == secret:
-        problems.append("SECRET_KEY_PREVIOUS is the same as SECRET_KEY: leave it empty.")
+    problems = secret_problems(config.secret_key, config.secret_key_previous)
     if any("*" in origin for origin in config.trusted_origins):
         problems.append("TRUSTED_ORIGINS holds a wildcard: name each origin.")
     if config.debug:
@@ -366,21 +281,6 @@ def _unsafe_in_production(config: Config) -> list[str]:
     if password is not None and password in ("postgres", "password", "changeme", "change-me", "example"):
         problems.append("DB_CONNECTION_STRING holds an example password: set a real one.")
     return problems
-
-
-def _kept_secret(var_dir: Path) -> str:
-    path = var_dir / "secret_key"
-    var_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not path.exists():
-        # Written aside and linked, so that a second process never reads a half-written secret.
-        draft = var_dir / f"secret_key.{os.getpid()}"
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_urlsafe(48))
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
-        draft.unlink()
-    return path.read_text().strip()
 
 
 def env_example() -> str:

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from config import SECRET_BYTES_MIN, ConfigError, load_config
+from config import ConfigError, load_config
+from utils.signing_secret import SECRET_BYTES_MIN
 
 GOOD_SECRET = "q7-Vb2!xLr9mZ0tYc4sKd8wHf1gJn5pE"
 
