@@ -60,6 +60,16 @@ class Config:
     log_level: str = setting(
         "LOG_LEVEL", "INFO", choice(*LOG_LEVELS), "The least important log line written."
     )
+    metrics: bool = setting("METRICS", True, flag, "Whether metrics are kept and served for Prometheus.")
+    metrics_host: str = setting(
+        "METRICS_HOST",
+        "127.0.0.1",
+        str,
+        "The address that /metrics listens on; never one that clients can reach.",
+    )
+    metrics_port: int = setting(
+        "METRICS_PORT", 9464, whole(0, 65535), "The port that /metrics listens on; 0 picks a free one."
+    )
     secret_key: str = setting(
         "SECRET_KEY",
         "",
