@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from pydantic import Field
-from quart import Blueprint, g, request
+from quart import Blueprint, g
 from quart.typing import ResponseReturnValue
 
 from blueprints.formats.announcement_models import MissedAnnouncements
@@ -11,6 +11,7 @@ from blueprints.formats.ws_announce import announcement_fields
 from middleware.auth_middleware import public
 from middleware.context import services
 from middleware.documentation import OF_BARS, Answers, responses
+from middleware.language import PRIVATE, asked_voice
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, query
 from services.announcing.messages import Announce
@@ -20,15 +21,12 @@ from services.announcing.preferences import (
     Preferences,
     Verbosity,
 )
-from services.narration.voice import voice_for
 from utils.domain import Timeframe, Topic
 from utils.errors import FieldError, InvalidRequest
 from utils.field_types import LanguageName, Name, TimeframeName, TimeMs, TimeZoneName
 
 BIGINT_MAX = 2**63 - 1
 DEFAULT_TIMEFRAME = "1m"
-# An answer is about one person at one moment.
-PRIVATE = {"Cache-Control": "no-store", "Vary": "Accept-Language, Authorization"}
 
 blueprint = Blueprint("announcements", __name__, url_prefix="/announcements")
 
@@ -55,7 +53,7 @@ class MissedQuery(RequestModel):
 @responses(Answers(MissedAnnouncements, headers=("Cache-Control", "Vary")), refuses=OF_BARS)
 async def get_announcements(query: MissedQuery) -> ResponseReturnValue:
     """Return your alerts that fired after a place of the record, and what a symbol did since a time."""
-    voice = voice_for(query.locale, request.headers.get("Accept-Language"), query.time_zone)
+    voice = asked_voice(query.locale, query.time_zone)
     preferences = Preferences(verbosity=Verbosity(query.verbosity), words_per_minute=query.words_per_minute)
     principal = g.principal
     missed = await services().announcing.digest.missed(

@@ -24,9 +24,10 @@ from middleware.caching import cached_response
 from middleware.context import services
 from middleware.documentation import Answers, responses
 from middleware.idempotency import idempotent
+from middleware.language import asked_voice, language_headers, refuse_unheard
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, query
-from services.answers import VARY_HEADER, Answer, AnswerKey, make_listed_answer
+from services.answers import NO_HEADERS, Answer, AnswerKey, make_listed_answer
 from services.coins.answers import TOPIC
 from services.coins.coin_jobs import SYNC
 from services.coins.listings import CoinListings
@@ -52,7 +53,7 @@ from services.coins.questions import (
 )
 from services.narration.sentences import Verbosity
 from services.narration.telling_coins import DAY_CHANGE, tell_coin, tell_history, tell_list
-from services.narration.voice import Voice, voice_for
+from services.narration.voice import Voice
 from services.stores.coin_filters import Bounds, CoinFilter, Order, SortBy
 from utils.accounts import Role
 from utils.errors import unknown
@@ -109,9 +110,7 @@ class HeardQuery(RequestModel):
 
     @model_validator(mode="after")
     def _has_room(self) -> "HeardQuery":
-        asked = (self.locale, self.time_zone) != (None, None) or self.verbosity is not Verbosity.NORMAL
-        if asked and not self.include:
-            raise ValueError("locale, time_zone and verbosity need include=accessibility.")
+        refuse_unheard(self)
         return self
 
 
@@ -310,29 +309,16 @@ async def _history(coins: CoinListings, name: str, query: CoinHistoryQuery, voic
 
 
 async def _response(query: HeardQuery, make: Callable[[Voice | None], Awaitable[bytes]]) -> Response:
-    voice = _voice(query)
+    voice = asked_voice(query.locale, query.time_zone) if query.include else None
     spoken = "" if voice is None else voice.locale.code
     key = AnswerKey(TOPIC, f"{request.path} {spoken} {query.model_dump_json()}")
 
     async def answer() -> Answer:
-        return make_listed_answer(await make(voice), JSON, _language(query, voice))
+        said = NO_HEADERS if voice is None else language_headers(query.locale, voice)
+        return make_listed_answer(await make(voice), JSON, said)
 
     # A language that is named is part of the address; one that is wished for is not.
     return await cached_response(key, answer, by_address=voice is None or query.locale is not None)
-
-
-def _voice(query: HeardQuery) -> Voice | None:
-    if not query.include:
-        return None
-    accepted = ", ".join(request.headers.getlist("Accept-Language"))
-    return voice_for(query.locale, accepted, query.time_zone)
-
-
-def _language(query: HeardQuery, voice: Voice | None) -> dict[str, str]:
-    if voice is None:
-        return {}
-    language = {"Content-Language": voice.locale.code}
-    return language if query.locale is not None else language | {VARY_HEADER: "Accept-Language"}
 
 
 def _change_of(sort_by: SortBy) -> str:

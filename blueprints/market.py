@@ -23,13 +23,14 @@ from middleware.auth_middleware import public
 from middleware.caching import cached_response
 from middleware.context import services
 from middleware.documentation import OF_BARS, OF_EXCHANGES, OF_MARKETS, Answers, responses
+from middleware.language import asked_voice, language_headers, refuse_unheard
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, query
-from services.answers import VARY_HEADER, Answer, AnswerKey, make_answer
+from services.answers import Answer, AnswerKey, make_answer
 from services.market_service import LIMIT_DEFAULT, LIMIT_MAX, HistoryQuery, MarketService
 from services.narration.describe import describe
 from services.narration.sentences import Verbosity
-from services.narration.voice import Voice, voice_for
+from services.narration.voice import Voice
 from services.timeframe_choice import POINTS_DEFAULT
 from utils.domain import Instrument, Span, Timeframe, Topic
 from utils.field_types import LanguageName, Name, TimeframeName, TimeMs, TimeZoneName, split_commas
@@ -143,9 +144,7 @@ class BarsQuery(SpanQuery):
                 f"include needs an answer that is an object: {self.format} has no room for it. "
                 "Ask /market/describe."
             )
-        asked = (self.locale, self.time_zone) != (None, None) or self.verbosity is not Verbosity.NORMAL
-        if asked and not self.include:
-            raise ValueError("locale, time_zone and verbosity need include=accessibility.")
+        refuse_unheard(self)
         return self
 
 
@@ -253,8 +252,7 @@ async def _answer(market: MarketService, query: BarsQuery) -> Answer:
 async def _spoken_response(
     query: BarsQuery | DescriptionQuery, make: Callable[[Voice], Awaitable[Answer]]
 ) -> Response:
-    accepted = ", ".join(request.headers.getlist("Accept-Language"))
-    voice = voice_for(query.locale, accepted, query.time_zone)
+    voice = asked_voice(query.locale, query.time_zone)
     key = query.answer_key(request.path.rpartition("/")[2], voice.locale.code)
     # A language that is named is part of the address; one that is wished for is not.
     return await cached_response(key, functools.partial(make, voice), by_address=query.locale is not None)
@@ -270,7 +268,7 @@ async def _answer_aloud(market: MarketService, query: BarsQuery, voice: Voice) -
         return with_accessibility(encode(history), encode_description(description, with_series=with_series))
 
     # Milliseconds of work, which others need not wait for.
-    return make_answer(history, await asyncio.to_thread(make), JSON, _language(query.locale, voice))
+    return make_answer(history, await asyncio.to_thread(make), JSON, language_headers(query.locale, voice))
 
 
 async def _describe(market: MarketService, query: DescriptionQuery, voice: Voice) -> Answer:
@@ -280,9 +278,4 @@ async def _describe(market: MarketService, query: DescriptionQuery, voice: Voice
         say_bars = query.say == "window"
         return encode_description(describe(history, voice, query.verbosity, say_bars=say_bars))
 
-    return make_answer(history, await asyncio.to_thread(make), JSON, _language(query.locale, voice))
-
-
-def _language(named: str | None, voice: Voice) -> dict[str, str]:
-    language = {"Content-Language": voice.locale.code}
-    return language if named is not None else language | {VARY_HEADER: "Accept-Language"}
+    return make_answer(history, await asyncio.to_thread(make), JSON, language_headers(query.locale, voice))

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator, Field, model_validator
-from quart import Blueprint, Quart, Response, g, request
+from quart import Blueprint, Quart, Response, g
 from quart.blueprints import BlueprintSetupState
 from quart.typing import ResponseReturnValue
 
@@ -39,15 +39,16 @@ from middleware.caching import cached_response
 from middleware.context import services
 from middleware.documentation import OF_BARS, OF_EXCHANGES, OF_MARKETS, Answers, Failure, responses
 from middleware.error_handler import use_error_format
+from middleware.language import BY_LANGUAGE, PRIVATE, asked_voice
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, query
-from services.answers import VARY_HEADER, Answer, AnswerKey, make_answer
+from services.answers import Answer, AnswerKey, make_answer
 from services.chart_marks import BARS_MAX as MARKED_BARS_MAX
 from services.chart_marks import Marked
 from services.chart_quotes import SYMBOLS_MAX
 from services.datafeed import BARS_MAX, Datafeed
 from services.last_bars import BarWindow
-from services.narration.voice import Voice, voice_for
+from services.narration.voice import Voice
 from services.search.instrument_search import LIMIT_DEFAULT, LIMIT_MAX
 from utils.domain import SECOND_MS, Instrument, Timeframe, Topic
 from utils.field_types import Name, Resolution, Seconds, split_commas
@@ -57,8 +58,6 @@ blueprint = Blueprint("udf", __name__, url_prefix="/udf")
 
 KEPT = ("ETag", "Cache-Control", "Vary")
 IN_UDF = Failure(UdfError, JSON)
-# What is shown of one's own alerts is for nobody else.
-PRIVATE = {"Cache-Control": "no-store", "Vary": "Accept-Language, Authorization"}
 Encode = Callable[[Any], object]
 
 
@@ -242,7 +241,7 @@ async def get_udf_marks(query: RangeQuery) -> ResponseReturnValue:
     """Return the landmarks of bars: highs and lows, the largest moves, turns, spikes of volume, gaps."""
     feed = services().datafeed
     window = query.window((await feed.instrument(query.symbol)).instrument, MARKED_BARS_MAX)
-    voice = _voice()
+    voice = asked_voice()
     make = functools.partial(_marked, functools.partial(feed.marks.landmarks, window, voice), encode_marks)
     return await cached_response(_key("udf marks", window, voice), make, by_address=False)
 
@@ -261,8 +260,9 @@ async def get_udf_timescale_marks(query: RangeQuery) -> ResponseReturnValue:
     """Return what was worth announcing, at its bars; with an access token, also your alerts that fired."""
     feed = services().datafeed
     window = query.window((await feed.instrument(query.symbol)).instrument, MARKED_BARS_MAX)
-    voice = _voice()
+    voice = asked_voice()
     if g.principal is not None:
+        # What is shown of one's own alerts is for nobody else.
         marked = await feed.marks.announced(window, voice, g.principal.user_id)
         return Response(encode_json(encode_timescale_marks(marked.marks)), content_type=JSON, headers=PRIVATE)
     read = functools.partial(feed.marks.announced, window, voice, None)
@@ -288,15 +288,9 @@ async def _answer(feed: Datafeed, window: BarWindow) -> Answer:
 
 async def _marked(read: Callable[[], Awaitable[Marked]], encode: Encode) -> Answer:
     marked = await read()
-    return make_answer(
-        marked.history, encode_json(encode(marked.marks)), JSON, {VARY_HEADER: "Accept-Language"}
-    )
+    return make_answer(marked.history, encode_json(encode(marked.marks)), JSON, BY_LANGUAGE)
 
 
 def _key(question: str, window: BarWindow, voice: Voice | None = None) -> AnswerKey:
     language = "" if voice is None else voice.locale.code
     return AnswerKey(Topic(window.instrument, window.timeframe).text, f"{question} {language} {window}")
-
-
-def _voice() -> Voice:
-    return voice_for(None, ", ".join(request.headers.getlist("Accept-Language")))

@@ -13,6 +13,7 @@ from blueprints.formats.ws_topics import TOPICS
 from middleware.auth_middleware import public
 from middleware.client_address import address_group, client_address
 from middleware.context import services
+from middleware.language import accepted_languages
 from middleware.live_connection import LiveConnection
 from middleware.live_identity import LiveIdentity, OnEnd
 from middleware.rate_limit import limit
@@ -148,8 +149,8 @@ def _identity() -> LiveIdentity:
 
 
 async def _give_earphone(session: LiveSession, query: LiveQuery) -> None:
-    accept_language = websocket.headers.get("Accept-Language")
-    earphone = services().announcing.earphone(session.mailbox, g.principal, accept_language)
+    languages = accepted_languages(websocket.headers)
+    earphone = services().announcing.earphone(session.mailbox, g.principal, languages)
     session.earphone = earphone
     wanted = query.announcements()
     if wanted is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from werkzeug.datastructures import Headers
 
 from app import create_app
 from tests.live.talk import DEADLINE_S, Talk
@@ -58,6 +59,16 @@ async def test_the_language_of_the_browser_is_spoken(client):
         said = await hear(Talk(connection), "bar_close")
     assert said["lang"] == "de"
     assert "Bitcoin" in said["text"]
+
+
+async def test_every_line_of_wished_languages_is_read(client):
+    """A proxy may split one header into lines; they count as one."""
+    headers = Headers([("Accept-Language", "fr;q=0.1"), ("Accept-Language", "de-DE")])
+    missed = await (await client.get("/announcements", headers=headers)).get_json()
+    assert missed["lang"] == "de"
+    async with client.websocket(f"{PATH}&announce=true&mode=all", headers=headers) as connection:
+        said = await hear(Talk(connection), "bar_close")
+    assert said["lang"] == "de"
 
 
 async def test_preferences_begin_announcements_and_are_confirmed(client):
