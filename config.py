@@ -60,7 +60,7 @@ class Config:
     log_level: str = setting(
         "LOG_LEVEL", "INFO", choice(*LOG_LEVELS), "The least important log line written."
     )
-    metrics: bool = setting("METRICS", True, flag, "Whether metrics are kept and served for Prometheus.")
+    metrics: bool = setting("METRICS", True, flag, "Whether /metrics is served for Prometheus.")
     metrics_host: str = setting(
         "METRICS_HOST",
         "127.0.0.1",
