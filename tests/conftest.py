@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 from quart import Quart
 from quart.testing.app import TestApp
+from quart.testing.client import QuartClient
 from quart.typing import TestClientProtocol
 from redis.asyncio import Redis
 
@@ -20,6 +21,7 @@ from app_extensions.migrations import migrate_blocking
 from app_extensions.redis_manager import open_redis
 from config import Config, load_config
 from tests.live_contract import hold_to_contract
+from tests.socket_client import SocketConnection
 
 SECRET_KEY = "a-key-that-only-the-tests-know-0123456789"
 # Whoever a killed process left connected is sent away first: it may hold a lock.
@@ -146,6 +148,14 @@ def imported_once() -> None:
     """Spare the collection after each test what was imported before all of them: a tenth of a second."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def closes_are_heard() -> Iterator[None]:
+    """Let every client of an app hear when its WebSocket is closed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(QuartClient, "websocket_connection_class", SocketConnection)
+        yield
 
 
 @pytest.fixture(autouse=True)

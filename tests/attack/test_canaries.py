@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from quart.testing.connections import WebsocketDisconnectError, WebsocketResponseError
+from quart.testing.connections import WebsocketResponseError
 from werkzeug.datastructures import Headers
 
 from app_extensions.logging_setup import LineHandler, setup_logging
 from tests.attack.conftest import Household
 from tests.attack.test_route_matrix import ROUTES, address
+from tests.socket_client import SocketClosedError
 
 MARK = "canary0Zq"
 
@@ -124,7 +125,7 @@ async def test_no_secret_is_in_a_log_line_or_in_a_refusal(household: Household, 
             {"type": "subscribe", "symbols": [FORGING], "secret": canary("member")},
         ):
             await connection.send(json.dumps(text))
-        with pytest.raises(WebsocketDisconnectError, match="3000"):
+        with pytest.raises(SocketClosedError, match="3000"):
             await hear_all(connection, refused)
     logged = lines.text()
     assert len(refused) > 100

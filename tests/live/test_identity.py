@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from quart import Quart
-from quart.testing.connections import WebsocketDisconnectError, WebsocketResponseError
+from quart.testing.connections import WebsocketResponseError
 from werkzeug.datastructures import Headers
 
 from app import create_app
@@ -16,6 +16,7 @@ from services import Services, principal_watch
 from services.principal_watch import LOOK_EVERY_S, QUESTION_TIMEOUT_S
 from services.sessions import TokenPair
 from tests.live.talk import DEADLINE_S
+from tests.socket_client import SocketClosedError
 from utils.accounts import Caller, Principal, Role
 
 PASSWORD = "a sentence that only I know"
@@ -63,7 +64,7 @@ async def end_of(connection: Any) -> int:
         while True:
             try:
                 await connection.receive()
-            except WebsocketDisconnectError as end:
+            except SocketClosedError as end:
                 return int(end.args[0])
 
 

@@ -8,13 +8,14 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quart.testing.connections import WebsocketDisconnectError, WebsocketResponseError
+from quart.testing.connections import WebsocketResponseError
 
 from blueprints import websocket
 from blueprints.formats.ws_native import NATIVE
 from services.live.credits import Credits, Verdict
 from services.live.limits import LiveLimits
 from tests.live.talk import DEADLINE_S
+from tests.socket_client import SocketClosedError
 from utils.accounts import Role
 
 NATIVE_PATH = "/ws/subscribe?market=simulated&symbols=BTC/USD&timeframe=1s"
@@ -38,7 +39,7 @@ async def end_of(connection, seen=None):
         while True:
             try:
                 message = json.loads(await connection.receive())
-            except WebsocketDisconnectError as end:
+            except SocketClosedError as end:
                 return end.args[0]
             if seen is not None:
                 seen.append(message)

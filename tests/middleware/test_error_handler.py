@@ -5,8 +5,8 @@ import logging
 import pytest
 from quart import Quart, Response, abort, request, websocket
 from quart.testing import WebsocketResponseError
-from quart.testing.connections import WebsocketDisconnectError
 
+from tests.socket_client import SocketClosedError
 from utils.errors import (
     AppError,
     Conflict,
@@ -251,7 +251,7 @@ async def test_an_open_websocket_that_fails_is_closed_as_failed(app: Quart) -> N
         await websocket.accept()
         raise RuntimeError(INNER_TEXT)
 
-    with pytest.raises(WebsocketDisconnectError) as caught:
+    with pytest.raises(SocketClosedError) as caught:
         async with app.test_client().websocket("/ws") as connection:
             await connection.receive()
     assert caught.value.args == (1011,)
