@@ -3,8 +3,6 @@
 import asyncio
 import functools
 import logging
-import os
-import socket
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -19,6 +17,7 @@ from services.jobs.jobs import Jobs
 from services.jobs.pace import LOST_DATABASE, JobPace
 from services.jobs.planner import Planner
 from services.jobs.queue import SETTINGS, queue_on
+from services.worker_name import worker_name
 from utils.clock import Clock
 from utils.tasks import end_tasks
 
@@ -49,7 +48,7 @@ class JobRunner:
         self._pace = pace
         self._stopping = asyncio.Event()
         self._planner = Planner(pool=pool, clock=clock, jobs=jobs, pace=pace)
-        self._attempts = Attempts(pool, clock, pace, worker=f"{socket.gethostname()}:{os.getpid()}")
+        self._attempts = Attempts(pool, clock, pace, worker=worker_name())
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:

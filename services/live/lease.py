@@ -6,6 +6,7 @@ from redis.asyncio import Redis
 
 from services.key_lease import KeyLease
 from services.live.log import lease_key
+from services.worker_name import worker_name
 from utils.domain import Topic
 
 LEASE_MS = 6_000
@@ -19,7 +20,8 @@ class Leases:
 
     def __init__(self, redis: Redis) -> None:
         self._lease = KeyLease(redis, LEASE_MS)
-        self.token = secrets.token_hex(16)
+        # The name is for people who look; what nobody else can know keeps the topic.
+        self.token = f"{worker_name()}:{secrets.token_hex(16)}"
 
     async def take(self, topic: Topic) -> bool:
         """Return whether this worker now holds the topic."""
