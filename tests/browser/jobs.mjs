@@ -69,7 +69,7 @@ test("a job is ordered with the keyboard alone and its end is heard", async (vis
   await signIn(visit, page);
   await tabTo(page, "Run tidy now");
   await page.keyboard.press("Enter");
-  await page.waitForFunction(() => globalThis.heard.some((text) => /^tidy, run \d+, is done: \d+ rows? changed\.$/.test(text)));
+  await page.waitForFunction(() => globalThis.heard.some((text) => /^tidy, run \d+, is done: \d+ rows? changed\.$/.test(text)), null, { timeout: 60_000 });
   assert.match((await page.evaluate(() => globalThis.heard))[0], /^tidy (was ordered, as run \d+|is waiting or running already, as run \d+)\.$/);
   // What was pressed has kept the focus through every change of the tables.
   assert.equal(await focused(page), "Run tidy now");

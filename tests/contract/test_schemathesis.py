@@ -17,7 +17,7 @@ from tests.docs.reading import ROOT
 from utils.accounts import Role
 
 PROGRAM = Path(sys.executable).with_name("schemathesis")
-TIMEOUT_S = 900
+TIMEOUT_S, TIMEOUT_LONG_S = 900, 7_200
 # Every rule of the document at its edges, each path by who may do least of those who may do all of it; the
 # long form has everybody ask everything, at random too, and the twins under /api/v1.
 BRIEFLY = ("--phases", "examples,coverage", "--exclude-operation-id-regex", "_v1$")
@@ -70,7 +70,7 @@ def ask(served: Served, who: str, report: Path, *more: str, briefly: bool = Fals
             capture_output=True,
             text=True,
             check=False,
-            timeout=TIMEOUT_S,
+            timeout=TIMEOUT_S if briefly else TIMEOUT_LONG_S,
         )
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
     return [exchange for line in report.read_text().splitlines() for exchange in exchanges(json.loads(line))]
