@@ -57,6 +57,13 @@ class Config:
         "JOBS", "embedded", choice("embedded", "apart"), "Whether workers do jobs, or `quart worker` alone."
     )
     server: str = setting("SERVER", "hypercorn", choice(*SERVERS), "hypercorn (HTTP/2) or uvicorn (faster).")
+    certfile: str = setting(
+        "CERTFILE",
+        "",
+        str,
+        "A PEM file with the certificate and those above it, to serve HTTPS without a proxy; with KEYFILE.",
+    )
+    keyfile: str = setting("KEYFILE", "", str, "The PEM file with the private key of CERTFILE.")
     log_level: str = setting(
         "LOG_LEVEL", "INFO", choice(*LOG_LEVELS), "The least important log line written."
     )
@@ -274,6 +281,9 @@ def load_config(environ: Mapping[str, str] | None = None, dotenv: Path | None = 
         except ValueError as error:
             problems.append(f"{field.metadata['name']} must be {error}.")
     config = Config(**values)
+    if bool(config.certfile) != bool(config.keyfile):
+        present, missing = ("CERTFILE", "KEYFILE") if config.certfile else ("KEYFILE", "CERTFILE")
+        problems.append(f"{missing} is missing: {present} needs its other half.")
     problems += _unsafe_in_production(config) if config.env == "production" else []
     if problems:
         raise ConfigError(problems)

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import asyncpg
 from quart import Quart
 
+from app_extensions.certificate import CertificateError, certificate_of
 from app_extensions.embedded import EmbeddedError, embedded_servers
 from app_extensions.first_accounts import FirstAccounts, prepare_accounts
 from app_extensions.hypercorn_guard import GuardError
@@ -55,6 +56,7 @@ def main(create_app: Callable[[Config], Quart], arguments: Sequence[str] | None 
         if options.worker:
             return run_worker(create_app, config, Inherited(options.fd, options.lifeline, options.ready))
         _refuse_demo(config, demo=options.demo)
+        _check_certificate(config)
         return _launch(config, demo=options.demo)
     except ConfigError as error:
         _complain("The service does not start, because its settings are not right.", *error.problems)
@@ -82,6 +84,15 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _refuse_demo(config: Config, *, demo: bool) -> None:
     if demo and config.env == "production":
         raise ConfigError(["--demo makes users to try things with: leave it out in production."])
+
+
+def _check_certificate(config: Config) -> None:
+    try:
+        certificate = certificate_of(config.certfile, config.keyfile, config.server)
+        if certificate:
+            certificate.check()
+    except CertificateError as error:
+        raise ConfigError([str(error)]) from error
 
 
 def _launch(config: Config, *, demo: bool) -> int:
@@ -147,7 +158,9 @@ def _serve(config: Config, listener: socket.socket, accounts: FirstAccounts) -> 
             environment=_worker_environment(config, listener),
             say=_say,
             when_ready=lambda: _say_ready(
-                url_of(listener), TRY[:1] if config.role == "feed" else TRY, accounts
+                url_of(listener, tls=bool(config.certfile)),
+                TRY[:1] if config.role == "feed" else TRY,
+                accounts,
             ),
         )
         return await workers.run()

@@ -50,11 +50,12 @@ def listen_error(host: str, port: int, error: OSError) -> ListenError:
     return ListenError(f"{host} port {port} cannot be listened on: {error.strerror}.")
 
 
-def url_of(listener: socket.socket) -> str:
+def url_of(listener: socket.socket, *, tls: bool = False) -> str:
     """Return an address a browser on this machine can open."""
+    scheme = "https" if tls else "http"
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def _set_options(listener: socket.socket) -> None:

@@ -12,19 +12,20 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import hypercorn
 import hypercorn.asyncio
 import uvicorn
 from hypercorn.utils import LifespanFailureError
 from quart import Quart
 
 from app_extensions import DRAIN
+from app_extensions.certificate import Certificate, CertificateError, certificate_of
 from app_extensions.hypercorn_guard import guard_hypercorn, guard_websockets
 from app_extensions.logging_setup import setup_logging
 from app_extensions.server_socket import BACKLOG
+from app_extensions.server_tls import HypercornSettings, QuietUvicorn
 from app_extensions.uvicorn_guard import (
     REQUEST_HEAD_BYTES_MAX,
     BoundedHttpToolsProtocol,
@@ -92,7 +93,7 @@ def run_worker(create_app: Callable[[Config], Quart], config: Config, inherited:
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             runner.run(_serve(create_app, config, inherited))
-    except LifespanFailureError as error:
+    except (LifespanFailureError, CertificateError) as error:
         log.critical("the app could not start", extra={"reason": str(error)})
         return 1
     finally:
@@ -122,12 +123,15 @@ async def _serve(create_app: Callable[[Config], Quart], config: Config, inherite
     on_uvicorn = config.server == "uvicorn"
     guard_websockets(app, frames=takes_frames() or not on_uvicorn)
     serve = _serve_with_uvicorn if on_uvicorn else _serve_with_hypercorn
-    await serve(app, inherited.listener, Stop(requested, announce_ready))
+    certificate = certificate_of(config.certfile, config.keyfile, config.server)
+    await serve(app, inherited.listener, Stop(requested, announce_ready), certificate)
 
 
-async def _serve_with_hypercorn(app: Quart, listener: int, stop: Stop) -> None:
+async def _serve_with_hypercorn(
+    app: Quart, listener: int, stop: Stop, certificate: Certificate | None
+) -> None:
     connections = guard_hypercorn()
-    settings = hypercorn.Config()
+    settings = HypercornSettings(certificate)
     settings.bind = [f"fd://{listener}"]
     settings.backlog = BACKLOG
     settings.graceful_timeout = REQUESTS_TIMEOUT_S + 1
@@ -152,7 +156,7 @@ async def _serve_with_hypercorn(app: Quart, listener: int, stop: Stop) -> None:
     await hypercorn.asyncio.serve(app, settings, shutdown_trigger=shutdown_trigger)
 
 
-async def _serve_with_uvicorn(app: Quart, listener: int, stop: Stop) -> None:
+async def _serve_with_uvicorn(app: Quart, listener: int, stop: Stop, certificate: Certificate | None) -> None:
     settings = uvicorn.Config(
         app,
         lifespan="on",
@@ -171,7 +175,7 @@ async def _serve_with_uvicorn(app: Quart, listener: int, stop: Stop) -> None:
         log_config=None,
         log_level=logging.WARNING,
     )
-    server = _QuietUvicorn(settings, stop.announce_ready)
+    server = QuietUvicorn(settings, stop.announce_ready, certificate)
 
     async def end_when_drained() -> None:
         await stop.drained(app)
@@ -182,22 +186,6 @@ async def _serve_with_uvicorn(app: Quart, listener: int, stop: Stop) -> None:
         await server.serve(sockets=[socket.socket(fileno=listener)])
     finally:
         ending.cancel()
-
-
-class _QuietUvicorn(uvicorn.Server):
-    """A uvicorn that leaves the signals to us and says when it serves."""
-
-    def __init__(self, settings: uvicorn.Config, announce_ready: Callable[[], None]) -> None:
-        super().__init__(settings)
-        self._announce_ready = announce_ready
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._announce_ready()
 
 
 def _watch_lifeline(lifeline: int, loop: asyncio.AbstractEventLoop, requested: asyncio.Event) -> None:

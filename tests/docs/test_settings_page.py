@@ -59,7 +59,7 @@ def test_the_values_of_a_row_are_those_that_can_be_read(row: list[str]) -> None:
     elif values == "true or false":
         assert (read("true"), read("false")) == (True, False)
     else:
-        assert values in ("address", "text", "directory", "list", "list or `*`")
+        assert values in ("address", "text", "file", "directory", "list", "list or `*`")
         assert read(READABLE.get(name, "http://x"))
 
 
