@@ -1,0 +1,112 @@
+"""What the diaries of soaked workers say: does a life grow, in memory, descriptors, tasks or threads?"""
+
+import json
+import statistics
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+WARM_S = 600
+# A slope over less than this says more about its noise than about its worker.
+JUDGED_S = 600
+MIB = 2**20
+RSS_MIB_PER_H_MAX = 1.0
+DRIFT_MAX = 5.0
+# A moment is calm when the next fault has not come and the last has had this long to be over.
+CALM_AFTER_S = 40.0
+
+
+def slope_per_s(points: list[tuple[float, float]]) -> float:
+    """Return the Theil-Sen slope: the median of the slopes of all pairs."""
+    slopes = [(b - a) / (t - s) for (s, a), (t, b) in combinations(points, 2) if t != s]
+    return statistics.median(slopes) if slopes else 0.0
+
+
+def without_clients(points: list[tuple[float, float]], clients: list[float]) -> list[tuple[float, float]]:
+    """Take away what goes up and down with the number of clients, by the least squares."""
+    middle = statistics.fmean(clients)
+    spread = sum((each - middle) ** 2 for each in clients)
+    if spread == 0:
+        return points
+    mean = statistics.fmean(value for _, value in points)
+    rise = sum((c - middle) * (v - mean) for c, (_, v) in zip(clients, points, strict=True)) / spread
+    return [(at, value - rise * (c - middle)) for c, (at, value) in zip(clients, points, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How one life changed after its first ten minutes."""
+
+    pid: int
+    lived_s: float
+    judged_s: float
+    rss_first: float
+    rss_last: float
+    rss_mib_per_h: float
+    descriptors: float
+    tasks: float
+    threads: int
+    unhandled: int
+    never_retrieved: int
+
+    @property
+    def is_judged(self) -> bool:
+        return self.judged_s >= JUDGED_S
+
+    def faults(self) -> list[str]:
+        found = [f"{self.unhandled} unhandled"] if self.unhandled else []
+        found += [f"{self.never_retrieved} never retrieved"] if self.never_retrieved else []
+        if self.is_judged:
+            if self.rss_mib_per_h > RSS_MIB_PER_H_MAX:
+                found.append(f"memory grows by {self.rss_mib_per_h:.2f} MiB an hour")
+            for name, drift in (("descriptors", self.descriptors), ("tasks", self.tasks)):
+                if abs(drift) > DRIFT_MAX:
+                    found.append(f"{name} drift by {drift:+.1f}")
+            if self.threads:
+                found.append(f"{self.threads} threads more or less")
+        return [f"worker {self.pid}: {each}" for each in found]
+
+
+def lives_in(directory: Path) -> list[list[dict]]:
+    """Return the lives in the order in which they began, each a list of what its diary says."""
+    lives = [lines_of(path) for path in sorted(directory.glob("life-*.jsonl"))]
+    return [life for life in lives if life]
+
+
+def lines_of(path: Path) -> list[dict]:
+    # A worker that is killed may leave half a line.
+    return [json.loads(line) for line in path.read_text().splitlines() if line.endswith("}")]
+
+
+def growth_of(life: list[dict], fault_times_s: list[float], end_s: float) -> Growth:
+    """Judge one life by its lines before ``end_s``, when the clients leave."""
+    born_s = life[0]["at_s"]
+    lines = [line for line in life if line["at_s"] <= end_s]
+    warm = [line for line in lines if line["at_s"] - born_s >= WARM_S]
+    calm = [line for line in warm if is_calm(line["at_s"], fault_times_s)]
+    clients = [line["clients"] for line in calm]
+    lasting_s = calm[-1]["at_s"] - calm[0]["at_s"] if calm else 0.0
+
+    def drift(name: str) -> float:
+        points = [(line["at_s"], line[name]) for line in calm]
+        return slope_per_s(without_clients(points, clients)) * lasting_s if calm else 0.0
+
+    threads = [line["threads"] for line in calm] or [0]
+    return Growth(
+        pid=life[0]["pid"],
+        lived_s=life[-1]["at_s"] - born_s,
+        judged_s=warm[-1]["at_s"] - warm[0]["at_s"] if warm else 0.0,
+        rss_first=(warm or life)[0]["rss"] / MIB,
+        rss_last=(lines or life)[-1]["rss"] / MIB,
+        rss_mib_per_h=slope_per_s([(line["at_s"], line["rss"]) for line in warm]) / MIB * 3_600,
+        descriptors=drift("descriptors"),
+        tasks=drift("tasks"),
+        threads=max(threads) - min(threads),
+        unhandled=life[-1]["unhandled"],
+        never_retrieved=life[-1]["never_retrieved"],
+    )
+
+
+def is_calm(at_s: float, fault_times_s: list[float]) -> bool:
+    past = [at for at in fault_times_s if at <= at_s]
+    return not past or at_s - past[-1] >= CALM_AFTER_S
