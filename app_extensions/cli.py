@@ -1,4 +1,4 @@
-"""Commands beside ``quart run``: migrate, create-admin, backfill, worker, import-bars, listen and documents.
+"""Commands beside ``quart run``: to set up, to fetch and import, to keep and move what is stored, to listen.
 
 They print plain lines; what fails is one sentence and exit code 1.
 """
@@ -8,6 +8,7 @@ import sys
 import click
 from quart import Quart
 
+from app_extensions.cli_backup import backup_command, move_database_command, restore_command
 from app_extensions.cli_history import backfill_command
 from app_extensions.cli_import import import_bars_command
 from app_extensions.cli_listen import listen_command
@@ -30,6 +31,9 @@ def register_cli(app: Quart) -> None:
     app.cli.add_command(create_admin_command)
     app.cli.add_command(backfill_command)
     app.cli.add_command(import_bars_command)
+    app.cli.add_command(backup_command)
+    app.cli.add_command(restore_command)
+    app.cli.add_command(move_database_command)
     app.cli.add_command(listen_command)
     app.cli.add_command(worker_command)
     app.cli.add_command(schema_command)

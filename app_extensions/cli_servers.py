@@ -18,6 +18,7 @@ from app_extensions.embedded import EmbeddedError, embedded_servers, running_add
 from app_extensions.migrations import MigrationError
 from config import Config, ConfigError
 from plugins import PluginLoadError
+from services.backups.manifest import BackupError
 from utils.errors import AppError
 
 T = TypeVar("T")
@@ -71,7 +72,7 @@ def sentences() -> Iterator[None]:
         yield
     except AppError as error:
         raise click.ClickException(error.detail) from error
-    except (ConfigError, EmbeddedError, MigrationError, PluginLoadError) as error:
+    except (BackupError, ConfigError, EmbeddedError, MigrationError, PluginLoadError) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -9,6 +9,7 @@ import click
 
 from utils.domain import Timeframe
 from utils.field_types import read_time_ms
+from utils.setting_readers import url
 
 
 class Read(click.ParamType[Any]):
@@ -42,6 +43,15 @@ def _read_zone(text: str) -> tzinfo:
         raise ValueError(f"{text} is no time zone this machine knows. Write UTC or Europe/London.") from error
 
 
+def _read_database(text: str) -> str:
+    try:
+        return url("postgresql", "postgres")(text)
+    except ValueError as error:
+        # Without the text itself, which may hold a password.
+        raise ValueError(f"This has to be {error}.") from error
+
+
+DATABASE = Read("address", _read_database)
 TIME = Read("time", read_time_ms)
 TIMEFRAME = Read("timeframe", _read_timeframe)
 ZONE = Read("zone", _read_zone)

@@ -8,14 +8,29 @@ CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 4.0
 # Its statements are small, and what waits behind one is no person: a late answer is better than none.
 QUEUE_COMMAND_TIMEOUT_S = 20.0
+# A migration may rewrite a table; what reads whole tables has deadlines of its own.
+COPY_COMMAND_TIMEOUT_S = 600.0
 POOL_SIZE_MAX = 10
+APPLICATION_NAME = "accessibletrader"
 # The server gives up a little earlier than we do, so that its answer still reaches us.
 SERVER_SETTINGS = {
-    "application_name": "accessibletrader",
+    "application_name": APPLICATION_NAME,
     "timezone": "UTC",
     "statement_timeout": "3800",
     "lock_timeout": "2000",
     "idle_in_transaction_session_timeout": "10000",
+}
+
+# For whole tables: nothing limits how long a statement takes, and a value is the same text on every server.
+COPY_SETTINGS = {
+    "application_name": f"{APPLICATION_NAME} copy",
+    "timezone": "UTC",
+    "datestyle": "ISO, YMD",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "statement_timeout": "0",
+    "lock_timeout": "10000",
+    "idle_in_transaction_session_timeout": "0",
 }
 
 
@@ -37,7 +52,17 @@ async def open_queue_connection(dsn: str) -> asyncpg.Connection:
         dsn,
         timeout=CONNECT_TIMEOUT_S,
         command_timeout=QUEUE_COMMAND_TIMEOUT_S,
-        server_settings=SERVER_SETTINGS | {"application_name": "accessibletrader jobs"},
+        server_settings=SERVER_SETTINGS | {"application_name": f"{APPLICATION_NAME} jobs"},
+    )
+
+
+async def open_copy_connection(dsn: str) -> asyncpg.Connection:
+    """Return a connection for backups and moves; the caller closes it."""
+    return await asyncpg.connect(
+        dsn,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=COPY_COMMAND_TIMEOUT_S,
+        server_settings=COPY_SETTINGS,
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import asyncpg
 
 SQL_DIR = Path(__file__).resolve().parent.parent / "sql"
+MADE_TABLE = re.compile(r"^CREATE TABLE IF NOT EXISTS ([a-z_.]+) \(", re.MULTILINE)
 FILE_PATTERN = re.compile(r"(?P<version>\d{4})_(?P<name>[a-z0-9_]+?)(\.(?P<flavour>timescale|plain))?\.sql")
 # Any constant serves; every starter of this program waits for the same one.
 ADVISORY_LOCK_ID = 4_711_061_984
@@ -48,6 +49,11 @@ class Migration:
         return self.text.split("\n--;;\n") if self.in_pieces else [self.text]
 
     @property
+    def tables(self) -> tuple[str, ...]:
+        """Return the names of the tables that the file makes."""
+        return tuple(MADE_TABLE.findall(self.text))
+
+    @property
     def in_pieces(self) -> bool:
         """Tell whether the file must run outside a transaction."""
         return self.text.startswith("-- no-transaction")
@@ -65,6 +71,11 @@ def read_migrations(flavour: str, folder: Path = SQL_DIR) -> list[Migration]:
     return found
 
 
+def known_tables(folder: Path = SQL_DIR) -> tuple[str, ...]:
+    """Return the names of all tables that migrations have ever made."""
+    return tuple(name for migration in read_migrations("plain", folder) for name in migration.tables)
+
+
 async def migrate(dsn: str, folder: Path = SQL_DIR) -> list[str]:
     """Apply what is missing and return the names applied, in order; empty when all was there.
 
@@ -79,13 +90,21 @@ async def migrate(dsn: str, folder: Path = SQL_DIR) -> list[str]:
             raise MigrationError(
                 "Another process has been migrating the database for over a minute. Find it, and try again."
             ) from error
-        return await _migrate_locked(connection, folder)
+        return await migrate_held(connection, folder)
     finally:
         # Closing the session frees the advisory lock, however this ended.
         await connection.close(timeout=5)
 
 
-async def _migrate_locked(connection: asyncpg.Connection, folder: Path) -> list[str]:
+async def hold_schema(connection: asyncpg.Connection) -> bool:
+    """Return whether this connection now keeps others from migrating, and so the service from starting."""
+    return bool(await connection.fetchval("SELECT pg_try_advisory_lock($1)", ADVISORY_LOCK_ID))
+
+
+async def migrate_held(
+    connection: asyncpg.Connection, folder: Path = SQL_DIR, *, until: int | None = None
+) -> list[str]:
+    """Do what ``migrate`` does, for a caller who holds the advisory lock, up to a version if one is given."""
     await connection.execute(
         """
         CREATE TABLE IF NOT EXISTS schema_migration (
@@ -102,6 +121,8 @@ async def _migrate_locked(connection: asyncpg.Connection, folder: Path) -> list[
     names = []
     for migration in read_migrations(flavour, folder):
         before = applied.get(migration.version)
+        if before is None and until is not None and migration.version > until:
+            break
         if before is None:
             await _apply(connection, migration)
             names.append(f"{migration.version:04d}_{migration.name}")

@@ -1,0 +1,1 @@
+"""Copies of a whole database: into a file and back, and from one server to another."""
