@@ -20,6 +20,10 @@ from utils.tasks import end_tasks, heed_cancellation
 WAIT_MS = 2_000
 RETRY_S = 0.5
 WAKE_KEPT_MS = 60_000
+# A read costs in proportion to the topics that it names, here and in Redis, whatever it brings: with many of
+# them, news are gathered before the next one. With fewer than twenty there is nothing to gain.
+REST_S_PER_TOPIC = 50e-6
+REST_S_MIN, REST_S_MAX = 1e-3, 0.2
 # After so many listeners everybody else has a turn.
 LISTENERS_AT_ONCE = 250
 
@@ -120,6 +124,7 @@ class Hub:
         while self._channels:
             try:
                 await self._read_once()
+                await self._rest()
             except (RedisError, OSError):
                 self._watch.lose()
                 log.warning("live log not readable; trying again")
@@ -136,6 +141,11 @@ class Hub:
             channel = self._channels.get(topic)
             if channel is not None:
                 await self._hand_on(channel, tuple(alike))
+
+    async def _rest(self) -> None:
+        rest_s = min(REST_S_MAX, REST_S_PER_TOPIC * len(self._channels))
+        if rest_s >= REST_S_MIN:
+            await asyncio.sleep(rest_s)
 
     async def _hand_on(self, channel: _Channel, entries: Sequence[LogEntry]) -> None:
         if entries[0].position.epoch != channel.position.epoch:

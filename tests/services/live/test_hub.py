@@ -1,11 +1,12 @@
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from app_extensions.redis_manager import open_blocking_redis
-from services.live.hub import Hub, Listener
+from services.live.hub import REST_S_PER_TOPIC, Hub, Listener
 from services.live.lease import Leases
 from services.live.log import FeedStatus, LiveLog, LogEntry, Position, encode_event, stream_key
 from services.live.messages import Update
@@ -163,3 +164,25 @@ async def test_that_a_feed_is_live_is_said_after_the_hole_it_filled(hub, redis):
         await said.wait()
     assert order == [*closes, status]
     assert hub.status(TOPICS[0]) == status
+
+
+async def test_a_reader_of_many_topics_gathers_news_between_two_reads(hub, log):
+    live_log, token = log
+    ears = [Ear(topic) for topic in (TOPICS[0], *many_topics(200))]
+    for ear in ears:
+        await hub.join(ear.listener)
+    rest_s = REST_S_PER_TOPIC * len(ears)
+    began_s = time.monotonic()
+    for revision in range(10):
+        await live_log.append(TOPICS[0], replace(BAR, revision=revision), token=token)
+        assert (await ears[0].next()).event.revision == revision
+    # Each entry but the first comes after a rest; without one, all of them come in less than half the time.
+    assert time.monotonic() - began_s >= 9 * rest_s
+    for ear in ears:
+        hub.leave(ear.listener)
+
+
+def many_topics(count: int) -> list[Topic]:
+    return [
+        Topic(Instrument("crypto", "x", f"C{number}/USD"), Timeframe.parse("1m")) for number in range(count)
+    ]
