@@ -9,6 +9,32 @@ import orjson
 
 from tests.exchange.recordings import recorded_path
 
+# What our figures are called in the answers of each provider.
+OF_COINGECKO = {
+    "price": "current_price",
+    "market_cap": "market_cap",
+    "fully_diluted_valuation": "fully_diluted_valuation",
+    "volume_24h": "total_volume",
+    "circulating_supply": "circulating_supply",
+    "total_supply": "total_supply",
+    "max_supply": "max_supply",
+    "all_time_high": "ath",
+    "all_time_high_ms": "ath_date",
+    "all_time_low": "atl",
+    "all_time_low_ms": "atl_date",
+    "change_24h_percent": "price_change_percentage_24h",
+    "updated_ms": "last_updated",
+}
+OF_COINMARKETCAP = {
+    "price": "price",
+    "market_cap": "market_cap",
+    "volume_24h": "volume_24h",
+    "change_1h_percent": "percent_change_1h",
+    "change_24h_percent": "percent_change_24h",
+    "change_7d_percent": "percent_change_7d",
+    "updated_ms": "last_updated",
+}
+
 
 @dataclass(frozen=True)
 class Recording:

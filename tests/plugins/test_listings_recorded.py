@@ -11,34 +11,17 @@ from plugins.listings.coingecko import CoinGecko
 from plugins.listings.coinmarketcap import CoinMarketCap
 from tests.listings import LocalListings, Reply
 from tests.listings.held import coinmarketcap_status
-from tests.listings.recordings import Recording, coingecko, coingecko_recordings, coinmarketcap
+from tests.listings.recordings import (
+    OF_COINGECKO,
+    OF_COINMARKETCAP,
+    Recording,
+    coingecko,
+    coingecko_recordings,
+    coinmarketcap,
+)
 from utils.clock import Clock
 from utils.errors import UpstreamDown, UpstreamError, UpstreamGarbage
 
-AS_LISTED = {
-    "price": "current_price",
-    "market_cap": "market_cap",
-    "fully_diluted_valuation": "fully_diluted_valuation",
-    "volume_24h": "total_volume",
-    "circulating_supply": "circulating_supply",
-    "total_supply": "total_supply",
-    "max_supply": "max_supply",
-    "all_time_high": "ath",
-    "all_time_high_ms": "ath_date",
-    "all_time_low": "atl",
-    "all_time_low_ms": "atl_date",
-    "change_24h_percent": "price_change_percentage_24h",
-    "updated_ms": "last_updated",
-}
-OF_COINMARKETCAP = {
-    "price": "price",
-    "market_cap": "market_cap",
-    "volume_24h": "volume_24h",
-    "change_1h_percent": "percent_change_1h",
-    "change_24h_percent": "percent_change_24h",
-    "change_7d_percent": "percent_change_7d",
-    "updated_ms": "last_updated",
-}
 Questions = dict[str, Callable[[CoinGecko], Awaitable[Any]]]
 QUESTIONS: Questions = {
     "top": lambda provider: provider.fetch_top(50),
@@ -90,7 +73,7 @@ async def test_every_recorded_list_of_coingecko_arrives_value_for_value(
         page = await gecko.fetch_top(len(recording.value))
         assert not page.refused
         for coin, recorded in zip(page.coins, recording.value, strict=True):
-            as_recorded(coin, recorded, AS_LISTED)
+            as_recorded(coin, recorded, OF_COINGECKO)
             given = (coin.coin_id, coin.name, coin.rank, coin.image_url, coin.symbol)
             assert given == (
                 recorded["id"],
@@ -129,7 +112,7 @@ async def test_a_recorded_coin_arrives_in_full(
         "fully_diluted_valuation": market["fully_diluted_valuation"].get("usd"),
         "max_supply": market.get("max_supply"),
     }
-    as_recorded(coin, whole, AS_LISTED)
+    as_recorded(coin, whole, OF_COINGECKO)
     for ours, period in (("1h", "1h"), ("24h", "24h"), ("7d", "7d"), ("30d", "30d")):
         change = market[f"price_change_percentage_{period}_in_currency"]["usd"]
         assert getattr(coin.figures, f"change_{ours}_percent") == change
