@@ -33,12 +33,6 @@ def is_in_order(query: dict) -> bool:
     return since is None or until is None or read_time_ms(since) < read_time_ms(until)
 
 
-def has_room(query: dict) -> bool:
-    if "include" in query:
-        return query.get("format") != "csv"
-    return not {"locale", "time_zone"} & query.keys() and query.get("verbosity", "normal") == "normal"
-
-
 def is_of_a_timeframe(query: dict) -> bool:
     if query.get("timeframe") == "auto":
         return "limit" not in query and {"since", "until"} <= query.keys()
@@ -48,6 +42,11 @@ def is_of_a_timeframe(query: dict) -> bool:
 def is_heard(query: dict) -> bool:
     asked = {"locale", "time_zone"} & query.keys() or query.get("verbosity", "normal") != "normal"
     return not asked or "include" in query
+
+
+def has_room(query: dict) -> bool:
+    # A table has no place for words.
+    return "include" not in query or query.get("format") not in ("rows", "columns", "csv")
 
 
 def is_a_first_page(query: dict) -> bool:
@@ -72,7 +71,7 @@ def is_a_range(query: dict) -> bool:
 
 # Where parameters that fit one by one may not fit together, which no OpenAPI document can say.
 RULES = {
-    "/market/fetch_ohlcv": (is_in_order, has_room, is_of_a_timeframe),
+    "/market/fetch_ohlcv": (is_in_order, is_heard, has_room, is_of_a_timeframe),
     "/market/describe": (is_in_order, can_be_said, is_of_a_timeframe),
     "/api/candles/{symbol}": (is_in_order,),
     "/candles/{symbol}": (is_in_order,),
