@@ -31,14 +31,18 @@ def text_frames(texts: Iterable[bytes]) -> bytes:
 
 def frame_sender(scope: Any) -> SendFrames | None:
     """Return what sends whole frames on this connection, None where the server does not know how."""
-    found: SendFrames | None = (scope.get("extensions") or {}).get(EXTENSION)
+    found: SendFrames | None = _extension(scope, EXTENSION)
     return found
 
 
 def now_sender(scope: Any) -> SendNow | None:
     """Return what writes whole frames at once if everything before them has gone, None where nothing can."""
-    found: SendNow | None = (scope.get("extensions") or {}).get(EXTENSION_NOW)
+    found: SendNow | None = _extension(scope, EXTENSION_NOW)
     return found
+
+
+def _extension(scope: Any, name: str) -> Any:
+    return (scope.get("extensions") or {}).get(name)
 
 
 def _head(length: int) -> bytes:
