@@ -11,7 +11,6 @@ from plugins.listings.base import (
     CoinHistoryPoint,
     ListingsPage,
     ListingsProfile,
-    ListingsProvider,
 )
 from plugins.listings.coingecko_answers import (
     NAME,
@@ -24,9 +23,9 @@ from plugins.listings.coingecko_answers import (
     read_listed,
 )
 from plugins.listings.complaints import log_complaint, read_whole
-from plugins.listings.json_client import CALL_TIMEOUT_S, JsonAnswer, JsonClient
+from plugins.listings.json_client import JsonAnswer
 from plugins.listings.reading import is_coin_id, read_page
-from utils.clock import Clock
+from plugins.listings.web_provider import WebListings
 from utils.errors import NotFound
 
 PROVIDER = NAME
@@ -49,27 +48,14 @@ def create_provider(context: PluginContext) -> "CoinGecko":
     )
 
 
-class CoinGecko(ListingsProvider):
+class CoinGecko(WebListings):
     """Speak for CoinGecko; a key of either plan finds its host by itself."""
 
     name = NAME
     title = TITLE
 
-    def __init__(
-        self, clock: Clock, *, key: str, endpoint: str, call_timeout_s: float = CALL_TIMEOUT_S
-    ) -> None:
-        self._clock = clock
-        self._key = key
-        self._host = DEMO_HOST
-        self._client = JsonClient(TITLE, endpoint=endpoint, timeout_s=call_timeout_s)
-
-    async def open(self) -> None:
-        """Get ready to ask."""
-        await self._client.open()
-
-    async def close(self) -> None:
-        """Let go of every connection."""
-        await self._client.close()
+    # Of a key's plan, until an answer says that it is the other one.
+    _host: str = DEMO_HOST
 
     def profile(self) -> ListingsProfile:
         """Return what the free plan allows."""

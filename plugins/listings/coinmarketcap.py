@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from plugins.base import PluginContext
 from plugins.listings import failures
-from plugins.listings.base import Coin, ListingsPage, ListingsProfile, ListingsProvider
+from plugins.listings.base import Coin, ListingsPage, ListingsProfile
 from plugins.listings.coinmarketcap_answers import (
     NAME,
     QUOTE,
@@ -16,9 +16,8 @@ from plugins.listings.coinmarketcap_answers import (
     read_coin,
 )
 from plugins.listings.complaints import log_complaint, read_whole
-from plugins.listings.json_client import CALL_TIMEOUT_S, JsonClient
 from plugins.listings.reading import Fields, read_page
-from utils.clock import Clock
+from plugins.listings.web_provider import WebListings
 from utils.errors import NotFound
 
 PROVIDER = NAME
@@ -38,26 +37,11 @@ def create_provider(context: PluginContext) -> "CoinMarketCap":
     return CoinMarketCap(context.clock, key=key, endpoint=context.settings.get("LISTINGS_ENDPOINT", ""))
 
 
-class CoinMarketCap(ListingsProvider):
+class CoinMarketCap(WebListings):
     """Speak for CoinMarketCap."""
 
     name = NAME
     title = TITLE
-
-    def __init__(
-        self, clock: Clock, *, key: str, endpoint: str, call_timeout_s: float = CALL_TIMEOUT_S
-    ) -> None:
-        self._clock = clock
-        self._key = key
-        self._client = JsonClient(TITLE, endpoint=endpoint, timeout_s=call_timeout_s)
-
-    async def open(self) -> None:
-        """Get ready to ask."""
-        await self._client.open()
-
-    async def close(self) -> None:
-        """Let go of every connection."""
-        await self._client.close()
 
     def profile(self) -> ListingsProfile:
         """Return what the Basic plan allows; it has no history."""
