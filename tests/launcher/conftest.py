@@ -17,6 +17,7 @@ import pytest
 
 from app_extensions.embedded import EmbeddedAddresses
 from tests.embedded.processes import wait_for
+from tests.launcher.authority import Authority
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = Path(__file__).with_name("tiny_app.py")
@@ -56,13 +57,13 @@ class Service:
 
     @property
     def url(self) -> str:
-        ready = re.search(r"is ready at (http://\S+)", self.said)
+        ready = re.search(r"is ready at (https?://\S+)", self.said)
         assert ready, self.said
         return ready[1]
 
     @property
     def address(self) -> tuple[str, int]:
-        host, port = self.url.removeprefix("http://").rsplit(":", 1)
+        host, port = self.url.partition("://")[2].rsplit(":", 1)
         return host, int(port)
 
     def wait_until_said(self, words: str, timeout_s: float = READY_TIMEOUT_S) -> None:
@@ -113,7 +114,7 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., Service]]:
             listening: IO[bytes] | None = None,
             **environment: str,
         ) -> Service:
-            settings = {"PORT": "0", "VAR_DIR": str(tmp_path / "var"), "ENV": "test"}
+            settings = {"PORT": "0", "METRICS_PORT": "0", "VAR_DIR": str(tmp_path / "var"), "ENV": "test"}
             service = Service(program, settings | environment, tmp_path, listening)
             stack.callback(service.process.wait, STOP_TIMEOUT_S)
             stack.callback(service.process.kill)
@@ -122,6 +123,12 @@ def launch(tmp_path: Path) -> Iterator[Callable[..., Service]]:
             return service
 
         yield start
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """An authority that only this test trusts."""
+    return Authority(tmp_path / "authority")
 
 
 @pytest.fixture(params=["uvloop", "asyncio"])
