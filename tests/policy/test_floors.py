@@ -15,8 +15,8 @@ FLOORS = (
     "services",
     "services.stores",
     "plugins",
-    "utils",
     "config",
+    "utils",
 )
 # Everything that is not ours and not Python's, and where it may be met.
 FOREIGN = {
