@@ -38,6 +38,8 @@ VERSIONED = "/api/v1"
 
 def create_app(config: Config | None = None, clock: Clock | None = None) -> Quart:
     """Return the app; it opens nothing before it serves."""
+    # Our launcher and tests bring settings; `quart run` does not.
+    alone = config is None
     config = config or _load_config_or_exit()
     app = Quart("accessibletrader", static_folder=None)
     app.debug = config.debug
@@ -56,7 +58,7 @@ def create_app(config: Config | None = None, clock: Clock | None = None) -> Quar
         pages.init_pages(app, config.highcharts_url)
         _register_blueprints(app)
         init_documents(app)
-    init_app_extensions(app, config, clock)
+    init_app_extensions(app, config, clock, alone=alone)
     register_cli(app)
     return app
 

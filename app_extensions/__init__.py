@@ -9,6 +9,8 @@ from quart import Quart
 from app_extensions.db_pool import close_pool, open_pool
 from app_extensions.job_table import job_table
 from app_extensions.jobs import does_jobs, running_jobs
+from app_extensions.metrics import own_metrics
+from app_extensions.metrics_samples import sampling
 from app_extensions.redis_manager import open_blocking_redis, open_live_redis, open_redis
 from config import Config
 from middleware.context import EXTENSION
@@ -24,8 +26,13 @@ DRAIN = "accessibletrader_drain"
 DRAINING = "accessibletrader_draining"
 
 
-def init_app_extensions(app: Quart, config: Config, clock: Clock | None = None) -> None:
-    """Open the database, the cache, the plugins and the services while the app serves."""
+def init_app_extensions(
+    app: Quart, config: Config, clock: Clock | None = None, *, alone: bool = False
+) -> None:
+    """Open the database, the cache, the plugins and the services while the app serves.
+
+    ``alone`` is for a process without a launcher: it serves its own metrics.
+    """
 
     @app.while_serving
     async def lifetime() -> AsyncGenerator[None, None]:
@@ -36,6 +43,10 @@ def init_app_extensions(app: Quart, config: Config, clock: Clock | None = None) 
                 await stack.enter_async_context(running_jobs(services, config.db_connection_string))
             app.extensions[EXTENSION] = services
             services.start()
+            if config.metrics:
+                await stack.enter_async_context(sampling(services, config))
+            if config.metrics and alone:
+                await stack.enter_async_context(own_metrics(config))
             app.extensions[DRAIN] = functools.partial(_drain, app, services)
             yield
 

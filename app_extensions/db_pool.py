@@ -4,6 +4,8 @@ import asyncio
 
 import asyncpg
 
+from app_extensions.measured_pool import make_pool
+
 CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 4.0
 # Its statements are small, and what waits behind one is no person: a late answer is better than none.
@@ -36,10 +38,9 @@ COPY_SETTINGS = {
 
 async def open_pool(dsn: str) -> asyncpg.Pool:
     """Return an open pool; the caller closes it."""
-    return await asyncpg.create_pool(
+    return await make_pool(
         dsn,
-        min_size=1,
-        max_size=POOL_SIZE_MAX,
+        size_max=POOL_SIZE_MAX,
         timeout=CONNECT_TIMEOUT_S,
         command_timeout=COMMAND_TIMEOUT_S,
         server_settings=SERVER_SETTINGS,

@@ -23,11 +23,13 @@ from app_extensions.certificate import CertificateError, certificate_of
 from app_extensions.embedded import EmbeddedError, embedded_servers
 from app_extensions.first_accounts import FirstAccounts, prepare_accounts
 from app_extensions.hypercorn_guard import GuardError
+from app_extensions.metrics import LauncherMetrics, launcher_metrics
 from app_extensions.migrations import MigrationError, migrate
 from app_extensions.server_socket import BACKLOG, ListenError, bound_socket, listen_error, url_of
 from app_extensions.server_workers import Workers, stop_signals
 from app_extensions.worker import Inherited, run_worker
 from config import Config, ConfigError, load_config
+from utils.metrics import DIRECTORY
 
 EXIT_STOPPED = 0
 EXIT_FAILED = 1
@@ -115,7 +117,9 @@ def _launch(config: Config, *, demo: bool) -> int:
             redis_url=config.redis_url or addresses.redis_url or "",
         )
         _bring_up_to_date(config.db_connection_string)
-        well = _serve(config, listener, asyncio.run(prepare_accounts(config, demo=demo)))
+        accounts = asyncio.run(prepare_accounts(config, demo=demo))
+        metrics = stack.enter_context(launcher_metrics(config, _say))
+        well = _serve(config, listener, accounts, metrics)
         # Only taking down is left, and it is bounded: a second Ctrl-C would leave it half done.
         for number in stop_signals():
             signal.signal(number, signal.SIG_IGN)
@@ -140,7 +144,9 @@ def _bring_up_to_date(dsn: str) -> None:
         _say(f"Applied {name}.")
 
 
-def _serve(config: Config, listener: socket.socket, accounts: FirstAccounts) -> bool:
+def _serve(
+    config: Config, listener: socket.socket, accounts: FirstAccounts, metrics: LauncherMetrics | None
+) -> bool:
     try:
         listener.listen(BACKLOG)
     except OSError as error:
@@ -155,31 +161,44 @@ def _serve(config: Config, listener: socket.socket, accounts: FirstAccounts) -> 
             count=config.workers,
             program=program,
             listener=listener.fileno(),
-            environment=_worker_environment(config, listener),
+            environment=_worker_environment(config, listener, metrics),
             say=_say,
             when_ready=lambda: _say_ready(
                 url_of(listener, tls=bool(config.certfile)),
                 TRY[:1] if config.role == "feed" else TRY,
                 accounts,
+                metrics,
             ),
+            watch=metrics,
         )
-        return await workers.run()
+        async with metrics.listening() if metrics else contextlib.nullcontext():
+            return await workers.run()
 
     return asyncio.run(keep_workers())
 
 
-def _worker_environment(config: Config, listener: socket.socket) -> Mapping[str, str]:
+def _worker_environment(
+    config: Config, listener: socket.socket, metrics: LauncherMetrics | None
+) -> Mapping[str, str]:
     # What the launcher decided; everything else a worker reads for itself, from the same places.
-    return os.environ | {
+    environment = os.environ | {
         "DB_CONNECTION_STRING": config.db_connection_string,
         "REDIS_URL": config.redis_url,
         "SECRET_KEY": config.secret_key,
         "PORT": str(listener.getsockname()[1]),
     }
+    environment.pop(DIRECTORY, None)
+    if metrics is not None:
+        environment[DIRECTORY] = str(metrics.directory)
+    return environment
 
 
-def _say_ready(url: str, paths: Sequence[str], accounts: FirstAccounts) -> None:
+def _say_ready(
+    url: str, paths: Sequence[str], accounts: FirstAccounts, metrics: LauncherMetrics | None
+) -> None:
     _say(f"AccessibleTrader is ready at {url}", "Try:", *(f"  {url}{path}" for path in paths))
+    if metrics is not None:
+        _say(f"Metrics for Prometheus are at {metrics.url}")
     _say(*accounts.sentences)
     if accounts.link_path:
         _say(

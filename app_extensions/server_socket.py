@@ -7,6 +7,7 @@ import errno
 import socket
 
 BACKLOG = 1024
+SETTINGS = ("HOST", "PORT")
 # A client that stops reading may hold this much of ours, and for this long.
 SEND_BUFFER_BYTES = 128 * 1024
 UNACKNOWLEDGED_TIMEOUT_MS = 10_000
@@ -16,37 +17,40 @@ class ListenError(Exception):
     """Say in one sentence why the address cannot be listened on, then what to do."""
 
 
-def bound_socket(host: str, port: int) -> socket.socket:
+def bound_socket(host: str, port: int, settings: tuple[str, str] = SETTINGS) -> socket.socket:
     """Return a socket bound to the address but not yet listening: connections are refused until it does.
 
-    Raises: ListenError.
+    ``settings`` names those that the address comes from. Raises: ListenError.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except socket.gaierror as error:
-        raise ListenError(f"HOST {host} is not a known address: set it to 127.0.0.1 or 0.0.0.0.") from error
+        sentence = f"{settings[0]} {host} is not a known address: set it to 127.0.0.1 or 0.0.0.0."
+        raise ListenError(sentence) from error
     listener = socket.socket(family, kind, protocol)
     try:
         _set_options(listener)
         listener.bind(address)
     except OSError as error:
         listener.close()
-        raise listen_error(host, port, error) from error
+        raise listen_error(host, port, error, settings) from error
     return listener
 
 
-def listen_error(host: str, port: int, error: OSError) -> ListenError:
+def listen_error(host: str, port: int, error: OSError, settings: tuple[str, str] = SETTINGS) -> ListenError:
     """Return the sentence for what the system said about this address."""
+    of_host, of_port = settings
     if error.errno == errno.EADDRINUSE:
-        return ListenError(
-            f"Port {port} is already taken: stop the program that uses it, or set PORT to another number."
-        )
+        advice = f"stop the program that uses it, or set {of_port} to another number."
+        return ListenError(f"Port {port} is already taken: {advice}")
     if error.errno == errno.EACCES:
-        return ListenError(f"Port {port} needs more rights than this user has: set PORT to 1024 or above.")
+        advice = f"set {of_port} to 1024 or above."
+        return ListenError(f"Port {port} needs more rights than this user has: {advice}")
     if error.errno == errno.EADDRNOTAVAIL:
-        return ListenError(f"HOST {host} is not an address of this machine: set it to 127.0.0.1 or 0.0.0.0.")
+        advice = "set it to 127.0.0.1 or 0.0.0.0."
+        return ListenError(f"{of_host} {host} is not an address of this machine: {advice}")
     return ListenError(f"{host} port {port} cannot be listened on: {error.strerror}.")
 
 

@@ -9,6 +9,7 @@ import time
 from asyncio.subprocess import Process
 from collections import deque
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from app_extensions.worker import STOP_TIMEOUT_S as WORKER_STOP_TIMEOUT_S
 
@@ -25,6 +26,18 @@ def stop_signals() -> list[signal.Signals]:
     return [signal.SIGTERM, signal.SIGINT, *hang_up]
 
 
+class WorkersWatch(Protocol):
+    """Be told which workers run."""
+
+    def began(self, worker: int, pid: int) -> None:
+        """Note that a worker runs."""
+        ...
+
+    def ended(self, worker: int) -> None:
+        """Note that a worker has ended."""
+        ...
+
+
 class Workers:
     """Keep ``count`` workers running on one listening socket until a signal or too many crashes."""
 
@@ -37,6 +50,7 @@ class Workers:
         environment: Mapping[str, str],
         say: Callable[[str], None],
         when_ready: Callable[[], None],
+        watch: WorkersWatch | None = None,
     ) -> None:
         self._count = count
         self._program = program
@@ -44,6 +58,7 @@ class Workers:
         self._environment = environment
         self._say = say
         self._when_ready = when_ready
+        self._watch = watch
         self._stopping = asyncio.Event()
         self._ready: set[int] = set()
         self._gave_up = False
@@ -90,6 +105,8 @@ class Workers:
 
     async def _run_once(self, worker: int, lifeline: int) -> int:
         process, ready = await self._spawn(lifeline)
+        if self._watch is not None:
+            self._watch.began(worker, process.pid)
         ended = asyncio.ensure_future(process.wait())
         told = asyncio.ensure_future(self._stopping.wait())
         began = asyncio.ensure_future(self._watch_start(worker, process, ready))
@@ -106,6 +123,8 @@ class Workers:
             told.cancel()
             began.cancel()
             await asyncio.wait({told, began})
+            if self._watch is not None:
+                self._watch.ended(worker)
 
     async def _spawn(self, lifeline: int) -> tuple[Process, int]:
         reading, writing = os.pipe()

@@ -24,6 +24,7 @@ from app_extensions import DRAIN
 from app_extensions.certificate import Certificate, CertificateError, certificate_of
 from app_extensions.hypercorn_guard import guard_hypercorn, guard_websockets
 from app_extensions.logging_setup import setup_logging
+from app_extensions.metrics import figures_of_workers
 from app_extensions.server_socket import BACKLOG
 from app_extensions.server_tls import HypercornSettings, QuietUvicorn
 from app_extensions.uvicorn_guard import (
@@ -33,6 +34,7 @@ from app_extensions.uvicorn_guard import (
     takes_frames,
 )
 from config import Config
+from utils.metrics import reserve_files
 
 try:
     import uvloop
@@ -90,6 +92,10 @@ class Stop:
 def run_worker(create_app: Callable[[Config], Quart], config: Config, inherited: Inherited) -> int:
     """Serve until told to stop, and return the exit code."""
     writer = setup_logging(config.log_level, json=config.env == "production")
+    try:
+        reserve_files(figures_of_workers())
+    except OSError as error:
+        log.warning("metrics of this worker are not kept", extra={"reason": str(error)})
     try:
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
             runner.run(_serve(create_app, config, inherited))

@@ -20,6 +20,7 @@ from middleware.context import services
 from middleware.declarations import declare
 from middleware.local_calls import LocalCalls
 from services import Services
+from utils import figures
 from utils.cell_rate import CELL_RATE_SCRIPT
 from utils.errors import TooManyRequests
 from utils.spoken import spoken_wait
@@ -93,6 +94,7 @@ async def count_call(bucket: str) -> None:
     allowance = await take_call(limits, services(), bucket, _key(bucket))
     g.allowance = allowance
     if not allowance.allowed:
+        figures.RATE_LIMITED.add(1, bucket)
         wait_s = allowance.wait_ms / 1000
         detail = f"Too many requests. Wait {spoken_wait(wait_s)}, then try again."
         raise TooManyRequests(detail, retry_after_s=wait_s)
@@ -114,6 +116,7 @@ async def _ask(limits: RateLimits, house: Services, bucket: str, caller: str) ->
     per_minute, now_s = limits.per_minute[bucket], house.clock.steady_s()
     if now_ms < limits.rest_until_ms:
         limits.counted_alone += 1
+        figures.FAILED_OPEN.add(1, "limits")
         return limits.local.take(caller, bucket, per_minute, now_s)
     wanted, returned = limits.leases.wanted(caller, per_minute, now_s)
     terms = [per_minute, PERIOD_MS, NO_PATIENCE_MS, wanted, returned]
@@ -144,6 +147,7 @@ def caller_at(bucket: str, address: str) -> str:
 
 def _note_failure(limits: RateLimits, now_ms: int, error: Exception) -> None:
     limits.counted_alone += 1
+    figures.FAILED_OPEN.add(1, "limits")
     limits.rest_until_ms = now_ms + REST_AFTER_FAILURE_MS
     if now_ms - limits.logged_ms >= LOG_EVERY_MS:
         limits.logged_ms = now_ms

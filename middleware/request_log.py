@@ -1,4 +1,4 @@
-"""An id for every request and WebSocket, and one line when it is over. Never what was in the query."""
+"""An id for every request and WebSocket; a line and a count when it is over. Never what was in the query."""
 
 import logging
 import random
@@ -11,7 +11,9 @@ import structlog
 from quart import Quart, Response, g, has_request_context, request, websocket
 from quart.typing import ResponseTypes
 
+from utils import figures
 from utils.errors import shorten
+from utils.metrics import OTHER
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +22,9 @@ ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 PATH_LENGTH_MAX = 200
 # What some servers write when the client went away before the answer.
 STATUS_CLIENT_GONE = 499
+# What callers may make up is not counted by its name.
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+NO_ROUTE = "none"
 
 
 def init_request_log(app: Quart) -> None:
@@ -50,7 +55,8 @@ def _new_id() -> str:
 
 
 def log_early(scope: Mapping[str, Any], rule: str, status: int, identity: str, started_s: float) -> None:
-    """Write the line of a request that was answered before Quart saw it."""
+    """Count a request that was answered before Quart saw it, and write its line."""
+    figures.REQUESTS.note(time.perf_counter() - started_s, rule, scope["method"], str(status))
     if not log.isEnabledFor(logging.INFO):
         return
     structlog.contextvars.clear_contextvars()
@@ -84,6 +90,9 @@ def _log_request(status: int) -> None:
     if "logged" in g:
         return
     g.logged = True
+    route = NO_ROUTE if request.url_rule is None else request.url_rule.rule
+    method = request.method if request.method in METHODS else OTHER
+    figures.REQUESTS.note(time.perf_counter() - _started_s(), route, method, str(status))
     level = logging.WARNING if status in (500, 503, 504) else logging.INFO
     fields = {"method": request.method, "status": status, **_place(request), "duration_ms": _duration_ms()}
     log.log(level, "request answered", extra=fields)
@@ -109,6 +118,10 @@ def _place(call: object) -> dict[str, object]:
     }
 
 
-def _duration_ms() -> float:
+def _started_s() -> float:
     started_s: float = g.get("started_s", time.perf_counter())
-    return round((time.perf_counter() - started_s) * 1000, 2)
+    return started_s
+
+
+def _duration_ms() -> float:
+    return round((time.perf_counter() - _started_s()) * 1000, 2)

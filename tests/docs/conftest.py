@@ -29,6 +29,7 @@ def served(dsn: str, redis_url: str, tmp_path: Path) -> Iterator[Service]:
         "ENV": "test",
         "SECRET_KEY": "a-key-that-only-the-tests-know-0123456789",
         "PORT": "0",
+        "METRICS_PORT": "0",
         "VAR_DIR": str(tmp_path / "var"),
         "DB_CONNECTION_STRING": dsn,
         "REDIS_URL": redis_url,

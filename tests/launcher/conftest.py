@@ -62,6 +62,12 @@ class Service:
         return ready[1]
 
     @property
+    def metrics_url(self) -> str:
+        there = re.search(r"Metrics for Prometheus are at (http://\S+/metrics)", self.said)
+        assert there, self.said
+        return there[1]
+
+    @property
     def address(self) -> tuple[str, int]:
         host, port = self.url.partition("://")[2].rsplit(":", 1)
         return host, int(port)

@@ -23,12 +23,13 @@ def workers_of(service: Service) -> set[int]:
 def test_the_service_says_where_it_is_what_to_try_and_how_to_stop(launch: Callable[..., Service]) -> None:
     service = launch(APP)
     url = service.url
-    assert service.said.splitlines()[-6:] == [
+    assert service.said.splitlines()[-7:] == [
         f"AccessibleTrader is ready at {url}",
         "Try:",
         f"  {url}/health",
         f"  {url}/market/get_symbols?market=simulated&exchange=simex",
         f"  {url}/market/fetch_ohlcv?market=simulated&exchange=simex&symbol=BTC/USD&timeframe=1h&limit=5",
+        f"Metrics for Prometheus are at {service.metrics_url}",
         "To stop it, press Ctrl-C.",
     ]
     for tried in [line.strip() for line in service.said.splitlines() if line.startswith("  http")]:

