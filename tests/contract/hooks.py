@@ -119,7 +119,7 @@ def before_load_schema(context, raw_schema):
 def filter_case(context, case):
     """Make up no request as a good one that is refused for such a rule, and none to the outside."""
     if (case.query or {}).get("market") == "crypto":
-        # An exchange that cannot be reached is a 503, as the document says; schemathesis takes any for a fault.
+        # One that cannot be reached is a 503, as the document says; schemathesis takes any for a fault.
         return False
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return True
