@@ -56,6 +56,13 @@ def test_production_refuses_an_example_password_of_the_database():
     assert problem.startswith("DB_CONNECTION_STRING")
 
 
+@pytest.mark.parametrize(("present", "missing"), [("CERTFILE", "KEYFILE"), ("KEYFILE", "CERTFILE")])
+def test_half_of_a_certificate_is_refused(present, missing):
+    assert problems({present: "somewhere/secret-place.pem"}) == [
+        f"{missing} is missing: {present} needs its other half."
+    ]
+
+
 def test_production_starts_with_safe_settings():
     config = load({"ENV": "production", "SECRET_KEY": GOOD_SECRET, "TRUSTED_ORIGINS": "https://a.example"})
     assert config.secret_key == GOOD_SECRET

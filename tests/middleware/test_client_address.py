@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quart import Quart, websocket
+from quart import Quart, request, websocket
 
 from middleware.client_address import address_group, client_address
 from tests.middleware.conftest import MakeApp
@@ -42,6 +42,43 @@ async def test_only_the_configured_proxies_are_believed(
     make_app: MakeApp, hops: int, peer: str | None, forwarded: list[str], address: str
 ) -> None:
     assert await seen(make_app(trusted_proxy_hops=hops), peer, *forwarded) == address
+
+
+@pytest.mark.parametrize("hops", [0, 1, 2])
+async def test_what_no_proxy_of_ours_writes_says_nothing(make_app: MakeApp, hops: int) -> None:
+    app = make_app(trusted_proxy_hops=hops)
+    proxies = ["198.51.100.1", "10.0.0.2"][:hops]
+
+    @app.get("/whoami")
+    async def whoami() -> dict[str, str]:
+        return {"address": client_address(), "scheme": request.scheme, "host": request.host}
+
+    async def told(*headers: tuple[str, str]) -> object:
+        passed_on = [("X-Forwarded-For", ", ".join(["203.0.113.66", *proxies]))] if hops else []
+        response = await app.test_client().get(
+            "/whoami", headers=[*headers, *passed_on], scope_base={"client": ("192.0.2.1", 1)}
+        )
+        return await response.get_json()
+
+    forged = [
+        ("Forwarded", 'for="203.0.113.9";proto=https;host=evil.example'),
+        ("X-Real-IP", "203.0.113.9"),
+        ("X-Client-IP", "203.0.113.9"),
+        ("CF-Connecting-IP", "203.0.113.9"),
+        ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-Host", "evil.example"),
+        # Further to the left than any proxy of ours writes.
+        ("X-Forwarded-For", "203.0.113.9"),
+    ]
+    honest = await told()
+    assert honest == {
+        "address": "198.51.100.1" if hops else "192.0.2.1",
+        "scheme": "http",
+        "host": "localhost",
+    }
+    for header in forged:
+        assert await told(header) == honest, header
+    assert await told(*forged) == honest
 
 
 async def test_a_websocket_has_an_address_too(make_app: MakeApp) -> None:
