@@ -11,6 +11,7 @@ from app_extensions.job_table import job_table
 from app_extensions.jobs import does_jobs, running_jobs
 from app_extensions.metrics import own_metrics
 from app_extensions.metrics_samples import sampling
+from app_extensions.migrations import read_migrations
 from app_extensions.redis_manager import open_blocking_redis, open_live_redis, open_redis
 from config import Config
 from middleware.context import EXTENSION
@@ -77,7 +78,9 @@ async def open_services(
                 await _open_plugin(plugin, stack)
         for provider in listings.providers if only_market is None else ():
             await _open_plugin(provider, stack)
-        services = build_services(config, Backends(clock, pool, redis, live, blocking, plugins, listings))
+        schema_version = read_migrations("plain")[-1].version
+        backends = Backends(clock, pool, redis, live, blocking, plugins, listings, schema_version)
+        services = build_services(config, backends)
         stack.push_async_callback(services.close)
         yield services
 

@@ -1,6 +1,5 @@
 """What only admins see and change: users, sessions, and what was done (``/api/v1/admin``)."""
 
-import os
 from typing import Annotated, TypeVar
 from uuid import UUID
 
@@ -10,16 +9,12 @@ from quart.typing import ResponseReturnValue
 
 from blueprints.formats.account_models import (
     AuditPage,
-    ExchangeStates,
-    Feeds,
     SessionsPage,
     UserAnswer,
     UsersPage,
 )
 from blueprints.formats.accounts import (
     format_event,
-    format_exchange,
-    format_feed,
     format_session,
     format_user,
 )
@@ -30,7 +25,6 @@ from middleware.documentation import Answers, responses
 from middleware.idempotency import idempotent
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, json_body, query
-from services.upstream.guarded_plugin import GuardedPlugin
 from utils.accounts import Role
 
 BIGINT_MAX = 2**63 - 1
@@ -171,28 +165,6 @@ async def get_audit(query: NewestFirstQuery) -> ResponseReturnValue:
     events, more = _page(found, query.limit)
     following = str(events[-1].event_id) if more else None
     return {"events": [format_event(event) for event in events], "next": following}
-
-
-@blueprint.get("/exchanges")
-@requires_role(Role.ADMIN)
-@limit("default")
-@responses(Answers(ExchangeStates))
-async def get_exchange_states() -> ResponseReturnValue:
-    """Return how the exchanges are that this worker has asked since its start."""
-    guarded = (each for each in services().plugins.by_market.values() if isinstance(each, GuardedPlugin))
-    states = [state for plugin in guarded for state in plugin.states]
-    return {"worker": os.getpid(), "exchanges": [format_exchange(state) for state in states]}
-
-
-@blueprint.get("/feeds")
-@requires_role(Role.ADMIN)
-@limit("default")
-@responses(Answers(Feeds))
-async def get_feeds() -> ResponseReturnValue:
-    """Return the feeds that this worker keeps, and how many live connections it holds."""
-    live = services().live
-    feeds = [format_feed(topic) for topic in sorted(live.feeds, key=lambda topic: topic.text)]
-    return {"worker": os.getpid(), "connections": live.connections, "feeds": feeds}
 
 
 def _page(found: list[Row], limit: int) -> tuple[list[Row], bool]:

@@ -28,7 +28,7 @@ from middleware.validation import RequestModel, json_body, query
 from services.answers import Answer, AnswerKey, make_answer
 from services.chart_quotes import SYMBOLS_MAX
 from services.datafeed import BARS_MAX, Datafeed
-from services.health import HealthStatus, check_health
+from services.health import HealthStatus
 from services.last_bars import BarWindow
 from services.search.instrument_search import LIMIT_DEFAULT, LIMIT_MAX
 from utils.domain import Instrument, Timeframe, Topic
@@ -159,7 +159,7 @@ async def post_quotes(body: QuotesBody) -> ResponseReturnValue:
 async def get_datafeed_health() -> ResponseReturnValue:
     """Say how what the datafeed needs is doing."""
     house = services()
-    health = await check_health(house.pool, house.redis)
+    health = await house.health.check()
     body = {"status": health.status, "server_time_ms": house.clock.now_ms()}
     return body, 503 if health.status is HealthStatus.UNAVAILABLE else 200, MOMENT
 

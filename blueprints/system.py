@@ -2,14 +2,14 @@
 
 from quart import Blueprint, Response, current_app
 
+from blueprints.formats.health import format_health, format_ready
 from blueprints.formats.system_models import HealthAnswer, LiveAnswer, ReadyAnswer
 from middleware.auth_middleware import public_without_token
 from middleware.context import services
 from middleware.documentation import Answers, responses
 from middleware.rate_limit import limit_exempt
-from services.health import Health, HealthStatus, PartHealth, check_health
+from services.health import HealthStatus
 from utils.json_codec import encode_json
-from utils.version import VERSION
 
 blueprint = Blueprint("system", __name__)
 
@@ -24,14 +24,10 @@ WATCHED = "load balancers and monitors ask this often, and must not be sent away
 @limit_exempt(WATCHED)
 @responses(Answers(HealthAnswer, headers=STATE), Answers(HealthAnswer, status=503, headers=STATE))
 async def get_health() -> Response:
-    """Say how the service, its database and its cache are doing."""
-    health = await _check()
-    body = {
-        "status": health.status,
-        "version": VERSION,
-        "database": _part(health.database),
-        "cache": _part(health.cache),
-    }
+    """Say how the service, its database, its cache, its exchanges and its feeds are doing."""
+    house = services()
+    health = await house.health.check()
+    body = format_health(health, house.clock.now_ms())
     return _answer(body, 503 if health.status is HealthStatus.UNAVAILABLE else 200)
 
 
@@ -50,24 +46,9 @@ async def get_live() -> Response:
 @responses(Answers(ReadyAnswer, headers=STATE), Answers(ReadyAnswer, status=503, headers=STATE))
 async def get_ready() -> Response:
     """Say whether new requests should be sent here, and what is missing if they should nevertheless."""
-    health = await _check()
-    draining = bool(current_app.extensions.get(DRAINING))
-    ready = not draining and health.status is not HealthStatus.UNAVAILABLE
-    parts = {"database": health.database, "cache": health.cache}
-    degraded = [name for name, part in parts.items() if part.status is not HealthStatus.OK]
-    body = {"ready": ready, "draining": draining, "degraded": degraded}
-    return _answer(body, 200 if ready else 503)
-
-
-async def _check() -> Health:
-    house = services()
-    return await check_health(house.pool, house.redis)
-
-
-def _part(part: PartHealth) -> dict[str, object]:
-    if part.latency_ms is None:
-        return {"status": part.status}
-    return {"status": part.status, "latency_ms": part.latency_ms}
+    health = await services().health.check()
+    body = format_ready(health, draining=bool(current_app.extensions.get(DRAINING)))
+    return _answer(body, 200 if body["ready"] else 503)
 
 
 def _answer(body: object, status: int) -> Response:

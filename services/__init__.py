@@ -34,6 +34,10 @@ from services.coins.source import ListingsSource
 from services.coins.upkeep import CoinUpkeep
 from services.collecting import Collecting
 from services.datafeed import Datafeed
+from services.fleet.fleet import Fleet
+from services.fleet.roll import Roll
+from services.fleet.self_report import SelfParts, SelfReport
+from services.health import HealthCheck
 from services.history_filler import HistoryFiller
 from services.idempotency import IdempotentRequests
 from services.jobs.jobs import Jobs
@@ -59,11 +63,13 @@ from services.profile import Profiles
 from services.quarantine import Quarantine
 from services.search.instrument_search import InstrumentSearch
 from services.stores.series import upsert_series
-from services.upstream.guarded_plugin import guard_plugins
+from services.upstream.guarded_plugin import exchange_states, guard_plugins
 from services.upstream.optional_redis import OptionalRedis
 from services.upstream.shared_flight import SharedFlight
+from services.upstream.shared_state import SharedStates
 from services.user_admin import UserAdmin
 from services.websocket_service import WebSocketService
+from services.worker_name import worker_name
 from utils.clock import Clock
 from utils.domain import Bar, InstrumentSpec, Topic
 from utils.errors import AppError
@@ -74,7 +80,7 @@ class Backends:
     """Hold what the services stand on, opened by the app extensions.
 
     ``redis`` answers quick commands; ``redis_live`` is the live log's own and waits longer;
-    ``redis_blocking`` is for reads that wait.
+    ``redis_blocking`` is for reads that wait. ``schema_version`` is the newest migration of the program.
     """
 
     clock: Clock
@@ -84,6 +90,7 @@ class Backends:
     redis_blocking: Redis
     plugins: PluginRegistry
     listings: ListingsRegistry
+    schema_version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +121,18 @@ class Services:
     coins: CoinListings
     coin_upkeep: CoinUpkeep
     jobs: Jobs
+    fleet: Fleet
+    health: HealthCheck
 
     def start(self) -> None:
         """Begin what goes on by itself on a worker."""
         self.live.start()
         self.announcing.start()
+        self.fleet.start()
 
     async def close(self) -> None:
         """End everything that runs by itself, feeds first."""
+        await self.fleet.close()
         await self.announcing.close()
         await self.live.close()
         await self.principals.close()
@@ -172,6 +183,7 @@ def build_services(config: Config, backends: Backends) -> Services:
     backfill = Backfill(pool=backends.pool, catalog=catalog, filler=filler, clock=clock)
     coin_source = ListingsSource(backends.listings, redis=optional_redis, clock=clock, workers=config.workers)
     coins, coin_upkeep = _build_coins(config, backends, coin_source, answers)
+    fleet = _build_fleet(config, backends, optional_redis, plugins, live)
     return Services(
         clock=backends.clock,
         pool=backends.pool,
@@ -197,7 +209,27 @@ def build_services(config: Config, backends: Backends) -> Services:
         coins=coins,
         coin_upkeep=coin_upkeep,
         jobs=Jobs(pool=backends.pool, clock=clock),
+        fleet=fleet,
+        health=HealthCheck(backends.pool, backends.redis, fleet, backends.schema_version),
     )
+
+
+def _build_fleet(
+    config: Config, backends: Backends, redis: OptionalRedis, plugins: PluginRegistry, live: WebSocketService
+) -> Fleet:
+    steady_s = backends.clock.steady_s
+    own = SelfReport(
+        SelfParts(
+            name=worker_name(),
+            role=config.role,
+            connections=lambda: live.connections,
+            listeners=lambda: live.listeners,
+            feeds=lambda: live.kept_feeds,
+            exchanges=lambda: exchange_states(plugins),
+            steady_s=steady_s,
+        )
+    )
+    return Fleet(Roll(backends.redis_live), SharedStates(redis), own.describe, steady_s)
 
 
 def _build_coins(

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from services.catalog import Catalog, check_timeframe
 from services.live.broadcaster import BarBroadcaster
+from services.live.feeds import KeptFeed
 from services.live.hub import Hub
 from services.live.limits import LiveLimits
 from services.live.messages import Heartbeat, Shutdown
@@ -72,6 +73,16 @@ class WebSocketService:
     def feeds(self) -> tuple[Topic, ...]:
         """Return the topics whose feeds this worker keeps."""
         return self._parts.feeds.running
+
+    @property
+    def kept_feeds(self) -> tuple[KeptFeed, ...]:
+        """Return how each of those feeds is."""
+        return self._parts.feeds.states
+
+    @property
+    def listeners(self) -> Counter[Topic]:
+        """Return how many connections of this worker listen to each topic."""
+        return Counter(topic for session in self._sessions for topic in session.topics)
 
     async def find_topics(
         self, market: str, exchange: str, symbols: tuple[str, ...], timeframe: Timeframe

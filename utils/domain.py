@@ -251,3 +251,11 @@ class Topic:
     def text(self) -> str:
         """Return the name that messages carry: ``bars:crypto:bitstamp:BTC/USD:1h``."""
         return f"bars:{self.instrument.text}:{self.timeframe.text}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Topic":
+        """Read what ``text`` gives."""
+        _, market, exchange, rest = text.split(":", 3)
+        # A symbol may hold colons, as those of contracts do; a timeframe holds none.
+        symbol, _, timeframe = rest.rpartition(":")
+        return cls(Instrument(market, exchange, symbol), Timeframe.parse(timeframe))

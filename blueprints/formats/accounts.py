@@ -1,10 +1,8 @@
-"""Users, sessions, what was done and how things are, as JSON shows them; pure. Never a hash or a token."""
+"""Users, sessions and what was done, as JSON shows them; pure. Never a hash or a token."""
 
 from datetime import UTC, datetime
 
-from services.upstream.state import ExchangeState
 from utils.accounts import AuditEvent, Session, User
-from utils.domain import Topic
 
 Shape = dict[str, int | str | bool | None]
 
@@ -43,28 +41,6 @@ def format_event(event: AuditEvent) -> Shape:
         "detail": event.detail,
         "address": event.address,
         "request_id": event.request_id,
-    }
-
-
-def format_exchange(state: ExchangeState) -> dict[str, str | float]:
-    """Return how an exchange is."""
-    return {
-        "market": state.market,
-        "exchange": state.exchange,
-        "state": state.mood.value,
-        "wait_s": round(state.wait_s, 1),
-    }
-
-
-def format_feed(topic: Topic) -> dict[str, str]:
-    """Return what a feed is for."""
-    instrument = topic.instrument
-    return {
-        "topic": topic.text,
-        "market": instrument.market,
-        "exchange": instrument.exchange,
-        "symbol": instrument.symbol,
-        "timeframe": topic.timeframe.text,
     }
 
 

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, RootModel
 
-from blueprints.formats.answer_model import ABSENT, AnswerModel, TimeMs, example
-from services.health import HealthStatus
+from blueprints.formats.answer_model import ABSENT, AnswerModel, IsoTime, TimeMs, example
+from services.health import HealthStatus, MigrationState
 from utils.version import API_VERSION, VERSION
 
 
@@ -16,8 +16,49 @@ class PartAnswer(AnswerModel):
     latency_ms: Annotated[float, Field(ge=0, description="Absent when it did not answer.")] = ABSENT
 
 
+class LeftAloneAnswer(AnswerModel):
+    """An exchange that nobody asks at the moment."""
+
+    market: str
+    exchange: str
+    state: Annotated[
+        Literal["limited", "silent"],
+        Field(description="It asked to be left alone, or does not answer at least one worker."),
+    ]
+    until: IsoTime
+
+
+class ExchangesHealth(AnswerModel):
+    """How the exchanges are."""
+
+    status: HealthStatus
+    asked: Annotated[int, Field(ge=0, description="How many were asked since the workers started.")]
+    left_alone: list[LeftAloneAnswer]
+
+
+class VenueFeedsHealth(AnswerModel):
+    """How the feeds of one exchange are."""
+
+    market: str
+    exchange: str
+    total: Annotated[int, Field(ge=0)]
+    late: Annotated[int, Field(ge=0)]
+    age_ms: Annotated[
+        int | None, Field(ge=0, description="How long the exchange has not been heard; null before that.")
+    ]
+
+
+class FeedsHealth(AnswerModel):
+    """How the live feeds of all workers are."""
+
+    status: HealthStatus
+    total: Annotated[int, Field(ge=0)]
+    late: Annotated[int, Field(ge=0, description="How many somebody should look after.")]
+    exchanges: list[VenueFeedsHealth]
+
+
 class HealthAnswer(AnswerModel):
-    """How the service, its database and its cache are doing."""
+    """How the service and its parts are doing."""
 
     model_config = example(
         {
@@ -25,6 +66,15 @@ class HealthAnswer(AnswerModel):
             "version": VERSION,
             "database": {"status": "ok", "latency_ms": 0.6},
             "cache": {"status": "ok", "latency_ms": 0.2},
+            "exchanges": {"status": "ok", "asked": 1, "left_alone": []},
+            "feeds": {
+                "status": "ok",
+                "total": 3,
+                "late": 0,
+                "exchanges": [
+                    {"market": "crypto", "exchange": "bitstamp", "total": 3, "late": 0, "age_ms": 420}
+                ],
+            },
         }
     )
 
@@ -32,6 +82,8 @@ class HealthAnswer(AnswerModel):
     version: str
     database: PartAnswer
     cache: PartAnswer
+    exchanges: ExchangesHealth
+    feeds: FeedsHealth
 
 
 class LiveAnswer(AnswerModel):
@@ -45,11 +97,17 @@ class LiveAnswer(AnswerModel):
 class ReadyAnswer(AnswerModel):
     """Whether new requests should be sent here."""
 
-    model_config = example({"ready": True, "draining": False, "degraded": []})
+    model_config = example(
+        {"ready": True, "draining": False, "database": "ok", "migrations": "current", "degraded": []}
+    )
 
     ready: bool
     draining: Annotated[bool, Field(description="Whether the service is about to stop.")]
-    degraded: Annotated[list[str], Field(description="The parts that are away.")]
+    database: HealthStatus
+    migrations: Annotated[
+        MigrationState, Field(description="Whether the database has every migration of this program.")
+    ]
+    degraded: Annotated[list[str], Field(description="The parts that are away, or not as they should be.")]
 
 
 class LinkAnswer(AnswerModel):

@@ -61,6 +61,8 @@ class Feed:
     def __init__(self, parts: FeedParts) -> None:
         self._parts = parts
         self.fed_until_ms = parts.fed_until_ms
+        # When the exchange was heard last, by the steady clock; None before its first word.
+        self.heard_s: float | None = None
         self._timeframe = parts.topic.timeframe
         self._streamed = StreamedBars(self._timeframe)
         self._newest: Bar | None = None
@@ -148,6 +150,7 @@ class Feed:
                 update = ()
             if update:
                 heard_ms = self.fed_until_ms = self._now_ms()
+                self.heard_s = self._parts.clock.steady_s()
                 await self._on_update(update)
             elif self._now_ms() - heard_ms >= SILENCE_MS:
                 raise FeedSilent
@@ -246,6 +249,7 @@ class Feed:
         while True:
             # The next poll reads whatever still forms.
             self._owed.forgive()
+            self.heard_s = self._parts.clock.steady_s()
             await self._parts.clock.sleep_s(interval_s)
             await self._catch_up()
 

@@ -10,6 +10,7 @@ import asyncpg
 from redis.exceptions import RedisError
 
 from services.live.feed import Feed, FeedSilent
+from services.live.feeds import KeptFeed
 from services.live.lease import RENEW_S, RETRY_S, Leases
 from services.live.log import FeedStatus, LeaseLost, LiveLog
 from utils.clock import Clock
@@ -39,20 +40,24 @@ DELAYED = "Live prices are held up, because the database is away. They go on by 
 
 
 @dataclass(slots=True)
+class _Past:
+    """What one session of a feed leaves to the next, and to whoever asks how the topic is."""
+
+    fed_until_ms: int | None = None
+    held: bool = False
+    said: FeedStatus | None = None
+    feed: Feed | None = None
+
+
+@dataclass(slots=True)
 class _Kept:
     task: asyncio.Task[None]
+    past: _Past
     listeners: int = 0
     ending: asyncio.TimerHandle | None = None
 
 
 async def _nothing(_: Topic) -> None: ...
-
-
-@dataclass(slots=True)
-class _Past:
-    """What one session of a feed leaves to the next."""
-
-    fed_until_ms: int | None = None
 
 
 class FeedKeeper:
@@ -83,8 +88,9 @@ class FeedKeeper:
         """Count one more listener; the first starts the feed."""
         kept = self._kept.get(topic)
         if kept is None:
-            task = asyncio.create_task(self._keep(topic), name=f"feed {topic.text}")
-            kept = self._kept[topic] = _Kept(task)
+            past = _Past()
+            task = asyncio.create_task(self._keep(topic, past), name=f"feed {topic.text}")
+            kept = self._kept[topic] = _Kept(task, past)
         if kept.ending is not None:
             kept.ending.cancel()
             kept.ending = None
@@ -103,6 +109,14 @@ class FeedKeeper:
         """Return the topics that are kept on this worker."""
         return tuple(self._kept)
 
+    @property
+    def states(self) -> tuple[KeptFeed, ...]:
+        """Return how each topic is that is kept on this worker."""
+        return tuple(
+            KeptFeed(topic, past.held, past.said, None if past.feed is None else past.feed.heard_s)
+            for topic, past in ((topic, kept.past) for topic, kept in self._kept.items())
+        )
+
     async def close(self) -> None:
         """End every feed and give the leases back."""
         for topic in list(self._kept):
@@ -120,8 +134,8 @@ class FeedKeeper:
         self._ended.add(kept.task)
         kept.task.add_done_callback(self._ended.discard)
 
-    async def _keep(self, topic: Topic) -> None:
-        backoff_s, past = BACKOFF_MIN_S, _Past()
+    async def _keep(self, topic: Topic, past: _Past) -> None:
+        backoff_s = BACKOFF_MIN_S
         loop = asyncio.get_running_loop()
         while True:
             began_s = loop.time()
@@ -148,22 +162,27 @@ class FeedKeeper:
             backoff_s = min(BACKOFF_MAX_S, backoff_s * 2)
 
     async def _hold(self, topic: Topic, past: _Past) -> None:
+        past.held = True
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._renew_for_ever(topic))
                 group.create_task(self._run_beside(topic))
                 feed = await self._open_feed(topic, past.fed_until_ms)
+                if past.feed is not None:
+                    feed.heard_s = past.feed.heard_s
+                past.feed = feed
                 try:
-                    await feed.run(lambda: self._say(topic, "live", LIVE))
+                    await feed.run(lambda: self._say(topic, past, "live", LIVE))
                 finally:
                     past.fed_until_ms = feed.fed_until_ms
         except* UPSTREAM_AWAY:
-            await self._say(topic, "stale", STALE)
+            await self._say(topic, past, "stale", STALE)
             raise
         except* DATABASE_AWAY:
-            await self._say(topic, "delayed", DELAYED)
+            await self._say(topic, past, "delayed", DELAYED)
             raise
         finally:
+            past.held = False
             # Also when this feed is cancelled: the next holder need not wait for the term to end.
             giving = asyncio.create_task(self._give_back(topic))
             self._giving_back.add(giving)
@@ -173,8 +192,8 @@ class FeedKeeper:
     async def _run_beside(self, topic: Topic) -> None:
         await self._beside(topic)
 
-    async def _say(self, topic: Topic, state: str, text: str) -> None:
-        status = FeedStatus(state, self._clock.now_ms(), text)
+    async def _say(self, topic: Topic, past: _Past, state: str, text: str) -> None:
+        status = past.said = FeedStatus(state, self._clock.now_ms(), text)
         await self._log.append(topic, status, token=self._leases.token)
 
     async def _give_back(self, topic: Topic) -> None:

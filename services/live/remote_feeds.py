@@ -6,6 +6,7 @@ from collections import Counter
 
 from redis.exceptions import RedisError
 
+from services.live.feeds import KeptFeed
 from services.live.wishes import Wishes
 from utils.domain import Topic
 from utils.tasks import end_tasks
@@ -44,6 +45,11 @@ class RemoteFeeds:
     @property
     def running(self) -> tuple[Topic, ...]:
         """Return nothing: feeds run elsewhere."""
+        return ()
+
+    @property
+    def states(self) -> tuple[KeptFeed, ...]:
+        """Return nothing, as ``running``."""
         return ()
 
     async def close(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from utils.domain import Instrument, Timeframe, Topic
+from utils.domain import Topic
 from utils.tasks import heed_cancellation
 
 # It belongs to no topic, and its braces keep it in one place all the same.
@@ -71,11 +71,4 @@ class Wishes:
     async def read(self) -> frozenset[Topic]:
         """Return every topic that is wanted."""
         texts: list[Any] = await heed_cancellation(self._wishes(keys=[WISHES_KEY]))
-        return frozenset(_topic(text.decode()) for text in texts)
-
-
-def _topic(text: str) -> Topic:
-    _, market, exchange, rest = text.split(":", 3)
-    # A symbol may hold colons, as those of contracts do; a timeframe holds none.
-    symbol, _, timeframe = rest.rpartition(":")
-    return Topic(Instrument(market, exchange, symbol), Timeframe.parse(timeframe))
+        return frozenset(Topic.parse(text.decode()) for text in texts)

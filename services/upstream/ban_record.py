@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
+from services.upstream.keys import until_key
 from services.upstream.optional_redis import OptionalRedis
 
 # For an exchange that does not say how long; twice as long each time it asks again.
@@ -149,7 +150,7 @@ class SharedBan:
     """Keep the record of all workers; each method raises ``RedisAway`` where there is no Redis."""
 
     def __init__(self, key: str, redis: OptionalRedis) -> None:
-        self._keys = [f"{key}:until", f"{key}:strikes", f"{key}:trial"]
+        self._keys = [until_key(key), f"{key}:strikes", f"{key}:trial"]
         self._token = secrets.token_hex(8)
         self._redis = redis
         self._admit = redis.redis.register_script(_ADMIT)

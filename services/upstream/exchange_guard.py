@@ -9,6 +9,7 @@ from typing import TypeVar
 from services.upstream.ban import Ban
 from services.upstream.breaker import Breaker
 from services.upstream.call_slots import CallSlots
+from services.upstream.keys import rate_key, upstream_key
 from services.upstream.limits import UpstreamLimits
 from services.upstream.optional_redis import OptionalRedis
 from services.upstream.rate_budget import RateBudget
@@ -43,10 +44,10 @@ class ExchangeGuard:
     """Hold one exchange's place in line, budget, ban and breaker on this worker."""
 
     def __init__(self, market: str, exchange: str, requests_per_s: float | None, parts: GuardParts) -> None:
-        # The braces keep an exchange's keys together in a cluster.
-        key = f"upstream:{{{market}:{exchange}}}"
+        key = upstream_key(market, exchange)
         steady_s, limits, redis = parts.steady_s, parts.limits, parts.redis
         self._exchange = exchange
+        self.requests_per_s = requests_per_s
         self._parts = parts
         self._slots = CallSlots(exchange, limits, steady_s)
         self._ban = Ban(exchange, key, redis=redis, steady_s=steady_s)
@@ -56,7 +57,7 @@ class ExchangeGuard:
         if requests_per_s is not None:
             self._budget = RateBudget(
                 exchange,
-                f"{key}:rate",
+                rate_key(key),
                 requests_per_s,
                 redis=redis,
                 workers=parts.workers,

@@ -38,6 +38,12 @@ def guard_plugins(
     return PluginRegistry(guarded)
 
 
+def exchange_states(plugins: PluginRegistry) -> tuple[ExchangeState, ...]:
+    """Return how the exchanges of all guarded plugins are that were asked since the start."""
+    guarded = (plugin for plugin in plugins.by_market.values() if isinstance(plugin, GuardedPlugin))
+    return tuple(state for plugin in guarded for state in plugin.states)
+
+
 class GuardedPlugin(MarketPlugin):
     """Put every question for instruments, bars and trades through the guard of its exchange.
 
@@ -63,8 +69,8 @@ class GuardedPlugin(MarketPlugin):
     def states(self) -> tuple[ExchangeState, ...]:
         """Return how the exchanges are that were asked since the start, by name."""
         return tuple(
-            ExchangeState(self.market, exchange, *self._guards[exchange].mood)
-            for exchange in sorted(self._guards)
+            ExchangeState(self.market, exchange, *guard.mood, guard.requests_per_s)
+            for exchange, guard in sorted(self._guards.items())
         )
 
     async def list_exchanges(self) -> tuple[str, ...]:

@@ -32,8 +32,7 @@ class RateBudget:
         self._redis = redis
         self._steady_s = steady_s
         self._script = redis.redis.register_script(CELL_RATE_SCRIPT)
-        self._limit = _at_once(requests_per_s)
-        self._period_ms = self._limit * 1_000 / requests_per_s
+        self._limit, self._period_ms = cell_of(requests_per_s)
         share_per_s = requests_per_s / workers
         share_limit = _at_once(share_per_s)
         self._share = LocalCellRate(share_limit, share_limit / share_per_s)
@@ -54,6 +53,12 @@ class RateBudget:
         numbers = [self._limit, self._period_ms, int(patience_s * 1_000)]
         answer = await self._redis.ask(lambda: self._script(keys=[self._key], args=numbers))
         return bool(answer[0]), int(answer[3]) / 1_000
+
+
+def cell_of(requests_per_s: float) -> tuple[int, float]:
+    """Return how many questions may be put at once, and the ms in which so many come back; pure."""
+    limit = _at_once(requests_per_s)
+    return limit, limit * 1_000 / requests_per_s
 
 
 def _at_once(requests_per_s: float) -> int:

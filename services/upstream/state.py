@@ -14,9 +14,13 @@ class ExchangeMood(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExchangeState:
-    """How one exchange is; ``wait_s`` is how long nobody will ask it, 0 when everybody may."""
+    """How one exchange is; ``wait_s`` is how long nobody will ask it, 0 when everybody may.
+
+    ``requests_per_s`` is what all workers together may ask of it; None where nobody counts.
+    """
 
     market: str
     exchange: str
     mood: ExchangeMood
     wait_s: float
+    requests_per_s: float | None = None

@@ -161,7 +161,15 @@ async def test_a_refused_change_is_not_noted(
 async def test_exchanges_and_feeds_are_shown(client: Client, root: dict[str, str]) -> None:
     assert (await client.get("/market/get_symbols?market=simulated&exchange=simex")).status_code == 200
     exchanges = (await get(client, "/exchanges", root))["exchanges"]
-    assert {"market": "simulated", "exchange": "simex", "state": "answering", "wait_s": 0.0} in exchanges
+    assert {
+        "market": "simulated",
+        "exchange": "simex",
+        "state": "answering",
+        "wait_s": 0.0,
+        "silent_on": [],
+        "requests_per_s": None,
+        "budget_left": None,
+    } in exchanges
     path = "/ws/subscribe?market=simulated&symbols=BTC/USD&timeframe=1s"
     async with client.websocket(path) as connection:
         while '"snapshot"' not in await connection.receive():

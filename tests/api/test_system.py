@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import asyncpg
 import pytest
 from quart import Quart
 from quart.typing import TestClientProtocol as Client
@@ -14,6 +15,7 @@ from app import create_app
 from app_extensions import DRAINING as DRAINING_SET_BY
 from blueprints.system import DRAINING
 from config import Config
+from services.stores.health import select_schema_version
 from tests.relay import Relay
 from utils.version import VERSION
 
@@ -69,7 +71,13 @@ async def test_a_healthy_service_says_so(client: Client) -> None:
     assert 0 <= health["database"]["latency_ms"] < 1_000
     ready = await client.get("/ready")
     assert ready.status_code == 200
-    assert await ready.get_json() == {"ready": True, "draining": False, "degraded": []}
+    assert await ready.get_json() == {
+        "ready": True,
+        "draining": False,
+        "database": "ok",
+        "migrations": "current",
+        "degraded": [],
+    }
 
 
 @pytest.mark.parametrize("fault", ["hang", "cut"])
@@ -99,7 +107,8 @@ async def test_without_its_database_the_service_is_unavailable_but_lives_and_rec
     assert (health.status_code, body["status"]) == (503, "unavailable")
     assert body["database"] == {"status": "unavailable"}
     assert body["cache"]["status"] == "ok"
-    assert (ready.status_code, (await ready.get_json())["ready"]) == (503, False)
+    answer = await ready.get_json()
+    assert (ready.status_code, answer["ready"], answer["migrations"]) == (503, False, "unknown")
     live = await client.get("/live")
     assert (live.status_code, await live.get_json()) == (200, {"status": "ok"})
     database_wire.heal()
@@ -120,8 +129,33 @@ async def test_a_service_that_stops_wants_no_new_requests_but_lives(app: Quart, 
     app.extensions[DRAINING] = True
     ready = await client.get("/ready")
     assert ready.status_code == 503
-    assert await ready.get_json() == {"ready": False, "draining": True, "degraded": []}
+    answer = await ready.get_json()
+    assert (answer["ready"], answer["draining"], answer["degraded"]) == (False, True, [])
     assert (await client.get("/live")).status_code == 200
+
+
+async def test_with_the_schema_of_an_older_program_no_requests_are_wanted(
+    client: Client, pool: asyncpg.Pool
+) -> None:
+    newest = await pool.fetchrow(
+        "DELETE FROM schema_migration WHERE version = (SELECT max(version) FROM schema_migration) RETURNING *"
+    )
+    try:
+        ready, health = await client.get("/ready"), await client.get("/health")
+    finally:
+        await pool.execute("INSERT INTO schema_migration VALUES ($1, $2, $3, $4, $5)", *newest.values())
+    answer = await ready.get_json()
+    assert (ready.status_code, answer["ready"], answer["migrations"]) == (503, False, "pending")
+    assert (answer["database"], health.status_code) == ("ok", 200)
+    assert (await client.get("/ready")).status_code == 200
+
+
+async def test_a_database_that_nobody_migrated_is_known_as_one(empty_dsn: str) -> None:
+    connection = await asyncpg.connect(empty_dsn)
+    try:
+        assert await select_schema_version(connection, timeout_s=4.0) == 0
+    finally:
+        await connection.close()
 
 
 def test_draining_is_known_by_one_name() -> None:
