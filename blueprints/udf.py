@@ -3,9 +3,8 @@
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
-from pydantic import BeforeValidator, Field, model_validator
 from quart import Blueprint, Quart, Response, g
 from quart.blueprints import BlueprintSetupState
 from quart.typing import ResponseReturnValue
@@ -34,6 +33,7 @@ from blueprints.formats.udf_models import (
     UdfTime,
     UdfTimescaleMarks,
 )
+from blueprints.queries.udf import GroupQuery, HistoryQuery, QuotesQuery, RangeQuery, SearchQuery, SymbolQuery
 from middleware.auth_middleware import public
 from middleware.caching import cached_response
 from middleware.context import services
@@ -41,17 +41,15 @@ from middleware.documentation import OF_BARS, OF_EXCHANGES, OF_MARKETS, Answers,
 from middleware.error_handler import use_error_format
 from middleware.language import BY_LANGUAGE, PRIVATE, asked_voice
 from middleware.rate_limit import limit
-from middleware.validation import RequestModel, query
+from middleware.validation import query
 from services.answers import Answer, AnswerKey, make_answer
 from services.chart_marks import BARS_MAX as MARKED_BARS_MAX
 from services.chart_marks import Marked
-from services.chart_quotes import SYMBOLS_MAX
 from services.datafeed import BARS_MAX, Datafeed
 from services.last_bars import BarWindow
 from services.narration.voice import Voice
-from services.search.instrument_search import LIMIT_DEFAULT, LIMIT_MAX
-from utils.domain import SECOND_MS, Instrument, Timeframe, Topic
-from utils.field_types import Name, Resolution, Seconds, split_commas
+from services.search.instrument_search import LIMIT_MAX
+from utils.domain import SECOND_MS, Topic
 from utils.json_codec import encode_json
 
 blueprint = Blueprint("udf", __name__, url_prefix="/udf")
@@ -64,82 +62,6 @@ Encode = Callable[[Any], object]
 @blueprint.record
 def _answer_failures_in_udf(state: BlueprintSetupState) -> None:
     use_error_format(cast("Quart", state.app), state.url_prefix or "", encode_udf_problem)
-
-
-class SymbolQuery(RequestModel):
-    """Name a symbol; whatever currency and unit are asked for, prices are in its own."""
-
-    symbol: Name
-    currency_code: Annotated[str | None, Field(alias="currencyCode")] = None
-    unit_id: Annotated[str | None, Field(alias="unitId")] = None
-
-
-class SearchQuery(RequestModel):
-    """Search for symbols; what is left empty is not asked for."""
-
-    query: str | None = None
-    type: str | None = None
-    exchange: str | None = None
-    limit: Annotated[int, Field(ge=1)] = LIMIT_DEFAULT
-
-
-class GroupQuery(RequestModel):
-    """Name a group of symbols: an exchange."""
-
-    group: Name
-
-
-class RangeQuery(SymbolQuery):
-    """Name bars by their opens, in seconds; ``to`` is not included."""
-
-    resolution: Resolution
-    from_ms: Annotated[Seconds, Field(alias="from")]
-    to_ms: Annotated[Seconds, Field(alias="to")]
-
-    @model_validator(mode="after")
-    def _is_in_order(self) -> "RangeQuery":
-        if self.from_ms >= self.to_ms and not self.outranked:
-            raise ValueError("to must be later than from.")
-        return self
-
-    @property
-    def outranked(self) -> bool:
-        """Tell whether ``from`` does not matter."""
-        return False
-
-    def window(self, instrument: Instrument, bars_max: int = BARS_MAX) -> BarWindow:
-        """Return what the datafeed is asked."""
-        timeframe = Timeframe.parse(self.resolution)
-        return BarWindow(instrument, timeframe, self.to_ms, bars_max, floor_ms=self.from_ms)
-
-
-class HistoryQuery(RangeQuery):
-    """Ask for bars; ``countback`` outranks ``from``: the last so many bars before ``to``."""
-
-    countback: Annotated[int | None, Field(ge=0)] = None
-    first_data_request: Annotated[str | None, Field(alias="firstDataRequest")] = None
-
-    @property
-    def outranked(self) -> bool:
-        """Tell whether ``from`` does not matter."""
-        return bool(self.countback)
-
-    def window(self, instrument: Instrument, bars_max: int = BARS_MAX) -> BarWindow:
-        """Return what the datafeed is asked."""
-        if not self.countback:
-            return super().window(instrument, bars_max)
-        count = min(self.countback, bars_max)
-        return BarWindow(instrument, Timeframe.parse(self.resolution), self.to_ms, count)
-
-
-class QuotesQuery(RequestModel):
-    """Name symbols, separated by commas."""
-
-    symbols: Annotated[
-        tuple[Name, ...],
-        BeforeValidator(split_commas),
-        Field(min_length=1, max_length=SYMBOLS_MAX),
-    ]
 
 
 @blueprint.get("/config")
@@ -223,7 +145,7 @@ async def get_udf_group(query: GroupQuery) -> ResponseReturnValue:
 async def get_udf_history(query: HistoryQuery) -> ResponseReturnValue:
     """Return bars, oldest first, the forming one last."""
     feed = services().datafeed
-    window = query.window((await feed.instrument(query.symbol)).instrument)
+    window = await _window(feed, query)
     return await cached_response(_key("udf", window), functools.partial(_answer, feed, window))
 
 
@@ -240,7 +162,7 @@ async def get_udf_history(query: HistoryQuery) -> ResponseReturnValue:
 async def get_udf_marks(query: RangeQuery) -> ResponseReturnValue:
     """Return the landmarks of bars: highs and lows, the largest moves, turns, spikes of volume, gaps."""
     feed = services().datafeed
-    window = query.window((await feed.instrument(query.symbol)).instrument, MARKED_BARS_MAX)
+    window = await _window(feed, query, MARKED_BARS_MAX)
     voice = asked_voice()
     make = functools.partial(_marked, functools.partial(feed.marks.landmarks, window, voice), encode_marks)
     return await cached_response(_key("udf marks", window, voice), make, by_address=False)
@@ -259,7 +181,7 @@ async def get_udf_marks(query: RangeQuery) -> ResponseReturnValue:
 async def get_udf_timescale_marks(query: RangeQuery) -> ResponseReturnValue:
     """Return what was worth announcing, at its bars; with an access token, also your alerts that fired."""
     feed = services().datafeed
-    window = query.window((await feed.instrument(query.symbol)).instrument, MARKED_BARS_MAX)
+    window = await _window(feed, query, MARKED_BARS_MAX)
     voice = asked_voice()
     if g.principal is not None:
         # What is shown of one's own alerts is for nobody else.
@@ -279,6 +201,10 @@ async def get_udf_quotes(query: QuotesQuery) -> ResponseReturnValue:
     """Return the newest prices of symbols, and how they changed since the day before."""
     quotes = await services().datafeed.quotes.read(query.symbols)
     return encode_quotes(quotes), {"Cache-Control": "no-store"}
+
+
+async def _window(feed: Datafeed, query: RangeQuery, bars_max: int = BARS_MAX) -> BarWindow:
+    return query.window((await feed.instrument(query.symbol)).instrument, bars_max)
 
 
 async def _answer(feed: Datafeed, window: BarWindow) -> Answer:
