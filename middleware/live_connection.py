@@ -30,6 +30,7 @@ from services.live.messages import (
     Shutdown,
 )
 from services.live.session import LiveSession
+from utils import figures
 from utils.accounts import Principal
 from utils.clock import Clock
 from utils.domain import Topic
@@ -41,6 +42,8 @@ CLOSE_AGAIN = 1013
 CLOSE_UNAUTHORIZED, CLOSE_IDLE, CLOSE_SLOW, CLOSE_RATE = 3000, 3008, 4008, 4009
 # As many messages as one write carries at most, so that its deadline is not one for a whole replay.
 FRAMES_AT_ONCE = 128
+# For a client that left without a word.
+GONE = "gone"
 NOT_SIGNED_IN = "The access token is not valid. Sign in, then connect again."
 UNAVAILABLE_TEXT = "Live prices cannot be had at the moment. Connect again in a few seconds."
 TOO_SLOW = "You read too slowly. Connect again and resume."
@@ -86,6 +89,15 @@ class LiveConnection:
 
     async def run(self, topics: Sequence[Topic] = (), since: Position | None = None) -> None:
         """Begin with these topics and serve until the client leaves or a code closes the connection."""
+        ended = GONE
+        try:
+            close = await self._serve(topics, since)
+            ended = str(close.code)
+        finally:
+            figures.CLOSED.add(1, ended)
+        await websocket.close(close.code, close.reason)
+
+    async def _serve(self, topics: Sequence[Topic], since: Position | None) -> _Close:
         reference = self.session.connection_id
         close = _Close(CLOSE_BUG, f"Something went wrong here. Connect again. The reference is {reference}.")
         self.identity.begin(self._end_session)
@@ -108,7 +120,7 @@ class LiveConnection:
             log.exception("live connection failed", extra={"reference": reference})
         finally:
             self.identity.end()
-        await websocket.close(close.code, close.reason)
+        return close
 
     async def _greet(self) -> None:
         heartbeat_ms = int(self.limits.heartbeat_s * 1_000)

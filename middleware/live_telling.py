@@ -1,17 +1,20 @@
 """What one connection was told of each of its topics, and the bytes of what it is told next."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from middleware.live_frames import SendNow, text_frames
-from services.announcing.messages import AnnouncementsDue
+from services.announcing.messages import AnnouncementsDue, Preferred
 from services.live.dialect import Told
 from services.live.messages import (
     Answer,
+    Failure,
     Goodbye,
     Hello,
     Message,
     Resync,
+    Shutdown,
     Snapshot,
     Spoken,
     Subscribed,
@@ -19,8 +22,18 @@ from services.live.messages import (
     Update,
 )
 from services.live.session import LiveSession
+from utils import figures
 from utils.clock import Clock
 from utils.domain import Bar, Topic
+
+# What docs/websockets.md calls those whose name is another.
+KINDS = {Failure: "error", Shutdown: "server_shutdown", Preferred: "preferences"}
+
+
+def _kind_of(message: Message) -> str:
+    if isinstance(message, Update):
+        return "bar" if isinstance(message.entry.event, Bar) else "status"
+    return KINDS.get(type(message)) or type(message).__name__.lower()
 
 
 @dataclass(slots=True)
@@ -37,6 +50,23 @@ class _Heard:
 
 
 @dataclass(slots=True)
+class _Texts:
+    texts: list[bytes] = field(default_factory=list)
+    kinds: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def add(self, kind: str, text: bytes | None) -> None:
+        # Not every dialect has words for everything.
+        if text is not None:
+            self.texts.append(text)
+            self.kinds[kind] += 1
+
+    def counted(self) -> list[bytes]:
+        for kind, count in self.kinds.items():
+            figures.MESSAGES.add(count, kind)
+        return self.texts
+
+
+@dataclass(slots=True)
 class Telling:
     """Put messages into the words of a connection's dialect, the updates of each topic numbered from 1."""
 
@@ -48,26 +78,26 @@ class Telling:
     async def texts(self, messages: Iterable[Message | Goodbye]) -> list[bytes]:
         """Return what the dialect says of these messages, in their order; the client counts as told."""
         now_ms = self.clock.now_ms()
-        texts: list[bytes | None] = []
+        told = _Texts()
         topic = heard = None
         for message in messages:
             if isinstance(message, Update):
                 # The updates of a topic come in runs.
                 if heard is None or message.entry.topic is not topic:
                     topic, heard = message.entry.topic, self._heard[message.entry.topic]
-                texts.append(self._encode_next(message, heard, now_ms))
+                told.add(_kind_of(message), self._encode_next(message, heard, now_ms))
                 heard.move_on(message)
                 continue
             heard = None
             if isinstance(message, Resync):
-                texts.append(self._encode_answer(message, now_ms))
-                texts.append(self._encode_answer(await self.session.resynced(message), now_ms))
+                told.add("resync", self._encode_answer(message, now_ms))
+                told.add("snapshot", self._encode_answer(await self.session.resynced(message), now_ms))
             elif isinstance(message, AnnouncementsDue):
-                due = self.session.due_announcements()
-                texts += [self._encode_answer(announce, now_ms) for announce in due]
+                for announce in self.session.due_announcements():
+                    told.add("announce", self._encode_answer(announce, now_ms))
             elif not isinstance(message, Goodbye):
-                texts.append(self._encode_answer(message, now_ms))
-        return [text for text in texts if text is not None]
+                told.add(_kind_of(message), self._encode_answer(message, now_ms))
+        return told.counted()
 
     def tell_straight(self, send_now: SendNow, message: Message | Goodbye) -> bool:
         """Write an update at once; False, and nothing was told, when it is none or cannot be written."""

@@ -169,7 +169,10 @@ def build_services(config: Config, backends: Backends) -> Services:
     quarantine = Quarantine()
     answers = AnswerCache(
         OptionalRedis(
-            backends.redis, clock.steady_s, "answers are kept without Redis, each worker for itself"
+            backends.redis,
+            clock.steady_s,
+            "answers are kept without Redis, each worker for itself",
+            part="answers",
         ),
         clock,
         bytes_max=config.answer_cache_mb * 1_000_000,

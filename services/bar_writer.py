@@ -6,6 +6,7 @@ import asyncpg
 
 from services.stores.bars import update_confirmed, upsert_bars
 from services.stores.series import Series, select_derived, update_known, update_unknown
+from utils import figures
 from utils.domain import Bar, BarSource, Span, Topic
 
 # Whoever keeps answers is told which topics they are about, once a change is committed.
@@ -29,6 +30,7 @@ async def write_bars(
     What was built from a bar that changed is forgotten, so that it is built again from the new one.
     """
     changed = await upsert_bars(connection, series, bars)
+    figures.BARS_STORED.add(len(changed), series.instrument.exchange)
     confirmed = [bar.open_time_ms for bar in bars if bar.final and bar.source is BarSource.EXCHANGE]
     if confirmed:
         await update_confirmed(connection, series, confirmed)

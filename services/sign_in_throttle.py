@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from services.stores import throttles
+from utils import figures
 from utils.errors import TooManyRequests
 from utils.spoken import spoken_wait
 
@@ -111,6 +112,7 @@ class SignInThrottle:
             connection, key, at_once=rule.at_once, wears_off_s=rule.wears_off_s, now_ms=now_ms
         )
         wait_s = max(1.0, wait_s)
+        figures.SIGN_INS_THROTTLED.add(1, rule.kind.replace(" ", "_"))
         raise TooManyRequests(
             f"Too many attempts to sign in. Wait {spoken_wait(wait_s)}, then try again.",
             code="too_many_attempts",

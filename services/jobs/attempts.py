@@ -13,6 +13,7 @@ from services.jobs.pace import LOST_DATABASE, JobPace
 from services.stores import job_attempts
 from services.stores.job_attempts import AttemptKey, Footing
 from services.stores.job_runs import JobRun
+from utils import figures
 from utils.clock import Clock
 from utils.errors import AppError
 from utils.json_codec import decode_json
@@ -75,6 +76,9 @@ class Attempts:
             log.warning("a job went on elsewhere", extra={"job": job.name, "run": run_id})
             return None
         again = await self._note(job, context, ending)
+        duration_s = self.clock.steady_s() - started_s
+        figures.JOB_RUNS.add(1, job.name, ending.outcome)
+        figures.JOB_SECONDS.note(duration_s, job.name)
         log.info(
             "job ended",
             extra={
@@ -82,7 +86,7 @@ class Attempts:
                 "run": run_id,
                 "outcome": ending.outcome,
                 "rows": context.rows,
-                "duration_s": round(self.clock.steady_s() - started_s, 3),
+                "duration_s": round(duration_s, 3),
                 "reason": ending.error,
             },
         )
@@ -119,6 +123,7 @@ class Attempts:
     async def _bury(self, connection: asyncpg.Connection, run: JobRun) -> None:
         key = AttemptKey(run.job_run_id, run.attempt)
         log.warning("a worker died over a job", extra={"job": run.job, "run": run.job_run_id})
+        figures.JOB_RUNS.add(1, run.job, "lost")
         await job_attempts.end_attempt(connection, key, "lost", LOST, self.clock.now_ms())
         await job_attempts.add_loss(connection, run.job_run_id)
 

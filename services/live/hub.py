@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from services.live.log import EMPTY_OFFSET, FeedStatus, LiveLog, LogEntry, Position, read_many
 from services.live.messages import Update
 from services.live.status_watch import StatusWatch
+from utils import figures
 from utils.clock import Clock
 from utils.domain import Bar, Topic
 from utils.tasks import end_tasks, heed_cancellation
@@ -34,12 +35,13 @@ log = logging.getLogger(__name__)
 class Listener:
     """Receive the bars of one topic as they are read, several at once; ``deliver`` must not wait.
 
-    All of one delivery are of one life of the log. ``broken`` is called when the log began a new life: what
-    was missed cannot be known. ``told`` is called with every change of the topic's status.
+    All of one delivery are of one life of the log. ``deliver`` may return whether the client has it already.
+    ``broken`` is called when the log began a new life: what was missed cannot be known. ``told`` is called
+    with every change of the topic's status.
     """
 
     topic: Topic
-    deliver: Callable[[Sequence[Update]], None]
+    deliver: Callable[[Sequence[Update]], bool | None]
     broken: Callable[[Position], None]
     told: Callable[[FeedStatus], None]
 
@@ -58,6 +60,7 @@ class Hub:
         self._redis = redis
         self._blocking = blocking
         self._channels: dict[Topic, _Channel] = {}
+        self._clock = clock
         self._watch = StatusWatch(log_, clock, self._tell)
         self._wake_key = f"live:wake:{secrets.token_hex(8)}"
         self._wake_offset = EMPTY_OFFSET
@@ -153,16 +156,26 @@ class Hub:
         channel.position = entries[-1].position
         updates = [Update(entry) for entry in entries if isinstance(entry.event, Bar)]
         if updates:
-            # Who joins or leaves meanwhile knows by the position what is new to it.
-            for number, listener in enumerate(tuple(channel.listeners), 1):
-                listener.deliver(updates)
-                if not number % LISTENERS_AT_ONCE:
-                    await asyncio.sleep(0)
+            await self._fan_out(channel, updates)
             self._watch.hear(entries[0].topic, None)
         # After the bars: a feed says that it is live when the hole before it is filled.
         for entry in entries:
             if isinstance(entry.event, FeedStatus):
                 self._watch.hear(entry.topic, entry.event)
+
+    async def _fan_out(self, channel: _Channel, updates: Sequence[Update]) -> None:
+        began_s, straight = self._clock.steady_s(), 0
+        # Who joins or leaves meanwhile knows by the position what is new to it.
+        for number, listener in enumerate(tuple(channel.listeners), 1):
+            if listener.deliver(updates):
+                straight += 1
+            if not number % LISTENERS_AT_ONCE:
+                await asyncio.sleep(0)
+        # Once for all of them: counting each would cost a tenth of telling it.
+        figures.MESSAGES.add(straight, "bar")
+        figures.FAN_OUT.note(self._clock.steady_s() - began_s)
+        written_ms = updates[-1].order[0]
+        figures.DELIVERY.note(max(self._clock.now_ms() - written_ms, 0) / 1_000)
 
     async def _check_epochs(self) -> None:
         # A Redis that came back empty counts its entries anew: the old offsets mean nothing there.

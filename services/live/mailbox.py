@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from utils import figures
+
 Message = TypeVar("Message")
 
 MESSAGES_MAX = 256
@@ -41,7 +43,8 @@ class Mailbox(Generic[Message]):
         """
         if replaces is not None:
             # Taken out first, so that it comes back as the last.
-            self._slots.pop(replaces, None)
+            if self._slots.pop(replaces, None) is not None:
+                figures.CONFLATED.add()
             self._slots[replaces] = message
         elif self._kept >= self.limit:
             self.overflowed = True

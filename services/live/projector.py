@@ -7,9 +7,10 @@ from redis.exceptions import RedisError
 
 from services.bar_writer import Announce, announce_nothing, topics_touched, write_bars
 from services.live.broadcaster import BroadcastCounters
-from services.live.log import FINALS_KEPT, LeaseLost, LiveLog, Position
+from services.live.log import FINALS_KEPT, LeaseLost, LiveLog, Position, order_of
 from services.stores.bars import select_bars
 from services.stores.series import Series, select_series
+from utils import figures
 from utils.domain import Bar, Span, Topic
 
 # Corrections reach back this many bars; older ones are history's alone.
@@ -129,8 +130,17 @@ class Projector:
             self._counters.failed += 1
             raise
         self._counters.sent += 1
+        self._note_delay(bar, position)
         self._remember(bar)
         return position
+
+    def _note_delay(self, bar: Bar, position: Position) -> None:
+        before = self._logged.get(bar.open_time_ms)
+        if bar.final and before is not None and not before.final:
+            # Followed while it formed: what is caught up with has closed long ago.
+            closed_ms = self._series.timeframe.next(bar.open_time_ms)
+            delay_s = (order_of(position.offset)[0] - closed_ms) / 1_000
+            figures.CLOSE_DELAY.note(max(delay_s, 0.0), self._topic.instrument.exchange)
 
     def _remember(self, bar: Bar) -> None:
         self._logged[bar.open_time_ms] = bar

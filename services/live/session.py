@@ -199,15 +199,16 @@ class LiveSession:
             subscription.told_first = None
         return subscription.waiting[-1].entry.position
 
-    def _deliver(self, subscription: _Subscription, updates: Sequence[Update]) -> None:
+    def _deliver(self, subscription: _Subscription, updates: Sequence[Update]) -> bool:
+        """Return whether the client has them already."""
         if subscription.ended:
-            return
+            return False
         after = subscription.after
         if after is None:
             subscription.waiting += updates
             if subscription.told_first is not None:
                 subscription.told_first.set()
-            return
+            return False
         first, last = updates[0], updates[-1]
         if after.epoch != first.entry.position.epoch:
             # The log began anew while this subscription was being made.
@@ -217,8 +218,10 @@ class LiveSession:
             updates = [update for update in updates if update.order > order_of(after.offset)]
         if updates:
             subscription.after = last.entry.position
-            if len(updates) > 1 or not self.mailbox.pass_on(updates[0]):
-                self._post_all(updates)
+            if len(updates) == 1 and self.mailbox.pass_on(updates[0]):
+                return True
+            self._post_all(updates)
+        return False
 
     def _tell(self, subscription: _Subscription, status: FeedStatus) -> None:
         # Who is still subscribing is told at the end of that.

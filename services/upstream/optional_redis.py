@@ -8,6 +8,7 @@ from typing import TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from utils import figures
 from utils.tasks import heed_cancellation
 
 REDIS_TIMEOUT_S = 0.25
@@ -35,9 +36,11 @@ class OptionalRedis:
         redis: Redis,
         steady_s: Callable[[], float],
         without: str = "exchanges are asked without Redis, each worker for itself",
+        part: str = "exchanges",
     ) -> None:
         self.redis = redis
         self._without = without
+        self._part = part
         self.missed = 0
         self._steady_s = steady_s
         self._rest_until_s = float("-inf")
@@ -46,7 +49,7 @@ class OptionalRedis:
     async def ask(self, call: Callable[[], Awaitable[Result]]) -> Result:
         """Return what Redis answers. Raises: RedisAway."""
         if self._steady_s() < self._rest_until_s:
-            self.missed += 1
+            self._miss()
             raise RedisAway
         try:
             async with asyncio.timeout(REDIS_TIMEOUT_S):
@@ -55,9 +58,13 @@ class OptionalRedis:
             self._note_failure(error)
             raise RedisAway from error
 
+    def _miss(self) -> None:
+        self.missed += 1
+        figures.FAILED_OPEN.add(1, self._part)
+
     def _note_failure(self, error: Exception) -> None:
         now_s = self._steady_s()
-        self.missed += 1
+        self._miss()
         self._rest_until_s = now_s + REST_AFTER_FAILURE_S
         if now_s >= self._log_after_s:
             self._log_after_s = now_s + LOG_EVERY_S
