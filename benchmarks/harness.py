@@ -121,12 +121,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def write_section(name: str, text: str) -> None:
-    """Replace what stands between the markers of a section of docs/performance.md."""
+def write_section(name: str, text: str, path: Path = DOCUMENT) -> None:
+    """Replace what stands between the markers of a section of docs/performance.md, or of another page."""
     begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
-    document = DOCUMENT.read_text()
+    document = path.read_text()
     before, found, rest = document.partition(begin)
     _, closed, after = rest.partition(end)
     if not (found and closed):
-        raise SystemExit(f"docs/performance.md has no place for {name}.")
-    DOCUMENT.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
+        raise SystemExit(f"docs/{path.name} has no place for {name}.")
+    path.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
