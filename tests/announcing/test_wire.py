@@ -16,6 +16,8 @@ from tests.relay import Relay
 # A listener for whom nothing takes long.
 QUICK = {"words_per_minute": 800, "min_gap_s": 1, "verbosity": "brief"}
 PATH = "/ws/subscribe?market=simulated&symbols=BTC/USD&timeframe=1s"
+# Who listens more slowly may hear of two other things first, and then waits a minute for room.
+FAST = f"{PATH}&announce=true&mode=all&words_per_minute=800"
 
 
 async def hear(talk, kind):
@@ -33,8 +35,10 @@ async def test_who_does_not_ask_hears_nothing(client):
 
 
 async def test_closes_are_said_in_words_to_who_wants_everything(client):
-    async with client.websocket(f"{PATH}&announce=true&mode=all") as connection:
-        said = await hear(Talk(connection), "bar_close")
+    async with client.websocket(FAST) as connection:
+        talk = Talk(connection)
+        await talk.say(type="preferences", min_gap_s=1)
+        said = await hear(talk, "bar_close")
     assert said["priority"] == "routine"
     assert said["symbol"] == "BTC/USD"
     assert said["text"].startswith("Bitcoin in US dollars: Bar of ")
@@ -55,8 +59,8 @@ async def test_nothing_is_announced_of_a_topic_before_it_is_confirmed(client):
 
 async def test_the_language_of_the_browser_is_spoken(client):
     headers = {"Accept-Language": "de-DE,de;q=0.9"}
-    async with client.websocket(f"{PATH}&announce=true&mode=all", headers=headers) as connection:
-        said = await hear(Talk(connection), "bar_close")
+    async with client.websocket(FAST, headers=headers) as connection:
+        said = await Talk(connection).until("announce")
     assert said["lang"] == "de"
     assert "Bitcoin" in said["text"]
 
@@ -66,8 +70,8 @@ async def test_every_line_of_wished_languages_is_read(client):
     headers = Headers([("Accept-Language", "fr;q=0.1"), ("Accept-Language", "de-DE")])
     missed = await (await client.get("/announcements", headers=headers)).get_json()
     assert missed["lang"] == "de"
-    async with client.websocket(f"{PATH}&announce=true&mode=all", headers=headers) as connection:
-        said = await hear(Talk(connection), "bar_close")
+    async with client.websocket(FAST, headers=headers) as connection:
+        said = await Talk(connection).until("announce")
     assert said["lang"] == "de"
 
 
@@ -143,12 +147,11 @@ async def test_after_a_break_exactly_one_catch_up_is_said_with_what_happened(cli
     # Somebody else keeps the feed running meanwhile.
     async with client.websocket(PATH) as other:
         await Talk(other).closed_bars(3, start["topic"])
-    # Whoever listens fast is told the next thing soon.
-    fast = f"{PATH}&announce=true&mode=all&words_per_minute=800"
-    async with client.websocket(f"{fast}&since={since}") as connection:
+    # Whoever listens fast is told the next thing soon, and whoever wants it brief not how many bars closed.
+    async with client.websocket(f"{FAST}&since={since}") as connection:
         talk = Talk(connection)
         assert (await talk.until("subscribed"))["recovered"]
-        await talk.say(type="preferences", **QUICK)
+        await talk.say(type="preferences", **QUICK | {"verbosity": "normal"})
         said = [await talk.until("announce") for _ in range(3)]
     assert [each["kind"] for each in said].count("catch_up") == 1
     catch_up = said[0]
