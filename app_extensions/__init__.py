@@ -9,8 +9,7 @@ from quart import Quart
 from app_extensions.db_pool import close_pool, open_pool
 from app_extensions.job_table import job_table
 from app_extensions.jobs import does_jobs, running_jobs
-from app_extensions.metrics import own_metrics
-from app_extensions.metrics_samples import sampling
+from app_extensions.metrics_samples import serving_metrics
 from app_extensions.migrations import read_migrations
 from app_extensions.redis_manager import open_blocking_redis, open_live_redis, open_redis
 from config import Config
@@ -44,10 +43,7 @@ def init_app_extensions(
                 await stack.enter_async_context(running_jobs(services, config.db_connection_string))
             app.extensions[EXTENSION] = services
             services.start()
-            if config.metrics:
-                await stack.enter_async_context(sampling(services, config))
-            if config.metrics and alone:
-                await stack.enter_async_context(own_metrics(config))
+            await stack.enter_async_context(serving_metrics(services, config, alone=alone))
             app.extensions[DRAIN] = functools.partial(_drain, app, services)
             yield
 

@@ -10,6 +10,7 @@ from app_extensions.cli_servers import reachable_servers, run, sentences
 from app_extensions.job_table import job_table
 from app_extensions.jobs import running_jobs
 from app_extensions.logging_setup import setup_logging
+from app_extensions.metrics_samples import serving_metrics
 from app_extensions.migrations import migrate
 from app_extensions.server_workers import stop_signals
 from config import Config, load_config
@@ -38,7 +39,7 @@ async def _work(config: Config) -> None:
     await migrate(config.db_connection_string)
     async with open_services(config, Clock()) as services:
         services.jobs.add(job_table(services, config))
-        async with running_jobs(services, config.db_connection_string):
+        async with serving_metrics(services, config), running_jobs(services, config.db_connection_string):
             click.echo(f"Doing {len(services.jobs.table)} jobs. To stop, press Ctrl-C.")
             await stopping.wait()
             click.echo("Stopping.")

@@ -14,6 +14,7 @@ from services.live.limits import LiveLimits
 from services.live.messages import Heartbeat, Shutdown
 from services.live.session import LiveParts, LiveSession
 from services.live.wish_follower import WishFollower
+from utils import figures
 from utils.domain import Instrument, Timeframe, Topic
 from utils.errors import TooManyRequests, Unavailable
 from utils.tasks import end_tasks
@@ -110,6 +111,7 @@ class WebSocketService:
         holders = [f"address {address}"] + ([] if user_id is None else [f"user {user_id}"])
         self._held.update(holders)
         self._sessions.add(session)
+        figures.CONNECTIONS.set(len(self._sessions))
         if self._heart is None or self._heart.done():
             self._heart = asyncio.create_task(self._beat(), name="heartbeats")
         try:
@@ -117,6 +119,7 @@ class WebSocketService:
         finally:
             session.close()
             self._sessions.discard(session)
+            figures.CONNECTIONS.set(len(self._sessions))
             for holder in holders:
                 self._release(holder)
             if not self._sessions:

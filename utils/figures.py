@@ -58,6 +58,12 @@ FEED_LAG = Level(
     together=MOST,
     exchange=(),
 )
+FEEDS_LATE = Level(
+    "feeds_late",
+    "Topics on all workers that somebody listens to and that are not fed as they should be.",
+    together=MOST,
+    exchange=(),
+)
 FEED_INTERRUPTIONS = Count(
     "feed_interruptions_total",
     "Feeds that broke off and were begun again; silent is a stall.",

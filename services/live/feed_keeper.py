@@ -13,6 +13,7 @@ from services.live.feed import Feed, FeedSilent
 from services.live.feeds import KeptFeed
 from services.live.lease import RENEW_S, RETRY_S, Leases
 from services.live.log import FeedStatus, LeaseLost, LiveLog
+from utils import figures
 from utils.clock import Clock
 from utils.domain import Topic
 from utils.errors import AppError
@@ -146,20 +147,27 @@ class FeedKeeper:
                     await asyncio.sleep(RETRY_S)
                     continue
             except* LeaseLost:
+                self._count_interruption(topic, "lease")
                 log.info("topic lost to another worker", extra={"topic": topic.text})
             except* RedisError as failures:
+                self._count_interruption(topic, "log")
                 log.info("feed without a log", extra={"topic": topic.text, "reason": _reason(failures)})
                 backoff_s = min(backoff_s, LOG_AWAY_MAX_S)
             except* (*UPSTREAM_AWAY, *DATABASE_AWAY) as failures:
+                self._count_interruption(topic, _part_of(failures))
                 log.warning("feed ended", extra={"topic": topic.text, "reason": _reason(failures)})
             except* Exception:
                 # The loop outlives a fault of its own making: one bad topic must not stay dark for ever.
+                self._count_interruption(topic, "fault")
                 log.exception("feed failed", extra={"topic": topic.text})
             if loop.time() - began_s > GOOD_SESSION_S:
                 backoff_s = BACKOFF_MIN_S
             # Full jitter, so that feeds cut off together do not come back together.
             await asyncio.sleep(random.uniform(0, backoff_s))  # noqa: S311 - no secret
             backoff_s = min(BACKOFF_MAX_S, backoff_s * 2)
+
+    def _count_interruption(self, topic: Topic, reason: str) -> None:
+        figures.FEED_INTERRUPTIONS.add(1, topic.instrument.exchange, reason)
 
     async def _hold(self, topic: Topic, past: _Past) -> None:
         past.held = True
@@ -207,6 +215,12 @@ class FeedKeeper:
             await asyncio.sleep(RENEW_S)
             if not await self._leases.renew(topic):
                 raise LeaseLost
+
+
+def _part_of(failures: BaseExceptionGroup[BaseException]) -> str:
+    if failures.subgroup(FeedSilent) is not None:
+        return "silent"
+    return "exchange" if failures.subgroup(AppError) is not None else "database"
 
 
 def _reason(failures: BaseExceptionGroup[BaseException]) -> str:

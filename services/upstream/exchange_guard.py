@@ -11,6 +11,7 @@ from services.upstream.breaker import Breaker
 from services.upstream.call_slots import CallSlots
 from services.upstream.keys import rate_key, upstream_key
 from services.upstream.limits import UpstreamLimits
+from services.upstream.measured_call import MeasuredCall
 from services.upstream.optional_redis import OptionalRedis
 from services.upstream.rate_budget import RateBudget
 from services.upstream.refusals import silent
@@ -100,6 +101,11 @@ class ExchangeGuard:
         await self._ban.impose(error)
 
     async def _ask_once(self, question: Callable[[], Awaitable[Result]]) -> Result:
+        call = MeasuredCall(self._exchange, self._parts.steady_s)
+        with call.measured():
+            return await self._put(lambda: call.put(question))
+
+    async def _put(self, question: Callable[[], Awaitable[Result]]) -> Result:
         self._check()
         deadline_s = self._deadline_s()
         async with self._slots.taken(deadline_s):
