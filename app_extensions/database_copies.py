@@ -62,6 +62,7 @@ async def restore_into(dsn: str, reader: BackupReader, *, replace: bool, told: T
     """
     manifest = reader.manifest
     async with _connected(dsn) as connection:
+        await _hold(connection)
         await _be_alone(connection)
         if not replace:
             await refuse_filled(connection, known_tables(), REMEDY)
@@ -82,6 +83,8 @@ async def move_database(source_dsn: str, target_dsn: str, told: Told) -> Moved:
     Raises: BackupError, MigrationError.
     """
     async with _connected(source_dsn) as source, _connected(target_dsn) as target:
+        await _hold(source)
+        await _hold(target)
         await _be_alone(source)
         await _be_alone(target)
         await migrate_held(source)
@@ -107,12 +110,15 @@ async def _connected(dsn: str) -> AsyncIterator[asyncpg.Connection]:
         await connection.close(timeout=CLOSE_TIMEOUT_S)
 
 
-async def _be_alone(connection: asyncpg.Connection) -> None:
+async def _hold(connection: asyncpg.Connection) -> None:
     if not await hold_schema(connection):
         raise BackupError(
             "Somebody else migrates, restores or moves this database, or both ends are the same one. "
             "Wait for that to end, or name another one."
         )
+
+
+async def _be_alone(connection: asyncpg.Connection) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(GONE_TIMEOUT_S):
             while await count_others(connection, APPLICATION_NAME):  # noqa: ASYNC110 - of another process

@@ -74,25 +74,22 @@ def written_backup(path: Path, *, overwrite: bool) -> Iterator[BackupWriter]:
     with _told_of_file(path):
         _refuse_taken(path, overwrite=overwrite)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    aside = Path(name)
+    aside, file = Path(name), os.fdopen(descriptor, "w+b")
+    archive = zipfile.ZipFile(file, "w", compression=zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION)
+    archive.comment = SEAL + b"0" * DIGITS
     try:
-        with os.fdopen(descriptor, "w+b") as file:
-            archive = zipfile.ZipFile(file, "w", compression=zipfile.ZIP_DEFLATED, compresslevel=COMPRESSION)
-            archive.comment = SEAL + b"0" * DIGITS
-            try:
-                yield BackupWriter(archive, path)
-                with _told_of_file(path):
-                    archive.close()
-                    _seal(file)
-            finally:
-                # Of an archive that is not kept, nothing has to be closed well.
-                with contextlib.suppress(OSError):
-                    archive.close()
+        yield BackupWriter(archive, path)
         with _told_of_file(path):
+            archive.close()
+            _seal(file)
             _refuse_taken(path, overwrite=overwrite)
             aside.replace(path)
             _sync_directory(path.parent)
     finally:
+        # A whole archive is on the disk by now; of another one nothing has to be closed well.
+        for opened in (archive, file):
+            with contextlib.suppress(OSError):
+                opened.close()
         aside.unlink(missing_ok=True)
 
 

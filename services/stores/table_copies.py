@@ -47,6 +47,7 @@ _REFERENCES = """
     JOIN unnest($1::text[]) AS one (name) ON conrelid = to_regclass(one.name)
     JOIN unnest($1::text[]) AS other (name) ON confrelid = to_regclass(other.name)
     WHERE contype = 'f' AND conrelid <> confrelid
+    ORDER BY referring, referred
 """
 _FILLED = """
     SELECT string_agg(
