@@ -158,7 +158,11 @@ class _GuardedServer(TCPServer):
                 async with asyncio.timeout(GOODBYE_TIMEOUT_S):
                     while await self.reader.read(UNREAD_BYTES):
                         pass
-        await super()._close()
+        # A client that says goodbye and is gone at once, as a browser whose tab is closed: of that uvloop says
+        # ENOTCONN, which Hypercorn does not know. The connection's task failed, Quart never heard of the end,
+        # and each such listener left two tasks and its topics behind for ever.
+        with contextlib.suppress(OSError):
+            await super()._close()
 
 
 async def _handle_connection_event(wrapper: ProtocolWrapper, event: ConnectionEvent) -> None:
