@@ -24,9 +24,11 @@ Render = Callable[[], bytes]
 
 
 @asynccontextmanager
-async def listening(listener: socket.socket, render: Render) -> AsyncIterator[None]:
+async def listening(
+    listener: socket.socket, render: Render, deadline_s: float = DEADLINE_S
+) -> AsyncIterator[None]:
     """Answer on a bound socket while the block runs, in the loop that runs it."""
-    callers: set[asyncio.Task[object]] = set()
+    callers: dict[asyncio.Task[object], asyncio.StreamWriter] = {}
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         caller = asyncio.current_task()
@@ -34,15 +36,15 @@ async def listening(listener: socket.socket, render: Render) -> AsyncIterator[No
         if len(callers) >= CALLERS_MAX:
             writer.transport.abort()
             return
-        callers.add(caller)
+        callers[caller] = writer
         try:
-            async with asyncio.timeout(DEADLINE_S):
+            async with asyncio.timeout(deadline_s):
                 writer.write(await _answer(reader, render))
                 await writer.drain()
         except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             writer.transport.abort()  # whoever asks so gets no answer
         finally:
-            callers.discard(caller)
+            del callers[caller]
             writer.close()
 
     server = await asyncio.start_server(answer, sock=listener, limit=HEAD_BYTES_MAX)
@@ -50,12 +52,12 @@ async def listening(listener: socket.socket, render: Render) -> AsyncIterator[No
         yield
     finally:
         server.close()
-        for caller in tuple(callers):
-            caller.cancel()
+        for writer in callers.values():
+            writer.transport.abort()
         if callers:
             await asyncio.wait(tuple(callers))
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DEADLINE_S):
+            async with asyncio.timeout(deadline_s):
                 await server.wait_closed()
 
 
