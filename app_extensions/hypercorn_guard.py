@@ -158,7 +158,7 @@ class _GuardedServer(TCPServer):
                 async with asyncio.timeout(GOODBYE_TIMEOUT_S):
                     while await self.reader.read(UNREAD_BYTES):
                         pass
-        # A client that says goodbye and is gone at once, as a browser whose tab is closed: of that uvloop says
+        # A client that says goodbye and is gone at once, as browsers do: uvloop calls the end of that
         # ENOTCONN, which Hypercorn does not know. The connection's task failed, Quart never heard of the end,
         # and each such listener left two tasks and its topics behind for ever.
         with contextlib.suppress(OSError):
