@@ -18,7 +18,7 @@ RUN = {
     "./start.sh": (
         "tests/docs/test_shell_examples.py::test_start_sh_starts_the_service_of_an_environment_that_is_there"
     ),
-    ".venv/bin/python -m asyncio <<'END'": (
+    ".venv/bin/python - <<'END'": (
         "tests/docs/test_examples.py::test_the_service_as_it_is_started_speaks_as_the_documents_say"
     ),
     ".venv/bin/quart create-admin": (
@@ -89,6 +89,8 @@ NOT_RUN = {
     "--output-file requirements.txt pyproject.toml": "it asks a package index",
     ".venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --group dev "
     "--constraint requirements.txt --output-file requirements-dev.txt": "it asks a package index",
+    "python -m venv ~/load": "it makes an environment for benchmarks",
+    "~/load/bin/pip install -r benchmarks/load/requirements.in": "it asks a package index",
     "python -m venv ~/peers": "it makes an environment for benchmarks",
     "~/peers/bin/pip install -r benchmarks/requirements.in": "it asks a package index",
 }
