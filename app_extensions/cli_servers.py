@@ -53,7 +53,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's work; what the database refuses becomes a sentence of click's."""
     try:
         return asyncio.run(work)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
         _fail_for_database(error)
 
 

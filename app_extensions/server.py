@@ -133,7 +133,7 @@ def _bring_up_to_date(dsn: str) -> None:
         applied = asyncio.run(migrate(dsn))
     except MigrationError as error:
         raise DatabaseError(str(error)) from error
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise DatabaseError(f"The database refused: {error}. Check DB_CONNECTION_STRING.") from error
     except (OSError, TimeoutError) as error:
         host = urlsplit(dsn).hostname or "this machine"

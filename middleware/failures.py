@@ -93,6 +93,7 @@ DATABASE_AWAY = (
     asyncpg.InsufficientResourcesError,
     asyncpg.LockNotAvailableError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
 )
 FOREIGN = (
     (asyncpg.DataError, UNSTORABLE),

@@ -344,7 +344,13 @@ def _bars_reader(market: MarketService) -> Callable[[Topic, int], Awaitable[tupl
     async def read_bars(topic: Topic, limit: int) -> tuple[Bar, ...]:
         try:
             return (await market.bars(HistoryQuery(topic.instrument, topic.timeframe, limit=limit))).bars
-        except (AppError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (
+            AppError,
+            OSError,
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+        ):
             # A client may listen before the exchange or the database answers; the feed's status says so.
             return ()
 

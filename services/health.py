@@ -118,7 +118,7 @@ class HealthCheck:
                 self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
             ):
                 version = await select_schema_version(connection, timeout_s=QUERY_TIMEOUT_S)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
             return PartHealth(HealthStatus.UNAVAILABLE), MigrationState.UNKNOWN
         current = version >= self._schema_version
         return _answered(started_s), MigrationState.CURRENT if current else MigrationState.PENDING

@@ -69,7 +69,12 @@ class PrincipalWatch:
             try:
                 async with asyncio.timeout(QUESTION_TIMEOUT_S):
                     await self._end_changed()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except (
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+                asyncpg.InternalClientError,
+                OSError,
+            ) as error:
                 log.warning("nobody knows whose session is over", extra={"error_type": type(error).__name__})
 
     async def _end_changed(self) -> None:

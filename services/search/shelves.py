@@ -160,7 +160,7 @@ class Shelves:
         try:
             async with asyncio.timeout(STORED_TIMEOUT_S):
                 series = await select_stored_series(self._pool, limit=STORED_SERIES_MAX)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
             # Without it, search knows neither turnover nor what was delisted.
             log.warning("stored instruments not read", extra={"reason": str(error)})
             return
