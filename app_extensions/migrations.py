@@ -6,6 +6,7 @@
 """
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import re
@@ -17,10 +18,24 @@ import asyncpg
 SQL_DIR = Path(__file__).resolve().parent.parent / "sql"
 MADE_TABLE = re.compile(r"^CREATE TABLE IF NOT EXISTS ([a-z_.]+) \(", re.MULTILINE)
 FILE_PATTERN = re.compile(r"(?P<version>\d{4})_(?P<name>[a-z0-9_]+?)(\.(?P<flavour>timescale|plain))?\.sql")
+MIGRATION_TABLE = """
+CREATE TABLE IF NOT EXISTS schema_migration (
+    version integer PRIMARY KEY,
+    name text NOT NULL,
+    flavour text,
+    sha256 text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+)
+"""
 # Any constant serves; every starter of this program waits for the same one.
 ADVISORY_LOCK_ID = 4_711_061_984
 LOCK_TIMEOUT_S = 60.0
 STATEMENT_TIMEOUT_S = 600.0
+# Whoever waits for a table makes everybody wait who comes after: the service would fail after two seconds. So a
+# file that does not get its tables at once lets them all pass, and is tried again.
+TABLE_LOCK_TIMEOUT = "1s"
+TABLE_LOCK_PAUSE_S = 0.5
+TABLE_LOCK_TRIES = 60
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +106,11 @@ async def migrate(dsn: str, folder: Path = SQL_DIR) -> list[str]:
                 "Another process has been migrating the database for over a minute. Find it, and try again."
             ) from error
         return await migrate_held(connection, folder)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise MigrationError(
+            "The database is not up to date, and this role may not change its tables: "
+            "run quart migrate as the role that owns them, then start again."
+        ) from error
     finally:
         # Closing the session frees the advisory lock, however this ended.
         await connection.close(timeout=5)
@@ -105,17 +125,9 @@ async def migrate_held(
     connection: asyncpg.Connection, folder: Path = SQL_DIR, *, until: int | None = None
 ) -> list[str]:
     """Do what ``migrate`` does, for a caller who holds the advisory lock, up to a version if one is given."""
-    await connection.execute(
-        """
-        CREATE TABLE IF NOT EXISTS schema_migration (
-            version integer PRIMARY KEY,
-            name text NOT NULL,
-            flavour text,
-            sha256 text NOT NULL,
-            applied_at timestamptz NOT NULL DEFAULT now()
-        )
-        """
-    )
+    # Looked for first: a role that may use the tables need not be one that may make them.
+    if await connection.fetchval("SELECT to_regclass('schema_migration')") is None:
+        await connection.execute(MIGRATION_TABLE)
     applied = {row["version"]: row for row in await connection.fetch("SELECT * FROM schema_migration")}
     flavour = await _choose_flavour(connection, {row["flavour"] for row in applied.values()})
     names = []
@@ -161,6 +173,22 @@ async def _choose_flavour(connection: asyncpg.Connection, applied: set[str | Non
 
 async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:
     log.info("migrating", extra={"version": migration.version, "migration": migration.name})
+    await connection.execute("SELECT set_config('lock_timeout', $1, FALSE)", TABLE_LOCK_TIMEOUT)
+    try:
+        for _ in range(TABLE_LOCK_TRIES):
+            with contextlib.suppress(asyncpg.LockNotAvailableError):
+                await _apply_now(connection, migration)
+                return
+            await asyncio.sleep(TABLE_LOCK_PAUSE_S)
+    finally:
+        await connection.execute("RESET lock_timeout")
+    raise MigrationError(
+        f"Migration {migration.version:04d}_{migration.name} waited in vain for tables that others use. "
+        "Find who reads or writes there for so long, and start again."
+    )
+
+
+async def _apply_now(connection: asyncpg.Connection, migration: Migration) -> None:
     if migration.in_pieces:
         # Each piece can be run twice, so an interrupted file is simply run again.
         for statement in migration.statements:

@@ -1,0 +1,152 @@
+"""The compose file: settings that exist, ports that agree, paths and commands that are there, no rights."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app_extensions.worker import STOP_TIMEOUT_S
+from config import declared_settings, load_config
+from tests.deploy.commands import is_command
+from tests.deploy.files import ROOT, Document, compose, image_environment, ours
+
+SETTINGS = {field.metadata["name"] for field in declared_settings()}
+SERVICES: Document = compose()["services"]
+
+each_service = pytest.mark.parametrize("name", SERVICES)
+each_of_ours = pytest.mark.parametrize("name", ours())
+
+
+def published(service: Document) -> list[tuple[str, str, str]]:
+    return [tuple(port.split(":")) for port in service.get("ports", ())]
+
+
+def config_of(name: str) -> Any:
+    return load_config(image_environment() | ours()[name]["environment"], dotenv=None)
+
+
+@each_service
+def test_nobody_has_rights_or_may_grow_without_bound(name: str) -> None:
+    service = SERVICES[name]
+    user, _, _ = service.get("user", "0").partition(":")
+    assert user.isdigit()
+    assert int(user) > 0
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["init"] is True
+    assert service["mem_limit"]
+    assert service["pids_limit"] > 0
+    assert not {"privileged", "cap_add", "pid", "network_mode", "devices", "env_file"} & set(service)
+    assert "docker.sock" not in str(service)
+
+
+@each_service
+def test_what_listens_for_people_does_so_on_this_machine_alone(name: str) -> None:
+    assert {address for address, _, _ in published(SERVICES[name])} <= {"127.0.0.1"}
+
+
+@each_service
+def test_every_image_has_a_version(name: str) -> None:
+    _, _, tag = SERVICES[name]["image"].rpartition(":")
+    assert tag != "latest"
+    assert any(letter.isdigit() for letter in tag)
+
+
+@each_service
+def test_what_is_mounted_is_there_and_not_written_to(name: str) -> None:
+    kept = set(compose()["volumes"])
+    for mounted in SERVICES[name].get("volumes", ()):
+        source, _, rest = mounted.partition(":")
+        if source.startswith("."):
+            assert (ROOT / source).exists(), source
+            assert rest.endswith(":ro"), mounted
+        else:
+            assert source in kept
+
+
+@each_service
+def test_whom_it_waits_for_can_be_seen_to_be_ready(name: str) -> None:
+    for other, wanted in SERVICES[name].get("depends_on", {}).items():
+        service = SERVICES[other]
+        if wanted["condition"] == "service_healthy":
+            ends_itself = service.get("healthcheck", {}).get("disable")
+            assert not ends_itself
+            assert other in ours() or "test" in service["healthcheck"]
+        else:
+            assert wanted["condition"] == "service_completed_successfully"
+            assert service["restart"] == "no"
+        # Somebody without a profile must not wait for one who has it.
+        assert set(service.get("profiles", ())) <= set(SERVICES[name].get("profiles", ()))
+
+
+@each_of_ours
+def test_its_settings_exist_and_can_be_read(name: str) -> None:
+    assert set(ours()[name]["environment"]) <= SETTINGS
+    config = config_of(name)
+    assert config.env == "production"
+    # With both, nothing is embedded: PostgreSQL and Valkey are services of their own.
+    assert config.db_connection_string
+    assert config.redis_url
+    role = "accessibletrader_owner" if name in ("migrate", "admin") else "accessibletrader"
+    assert config.db_connection_string.startswith(f"postgresql://{role}:")
+
+
+@each_of_ours
+def test_its_command_exists_and_it_is_given_the_time_to_stop(name: str) -> None:
+    service = ours()[name]
+    assert is_command([*service.get("entrypoint", ()), *service.get("command", ())])
+    assert int(service["stop_grace_period"].removesuffix("s")) > STOP_TIMEOUT_S + 2
+    # Where the service keeps what it needs while it runs; the root cannot be written.
+    mounted = {each.partition(":")[0] for each in service["tmpfs"]}
+    assert mounted == {"/tmp", image_environment()["VAR_DIR"]}
+
+
+def test_the_ports_agree() -> None:
+    (app,) = published(SERVICES["app"])
+    assert int(app[2]) == config_of("app").port
+    (balancer,) = published(SERVICES["balancer"])
+    conf = (ROOT / "deploy/nginx/default.conf").read_text()
+    assert f"listen {balancer[2]};" in conf
+    assert f"server web:{config_of('web').port};" in conf
+    assert config_of("web").trusted_proxy_hops == 1
+    assert config_of("app").trusted_proxy_hops == 0
+    assert json.dumps(config_of("app").metrics_port) in (ROOT / "Dockerfile").read_text()
+
+
+def test_each_kind_of_process_does_its_part() -> None:
+    assert [config_of(name).role for name in ("app", "web", "feed")] == ["all", "web", "feed"]
+    assert {name: config_of(name).jobs for name in ("app", "web", "feed", "jobs")} == {
+        "app": "embedded",
+        "web": "apart",
+        "feed": "apart",
+        "jobs": "apart",
+    }
+    assert SERVICES["jobs"]["command"] == ["quart", "worker"]
+
+
+def test_nobody_outside_reaches_the_database_or_the_cache() -> None:
+    assert compose()["networks"]["data"]["internal"] is True
+    for name in ("db", "cache"):
+        assert SERVICES[name]["networks"] == ["data"]
+        assert not published(SERVICES[name])
+
+
+def test_the_cache_evicts_nothing_and_the_database_reports_to_nobody() -> None:
+    command = SERVICES["cache"]["command"]
+    assert command[command.index("--maxmemory-policy") + 1] == "noeviction"
+    assert SERVICES["db"]["environment"]["TIMESCALEDB_TELEMETRY"] == "off"
+    hook = (ROOT / "deploy/database/010_roles.sh").read_text()
+    for name in ("DATABASE_OWNER_PASSWORD", "DATABASE_PASSWORD"):
+        assert f'"${name}"' in hook
+        assert name in SERVICES["db"]["environment"]
+
+
+def test_no_secret_stands_in_the_file() -> None:
+    text = (ROOT / "compose.yaml").read_text()
+    for line in text.splitlines():
+        name, _, value = line.strip().partition(": ")
+        if any(word in name for word in ("PASSWORD", "SECRET", "API_KEY")):
+            assert value.startswith("${"), line
+    assert not Path(ROOT / "deploy/.env").exists()
