@@ -17,7 +17,6 @@ from blueprints import (
     cryptocurrencies,
     datafeed,
     docs,
-    feeds,
     first_admin,
     jobs,
     market,
@@ -101,7 +100,6 @@ def _register_blueprints(app: Quart) -> None:
     app.register_blueprint(versions.index, url_prefix=VERSIONED)
     app.register_blueprint(system.blueprint, name="system_v1", url_prefix=VERSIONED)
     app.register_blueprint(admin.blueprint, url_prefix=f"{VERSIONED}/admin")
-    app.register_blueprint(feeds.blueprint, url_prefix=f"{VERSIONED}/admin")
     app.register_blueprint(jobs.blueprint, url_prefix=f"{VERSIONED}/admin/jobs")
 
 

@@ -1,5 +1,6 @@
-"""What only admins see and change: users, sessions, and what was done (``/api/v1/admin``)."""
+"""What only admins see and change: users, sessions, what was done, and feeds (``/api/v1/admin``)."""
 
+import os
 from typing import Annotated, TypeVar
 from uuid import UUID
 
@@ -18,6 +19,8 @@ from blueprints.formats.accounts import (
     format_session,
     format_user,
 )
+from blueprints.formats.feed_models import ExchangeStates, Feeds
+from blueprints.formats.feeds import budgets_of, format_exchange, format_feed, format_fleet
 from middleware.auth_middleware import requires_role
 from middleware.caller import caller
 from middleware.context import services
@@ -39,6 +42,10 @@ RowId = Annotated[int, Field(ge=0, le=BIGINT_MAX)]
 # When the session began, a dot, and its id.
 SESSION_CURSOR = Field(
     max_length=64, json_schema_extra={"pattern": r"^[0-9]{1,15}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}
+)
+# Whether the last feed of the page before needs attention, a dot, and its topic.
+FEED_CURSOR = Field(
+    max_length=300, json_schema_extra={"pattern": r"^[01]\.bars:.+$"}, pattern=r"^[01]\.bars:.+$"
 )
 
 
@@ -73,6 +80,13 @@ class SessionsQuery(RequestModel):
     user_id: RowId | None = None
     limit: PageLimit = 50
     cursor: Annotated[str, SESSION_CURSOR, AfterValidator(_session_cursor)] | None = None
+
+
+class FeedsQuery(RequestModel):
+    """``?limit=50&cursor=1.bars:…``; the cursor is the ``next`` of the page before."""
+
+    limit: PageLimit = 50
+    cursor: Annotated[str, FEED_CURSOR] | None = None
 
 
 class RoleBody(RequestModel):
@@ -165,6 +179,40 @@ async def get_audit(query: NewestFirstQuery) -> ResponseReturnValue:
     events, more = _page(found, query.limit)
     following = str(events[-1].event_id) if more else None
     return {"events": [format_event(event) for event in events], "next": following}
+
+
+@blueprint.get("/exchanges")
+@requires_role(Role.ADMIN)
+@limit("default")
+@responses(Answers(ExchangeStates))
+async def get_exchange_states() -> ResponseReturnValue:
+    """Return how the exchanges are that any worker has asked since its start."""
+    state = await services().fleet.look()
+    return {
+        "worker": os.getpid(),
+        "complete": state.complete,
+        "exchanges": [format_exchange(row) for row in state.exchanges],
+    }
+
+
+@blueprint.get("/feeds")
+@requires_role(Role.ADMIN)
+@limit("default")
+@query(FeedsQuery)
+@responses(Answers(Feeds))
+async def get_feeds(query: FeedsQuery) -> ResponseReturnValue:
+    """Return the feeds of all workers, what needs attention first, and what they come to."""
+    house = services()
+    state = await house.fleet.look()
+    after = query.cursor or ""
+    found = [row for row in state.feeds if row.place > after][: query.limit + 1]
+    rows, now_ms, budgets = found[: query.limit], house.clock.now_ms(), budgets_of(state.exchanges)
+    return {
+        "worker": os.getpid(),
+        **format_fleet(state),
+        "feeds": [format_feed(row, budgets, now_ms) for row in rows],
+        "next": rows[-1].place if len(found) > query.limit else None,
+    }
 
 
 def _page(found: list[Row], limit: int) -> tuple[list[Row], bool]:

@@ -27,6 +27,7 @@ EXTENSION = "accessibletrader_pages"
 FOLDER = Path(__file__).resolve().parents[1] / "web"
 INDEX = "index.html"
 JOBS = "jobs.html"
+FEEDS = "feeds.html"
 CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -124,11 +125,16 @@ async def get_front_page() -> Response:
 @responses(Answers(Page, media="text/html", headers=FILE), Answers(status=304, headers=FILE))
 async def get_jobs_page() -> Response:
     """Show the page of jobs, which asks for an admin's password before it shows any."""
-    pages = _pages()
-    response = _answer(pages.files[JOBS], pages.policy)
-    # As everything for admins; whoever comes back to it signs in again.
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return _answer_admin(JOBS)
+
+
+@blueprint.get("/admin/feeds")
+@public_without_token
+@limit("default")
+@responses(Answers(Page, media="text/html", headers=FILE), Answers(status=304, headers=FILE))
+async def get_feeds_page() -> Response:
+    """Show the page of feeds, which asks for an admin's password before it shows any."""
+    return _answer_admin(FEEDS)
 
 
 @blueprint.get("/web/<path:name>")
@@ -167,6 +173,14 @@ async def _facts(pages: Pages) -> dict[str, object]:
         "highcharts_url": pages.highcharts_url or None,
         "links": LINKS,
     }
+
+
+def _answer_admin(name: str) -> Response:
+    pages = _pages()
+    response = _answer(pages.files[name], pages.policy)
+    # As everything for admins; whoever comes back to it signs in again.
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _answer(file: PageFile, policy: str) -> Response:

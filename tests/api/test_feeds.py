@@ -14,6 +14,7 @@ from quart.typing import TestClientProtocol as Client
 from redis.asyncio import Redis
 
 from app import create_app
+from blueprints.pages import FOLDER
 from config import Config
 from services.auth_service import AuthService
 from services.fleet.report import TopicReport, WorkerReport
@@ -153,3 +154,11 @@ async def test_health_says_what_is_late_and_which_exchange_is_left_alone_but_not
     exchanges = (await get(web, "/api/v1/admin/exchanges", admin))["exchanges"]
     assert [(each["exchange"], each["state"]) for each in exchanges] == [("simex", "limited")]
     assert 50 < exchanges[0]["wait_s"] <= 60
+
+
+async def test_the_page_is_there_for_everybody_and_holds_nothing(web: Client) -> None:
+    response = await web.get("/admin/feeds")
+    assert response.content_type == "text/html; charset=utf-8"
+    assert await response.get_data() == (FOLDER / "feeds.html").read_bytes()
+    assert response.headers["Cache-Control"] == "no-store"
+    assert "script-src 'self'" in response.headers["Content-Security-Policy"]

@@ -97,6 +97,7 @@ OWN: dict[str, tuple[int, bool]] = {
     "POST /api/v1/admin/jobs/<int:run_id>/cancel": (404, False),
     "POST /api/v1/admin/jobs/run": (415, False),
     "GET /admin/jobs": (200, True),
+    "GET /admin/feeds": (200, True),
     "GET /api/v1/admin/exchanges": (200, False),
     "GET /api/v1/admin/feeds": (200, False),
     "GET /udf/config": (200, False),
