@@ -1,9 +1,9 @@
 """Announcements and preferences on the wire: their models, and what becomes of them; pure."""
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from blueprints.formats.ws_frame import WireCommand, WireMessage, typed
 from services.announcing.announcement import Announcement, Cover
@@ -71,8 +71,17 @@ class AnnounceMessage(WireMessage):
     facts: list[FactShape]
 
 
+def _one_of_three_units(schema: dict[str, Any]) -> None:
+    # What _names_one checks, as a schema can say it.
+    schema["oneOf"] = [
+        {"properties": {unit: {"not": {"type": "null"}}}, "required": [unit]} for unit in schema["properties"]
+    ]
+
+
 class MoveShape(WireMessage):
     """From which size on a move is told, in one of three units."""
+
+    model_config = ConfigDict(json_schema_extra=_one_of_three_units)
 
     percent: Size | None = None
     ticks: Size | None = None
