@@ -48,6 +48,13 @@ RUN = {
     '.venv/bin/python -c "import secrets; print(secrets.token_urlsafe(48))"': (
         "tests/docs/test_shell_examples.py::test_the_secret_that_is_made_is_good_enough_for_production"
     ),
+    "curl http://127.0.0.1:9464/metrics": (
+        "tests/metrics/test_two_workers.py::"
+        "test_one_scrape_sees_every_worker_and_no_count_falls_when_one_is_killed"
+    ),
+    "promtool check rules deploy/prometheus/rules.yml": (
+        "tests/metrics/test_monitoring.py::test_promtool_finds_no_fault_in_rules_and_settings"
+    ),
     ".venv/bin/quart worker": (
         "tests/jobs/test_worker_command.py::"
         "test_a_worker_apart_does_what_is_due_and_gives_back_what_it_is_stopped_in"
@@ -87,8 +94,13 @@ NOT_RUN = {
     ),
     ".venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header "
     "--output-file requirements.txt pyproject.toml": "it asks a package index",
+    ".venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --extra sentry "
+    "--extra otel --constraint requirements.txt --output-file requirements-extras.txt pyproject.toml": (
+        "it asks a package index"
+    ),
     ".venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --group dev "
-    "--constraint requirements.txt --output-file requirements-dev.txt": "it asks a package index",
+    "--constraint requirements-extras.txt --output-file requirements-dev.txt": "it asks a package index",
+    ".venv/bin/uv pip install --require-hashes --requirement requirements-extras.txt": "it asks a package index",
     "python -m venv ~/load": "it makes an environment for benchmarks",
     "~/load/bin/pip install -r benchmarks/load/requirements.in": "it asks a package index",
     "python -m venv ~/peers": "it makes an environment for benchmarks",
