@@ -32,13 +32,19 @@ class Seen:
 async def ask(app: Quart, query: str = QUERY, headers: Headers = (), **scope: Any) -> Seen:
     sent: list[Any] = []
     asked = iter([{"type": "http.request", "body": b"", "more_body": False}])
+    answered = asyncio.Event()
 
     async def receive() -> Any:
-        # The client stays: whoever reads on is cancelled when the answer is out.
-        return next(asked, None) or await asyncio.Event().wait()
+        if question := next(asked, None):
+            return question
+        # As servers do: who reads on is told so once the answer is out, and Quart 0.23 waits for that.
+        await answered.wait()
+        return {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
         sent.append(message)
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            answered.set()
 
     whole = {
         "type": "http",
