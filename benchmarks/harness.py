@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.plots import redraw
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "performance.md"
 SERVER_CORE = "0"
@@ -130,3 +132,4 @@ def write_section(name: str, text: str, path: Path = DOCUMENT) -> None:
     if not (found and closed):
         raise SystemExit(f"docs/{path.name} has no place for {name}.")
     path.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
+    redraw(path)
