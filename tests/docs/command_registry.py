@@ -55,6 +55,19 @@ RUN = {
     "promtool check rules deploy/prometheus/rules.yml": (
         "tests/metrics/test_monitoring.py::test_promtool_finds_no_fault_in_rules_and_settings"
     ),
+    ".venv/bin/quart backup /var/backups/accessibletrader/2026-11-21.zip": (
+        "tests/backups/test_backup_commands.py::test_each_command_says_in_plain_sentences_what_it_did"
+    ),
+    ".venv/bin/quart restore /var/backups/accessibletrader/2026-11-21.zip": (
+        "tests/backups/test_backup_commands.py::test_each_command_says_in_plain_sentences_what_it_did"
+    ),
+    "DB_CONNECTION_STRING= VAR_DIR=$(mktemp -d) .venv/bin/quart restore "
+    "/var/backups/accessibletrader/2026-11-21.zip": (
+        "tests/backups/test_backup_commands.py::test_an_embedded_database_is_moved_and_kept"
+    ),
+    ".venv/bin/quart move-database postgresql://trader@db.example.org/trader": (
+        "tests/backups/test_backup_commands.py::test_each_command_says_in_plain_sentences_what_it_did"
+    ),
     ".venv/bin/quart worker": (
         "tests/jobs/test_worker_command.py::"
         "test_a_worker_apart_does_what_is_due_and_gives_back_what_it_is_stopped_in"
