@@ -13,8 +13,8 @@ from utils.clock import Clock
 
 NOW_MS = 1_795_000_000_000
 PLACE = "market=simulated&exchange=simex&symbol=BTC/USD"
-# Berlin's clocks are put forward in the night to 31 March 2024.
-CHANGED = "since=2024-03-30&until=2024-04-01"
+# Newfoundland puts its clocks forward in the night to 10 March 2024.
+CHANGED = "since=2024-03-09&until=2024-03-11"
 PATHS = (
     *(f"/market/fetch_ohlcv?{PLACE}&timeframe=1h&{CHANGED}&format={shape}" for shape in ("native", "csv")),
     f"/market/fetch_ohlcv?{PLACE}&timeframe=1d&since=2024-02-27&until=2024-03-02",
@@ -24,10 +24,10 @@ PATHS = (
     f"/market/describe?{PLACE}&timeframe=1d&since=2024-02-20&until=2024-04-05",
     f"/market/describe?{PLACE}&timeframe=1h&limit=50&say=window&locale=de",
     f"/api/candles/BTC/USD?exchange=simex&interval=1h&{CHANGED}",
-    "/udf/history?symbol=simulated:simex:BTC/USD&resolution=60&from=1711756800&to=1711929600",
+    "/udf/history?symbol=simulated:simex:BTC/USD&resolution=60&from=1709942400&to=1710115200",
     "/udf/time",
 )  # fmt: skip
-ZONES = ("UTC", "Asia/Kathmandu", "Europe/Berlin")
+ZONES = ("UTC", "Asia/Kathmandu", "America/St_Johns")
 
 
 @pytest.fixture
