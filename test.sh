@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Sets up what is missing, then runs every check and test but the long ones. Arguments go to pytest, and leave
-# the checks out; a long test runs when it is named:
+# the checks out; a long test runs when it is named. With --long the long ones run and no others:
 #   ./test.sh tests/embedded -k second_start
+#   ./test.sh --long tests/reliability
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source=scripts/environment.sh
@@ -9,6 +10,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source=scripts/programs.sh
 . scripts/programs.sh
 
+long=
+if [ "${1:-}" = --long ]; then
+    long=1
+    shift
+fi
 set_up tests requirements.txt requirements-dev.txt
 case "${*:-tests/browser}" in
 *tests/browser* | *tests/charts* | tests | tests/) set_up_browser ;;
@@ -17,7 +23,9 @@ case "${*:-tests/contract}" in
 *tests/contract* | tests | tests/) set_up_contract ;;
 esac
 want espeak-ng espeak-ng "what a synthesizer makes of our sentences"
-if [ "$#" -eq 0 ]; then
+if [ -n "$long" ]; then
+    set -- -m long "$@"
+elif [ "$#" -eq 0 ]; then
     say "Checking the format."
     .venv/bin/ruff format --check .
     say "Checking the style."
