@@ -128,10 +128,11 @@ QUARANTINED_ANSWERS = Count(
 JOB_RUNS = Count(
     "job_runs_total",
     "Attempts at jobs that have ended, by how.",
-    job=(),
+    # A label named job is Prometheus' own.
+    job_name=(),
     outcome=("done", "skipped", "failed", "cancelled", "stopped", "lost"),
 )
-JOB_SECONDS = Times("job_seconds", "How long attempts at jobs took.", bounds_s=_JOB_S, job=())
+JOB_SECONDS = Times("job_seconds", "How long attempts at jobs took.", bounds_s=_JOB_S, job_name=())
 
 # Database and Redis.
 DATABASE_CONNECTIONS = Level(

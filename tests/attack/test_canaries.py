@@ -15,6 +15,7 @@ from werkzeug.datastructures import Headers
 from app_extensions.logging_setup import LineHandler, setup_logging
 from tests.attack.conftest import Household
 from tests.attack.test_route_matrix import ROUTES, address
+from tests.metrics.reading import own_page
 from tests.socket_client import SocketClosedError
 
 MARK = "canary0Zq"
@@ -131,6 +132,9 @@ async def test_no_secret_is_in_a_log_line_or_in_a_refusal(household: Household, 
     assert len(refused) > 100
     assert [text for text in refused if MARK in text] == []
     assert [line for line in logged.splitlines() if MARK in line] == []
+    measured = own_page().text
+    assert "http_request_duration_seconds_bucket" in measured
+    assert MARK not in measured
     secrets = (pair.access_token, pair.refresh_token, household.secret_key)
     assert [secret for secret in secrets if secret in logged] == []
 
