@@ -68,13 +68,6 @@ RUN = {
     ".venv/bin/quart move-database postgresql://trader@db.example.org/trader": (
         "tests/backups/test_backup_commands.py::test_each_command_says_in_plain_sentences_what_it_did"
     ),
-    "curl http://127.0.0.1:9464/metrics": (
-        "tests/metrics/test_two_workers.py::"
-        "test_one_scrape_sees_every_worker_and_no_count_falls_when_one_is_killed"
-    ),
-    "promtool check rules deploy/prometheus/rules.yml": (
-        "tests/metrics/test_monitoring.py::test_promtool_finds_no_fault_in_rules_and_settings"
-    ),
     ".venv/bin/quart worker": (
         "tests/jobs/test_worker_command.py::"
         "test_a_worker_apart_does_what_is_due_and_gives_back_what_it_is_stopped_in"
