@@ -72,7 +72,7 @@ class Tormentor:
         await asyncio.sleep(HANG_S)
 
     async def hang_worker(self, _: float) -> None:
-        await self._hang(self.pids("--worker")[-1:], WORKER_HANG_S)
+        await self.hang(self.pids("--worker")[-1:], WORKER_HANG_S)
 
     async def kill_valkey(self, _: float) -> None:
         (pid,) = self.pids("valkey-server")
@@ -80,29 +80,32 @@ class Tormentor:
         await asyncio.sleep(HANG_S)
 
     async def hang_valkey(self, _: float) -> None:
-        await self._hang(self.pids("valkey-server"), HANG_S)
+        await self.hang(self.pids("valkey-server"), HANG_S)
 
     async def empty_valkey(self, _: float) -> None:
         await self.redis.flushall()
         await asyncio.sleep(HANG_S)
 
     async def kill_postgresql(self, _: float) -> None:
-        os.kill(self._postmaster(), signal.SIGKILL)
+        os.kill(self.postmaster(), signal.SIGKILL)
         await asyncio.sleep(HANG_S)
 
     async def hang_postgresql(self, _: float) -> None:
-        postmaster = self._postmaster()
-        await self._hang([postmaster, *descendants(postmaster)], HANG_S)
+        await self.hang_database(HANG_S)
+
+    async def hang_database(self, seconds: float) -> None:
+        postmaster = self.postmaster()
+        await self.hang([postmaster, *descendants(postmaster)], seconds)
 
     async def cut_lines(self, _: float) -> None:
         for follower in self.followers[::2]:
             follower.cut()
         await asyncio.sleep(1)
 
-    def _postmaster(self) -> int:
+    def postmaster(self) -> int:
         return int((self.home / "var/postgres/data/postmaster.pid").read_text().split()[0])
 
-    async def _hang(self, pids: list[int], seconds: float) -> None:
+    async def hang(self, pids: list[int], seconds: float) -> None:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGSTOP)

@@ -2,6 +2,7 @@
 
 import json
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -12,6 +13,25 @@ JUDGED_S = 600
 MIB = 2**20
 RSS_MIB_PER_H_MAX = 1.0
 DRIFT_MAX = 5.0
+# What a worker has of these goes with its clients: as many of each as it has connections, and no more.
+OF_A_CONNECTION = {
+    "_handle",
+    "worker_serve.<locals>._server_callback",
+    "TCPServer._idle_timeout",
+    "EventWrapper.wait",
+    "ASGIHTTPConnection.handle_messages",
+    "ASGIHTTPConnection.handle_request",
+    "ASGIWebsocketConnection.handle_messages",
+    "ASGIWebsocketConnection.handle_websocket",
+    "LiveConnection._write",
+    "LiveConnection._await_topic",
+}
+# And these with the topics that it feeds, which change hands.
+OF_A_FEED = {"FeedKeeper._keep", "FeedKeeper._run_beside", "FeedKeeper._renew_for_ever", "Feed._pump"}
+# A connection that has just ended may still be seen to end.
+ENDING_MAX = 3
+# Two pools of Redis, one of PostgreSQL, and what waits for news: docs/operations.md.
+POOLED_MAX = 102 + 11 + 3
 # A moment is calm when the next fault has not come and the last has had this long to be over.
 CALM_AFTER_S = 40.0
 
@@ -20,17 +40,6 @@ def slope_per_s(points: list[tuple[float, float]]) -> float:
     """Return the Theil-Sen slope: the median of the slopes of all pairs."""
     slopes = [(b - a) / (t - s) for (s, a), (t, b) in combinations(points, 2) if t != s]
     return statistics.median(slopes) if slopes else 0.0
-
-
-def without_clients(points: list[tuple[float, float]], clients: list[float]) -> list[tuple[float, float]]:
-    """Take away what goes up and down with the number of clients, by the least squares."""
-    middle = statistics.fmean(clients)
-    spread = sum((each - middle) ** 2 for each in clients)
-    if spread == 0:
-        return points
-    mean = statistics.fmean(value for _, value in points)
-    rise = sum((c - middle) * (v - mean) for c, (_, v) in zip(clients, points, strict=True)) / spread
-    return [(at, value - rise * (c - middle)) for c, (at, value) in zip(clients, points, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +52,10 @@ class Growth:
     rss_first: float
     rss_last: float
     rss_mib_per_h: float
-    descriptors: float
+    files: float
+    pooled: int
     tasks: float
+    left_over: int
     threads: int
     unhandled: int
     never_retrieved: int
@@ -59,9 +70,13 @@ class Growth:
         if self.is_judged:
             if self.rss_mib_per_h > RSS_MIB_PER_H_MAX:
                 found.append(f"memory grows by {self.rss_mib_per_h:.2f} MiB an hour")
-            for name, drift in (("descriptors", self.descriptors), ("tasks", self.tasks)):
+            for name, drift in (("descriptors", self.files), ("tasks", self.tasks)):
                 if abs(drift) > DRIFT_MAX:
                     found.append(f"{name} drift by {drift:+.1f}")
+            if self.pooled > POOLED_MAX:
+                found.append(f"{self.pooled} connections to servers")
+            if self.left_over > ENDING_MAX:
+                found.append(f"{self.left_over} tasks of connections that have ended")
             if self.threads:
                 found.append(f"{self.threads} threads more or less")
         return [f"worker {self.pid}: {each}" for each in found]
@@ -84,12 +99,10 @@ def growth_of(life: list[dict], fault_times_s: list[float], end_s: float) -> Gro
     lines = [line for line in life if line["at_s"] <= end_s]
     warm = [line for line in lines if line["at_s"] - born_s >= WARM_S]
     calm = [line for line in warm if is_calm(line["at_s"], fault_times_s)]
-    clients = [line["clients"] for line in calm]
     lasting_s = calm[-1]["at_s"] - calm[0]["at_s"] if calm else 0.0
 
-    def drift(name: str) -> float:
-        points = [(line["at_s"], line[name]) for line in calm]
-        return slope_per_s(without_clients(points, clients)) * lasting_s if calm else 0.0
+    def drift(count: Callable[[dict], int]) -> float:
+        return slope_per_s([(line["at_s"], count(line)) for line in calm]) * lasting_s
 
     threads = [line["threads"] for line in calm] or [0]
     return Growth(
@@ -99,12 +112,32 @@ def growth_of(life: list[dict], fault_times_s: list[float], end_s: float) -> Gro
         rss_first=(warm or life)[0]["rss"] / MIB,
         rss_last=(lines or life)[-1]["rss"] / MIB,
         rss_mib_per_h=slope_per_s([(line["at_s"], line["rss"]) for line in warm]) / MIB * 3_600,
-        descriptors=drift("descriptors"),
-        tasks=drift("tasks"),
+        files=drift(files_of),
+        pooled=max(map(pooled_of, calm), default=0),
+        tasks=drift(own_tasks_of),
+        left_over=max(map(left_over_of, calm), default=0),
         threads=max(threads) - min(threads),
         unhandled=life[-1]["unhandled"],
         never_retrieved=life[-1]["never_retrieved"],
     )
+
+
+def files_of(line: dict) -> int:
+    return line["descriptors"] - line["kinds"]["socket"]
+
+
+def pooled_of(line: dict) -> int:
+    return line["kinds"]["socket"] - line["clients"]
+
+
+def own_tasks_of(line: dict) -> int:
+    """Count the tasks that belong neither to a connection nor to a topic."""
+    return sum(n for name, n in line["names"].items() if name not in OF_A_CONNECTION | OF_A_FEED)
+
+
+def left_over_of(line: dict) -> int:
+    """Count by how many the most frequent task of a connection exceeds the connections."""
+    return max(0, *(line["names"].get(name, 0) - line["clients"] for name in OF_A_CONNECTION))
 
 
 def is_calm(at_s: float, fault_times_s: list[float]) -> bool:

@@ -19,7 +19,8 @@ COLUMNS = (
 )
 LIFE_COLUMNS = (
     *("Minutes lived", "MiB after ten minutes", "MiB at the end", "MiB an hour"),
-    *("Descriptors", "Tasks", "Threads", "Unhandled", "Never retrieved"),
+    *("Files more or less", "Connections to servers, at most", "Own tasks more or less"),
+    *("Tasks left over", "Threads more or less", "Unhandled", "Never retrieved"),
 )
 TEN = 10
 
@@ -78,9 +79,9 @@ def growths(directory: Path, minutes: list[dict]) -> list[Growth]:
 def life_row(growth: Growth) -> str:
     judged = f"{growth.rss_mib_per_h:+.2f}" if growth.is_judged else "too short"
     drifts = (
-        (f"{growth.descriptors:+.1f}", f"{growth.tasks:+.1f}", growth.threads)
+        (f"{growth.files:+.1f}", growth.pooled, f"{growth.tasks:+.1f}", growth.left_over, growth.threads)
         if growth.is_judged
-        else ("too short",) * 3
+        else ("too short",) * 5
     )
     cells = (
         f"{growth.lived_s / 60:.0f}",
