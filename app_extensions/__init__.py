@@ -18,7 +18,8 @@ from plugins import load_plugins
 from plugins.base import MarketPlugin
 from plugins.listings import load_listings
 from plugins.listings.base import ListingsProvider
-from services import Backends, Services, build_services
+from services import Services, build_services
+from services.backends import Backends
 from services.live.hub import WAIT_MS
 from utils.clock import Clock
 

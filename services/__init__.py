@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import asyncpg
@@ -10,21 +9,13 @@ from redis.asyncio import Redis
 
 from config import Config
 from plugins import PluginRegistry
-from plugins.listings import ListingsRegistry
-from services.announcing.alert_book import AlertBook
-from services.announcing.alert_feeds import AlertFeeds
-from services.announcing.alert_follower import AlertFollower
 from services.announcing.announcing import Announcing
-from services.announcing.desk import Desk, DeskParts
-from services.announcing.digest import Digest
-from services.announcing.earphone import EarphoneParts
 from services.announcing.record import FiringRecord
-from services.announcing.steps_book import StepsBook
 from services.answer_cache import AnswerCache
 from services.auth_service import AuthService, AuthSettings
+from services.backends import Backends
 from services.backfill import Backfill
 from services.bar_import import BarImport
-from services.bar_writer import Announce
 from services.catalog import Catalog
 from services.chart_marks import ChartMarks
 from services.chart_quotes import ChartQuotes
@@ -43,26 +34,14 @@ from services.idempotency import IdempotentRequests
 from services.jobs.jobs import Jobs
 from services.last_bars import LastBars
 from services.live.broadcaster import BarBroadcaster
-from services.live.feed import Feed, FeedParts
-from services.live.feed_keeper import FeedKeeper
-from services.live.feeds import Feeds
-from services.live.hub import Hub
-from services.live.lease import Leases
 from services.live.limits import LiveLimits
-from services.live.log import LiveLog
-from services.live.projector import Projector
-from services.live.recent_bars import RecentBars
-from services.live.remote_feeds import RemoteFeeds
-from services.live.session import LiveParts
-from services.live.wish_follower import WishFollower
-from services.live.wishes import Wishes
-from services.market_service import HistoryQuery, MarketService
+from services.live_wiring import LiveSettings, build_live
+from services.market_service import MarketService
 from services.passwords import DEFAULT_COST, TEST_COST
 from services.principal_watch import PrincipalWatch
 from services.profile import Profiles
 from services.quarantine import Quarantine
 from services.search.instrument_search import InstrumentSearch
-from services.stores.series import upsert_series
 from services.upstream.guarded_plugin import exchange_states, guard_plugins
 from services.upstream.optional_redis import OptionalRedis
 from services.upstream.shared_flight import SharedFlight
@@ -71,26 +50,6 @@ from services.user_admin import UserAdmin
 from services.websocket_service import WebSocketService
 from services.worker_name import worker_name
 from utils.clock import Clock
-from utils.domain import Bar, InstrumentSpec, Topic
-from utils.errors import AppError
-
-
-@dataclass(frozen=True, slots=True)
-class Backends:
-    """Hold what the services stand on, opened by the app extensions.
-
-    ``redis`` answers quick commands; ``redis_live`` is the live log's own and waits longer;
-    ``redis_blocking`` is for reads that wait. ``schema_version`` is the newest migration of the program.
-    """
-
-    clock: Clock
-    pool: asyncpg.Pool
-    redis: Redis
-    redis_live: Redis
-    redis_blocking: Redis
-    plugins: PluginRegistry
-    listings: ListingsRegistry
-    schema_version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +140,9 @@ def build_services(config: Config, backends: Backends) -> Services:
     turns = SharedFlight(optional_redis, clock.steady_s)
     auth = AuthService(pool=backends.pool, clock=clock, settings=auth_settings(config))
     market = MarketService(pool=backends.pool, catalog=catalog, filler=filler, shared=turns)
-    live, announcing = _build_live(config, backends, catalog, filler, market, announce=answers.announce)
+    live, announcing = build_live(
+        _live_settings(config), backends, catalog, filler, market, announce=answers.announce
+    )
     search = InstrumentSearch(catalog=catalog, pool=backends.pool, clock=clock)
     backfill = Backfill(pool=backends.pool, catalog=catalog, filler=filler, clock=clock)
     coin_source = ListingsSource(backends.listings, redis=optional_redis, clock=clock, workers=config.workers)
@@ -265,109 +226,14 @@ def _build_datafeed(
     )
 
 
-def _build_live(
-    config: Config,
-    backends: Backends,
-    catalog: Catalog,
-    filler: HistoryFiller,
-    market: MarketService,
-    *,
-    announce: Announce,
-) -> tuple[WebSocketService, Announcing]:
-    broadcaster = _broadcaster(config)
-    log = LiveLog(backends.redis_live)
-    leases = Leases(backends.redis_live)
-
-    async def open_feed(topic: Topic, fed_until_ms: int | None) -> Feed:
-        series = await upsert_series(backends.pool, topic.instrument, topic.timeframe)
-        pace = broadcaster.pace_of(topic)
-        projector = Projector(
-            pool=backends.pool,
-            log=log,
-            topic=topic,
-            series=series,
-            token=leases.token,
-            announce=announce,
-            counters=pace.counters,
-        )
-        return Feed(
-            FeedParts(
-                topic=topic,
-                series=series,
-                plugin=catalog.plugin(topic.instrument.market),
-                profile=await catalog.profile(topic.instrument.market, topic.instrument.exchange),
-                filler=filler,
-                projector=projector,
-                clock=backends.clock,
-                pace=pace,
-                fed_until_ms=fed_until_ms,
-            )
-        )
-
-    hub = Hub(log, backends.redis_live, backends.redis_blocking, backends.clock)
-    steps = StepsBook(_spec_finder(catalog))
-    record = FiringRecord(backends.pool, backends.redis_live, backends.redis_blocking, steps.learn)
-    alerts = AlertFollower(pool=backends.pool, log_=log, hub=hub, record=record)
-    wishes = Wishes(backends.redis_live)
-    feeds: Feeds = RemoteFeeds(wishes)
-    follower = None
-    if config.role != "web":
-        feeds = FeedKeeper(
-            leases=leases, log_=log, clock=backends.clock, open_feed=open_feed, beside=alerts.follow
-        )
-        follower = WishFollower(wishes, feeds)
-    limits = LiveLimits(per_address_max=config.ws_max_per_address, per_user_max=config.ws_max_per_user)
-    read_bars = _bars_reader(market)
-    parts = LiveParts(hub, log, feeds, RecentBars(read_bars, backends.clock), limits.topics_max)
-    live = WebSocketService(
-        catalog=catalog, parts=parts, hub=hub, follower=follower, limits=limits, broadcaster=broadcaster
-    )
-    desk = DeskParts(hub, log, backends.clock, steps, read_bars)
-    return live, _build_announcing(backends, desk, record, feeds if config.role != "web" else None)
-
-
-def _build_announcing(
-    backends: Backends, parts: DeskParts, record: FiringRecord, feeds: Feeds | None
-) -> Announcing:
-    desk = Desk(parts)
-    return Announcing(
-        desk=desk,
-        record=record,
-        alerts=AlertBook(pool=backends.pool, clock=backends.clock, log_=parts.log, record=record),
-        digest=Digest(parts, record),
-        feeds=AlertFeeds(pool=backends.pool, redis=backends.redis_live, feeds=feeds),
-        parts=EarphoneParts(desk, record, backends.pool, backends.clock),
-    )
-
-
-def _bars_reader(market: MarketService) -> Callable[[Topic, int], Awaitable[tuple[Bar, ...]]]:
-    async def read_bars(topic: Topic, limit: int) -> tuple[Bar, ...]:
-        try:
-            return (await market.bars(HistoryQuery(topic.instrument, topic.timeframe, limit=limit))).bars
-        except (
-            AppError,
-            OSError,
-            asyncpg.PostgresError,
-            asyncpg.InterfaceError,
-            asyncpg.InternalClientError,
-        ):
-            # A client may listen before the exchange or the database answers; the feed's status says so.
-            return ()
-
-    return read_bars
-
-
-def _spec_finder(catalog: Catalog) -> Callable[[Topic], Awaitable[InstrumentSpec]]:
-    async def find_spec(topic: Topic) -> InstrumentSpec:
-        return await catalog.find(topic.instrument)
-
-    return find_spec
-
-
-def _broadcaster(config: Config) -> BarBroadcaster:
-    return BarBroadcaster.parse(
-        enabled=config.bar_broadcaster_enabled,
-        interval_s=config.bar_broadcaster_interval,
-        symbols=config.bar_broadcaster_symbols,
-        resolutions=config.bar_broadcaster_resolutions,
+def _live_settings(config: Config) -> LiveSettings:
+    return LiveSettings(
+        feeds=config.role != "web",
+        limits=LiveLimits(per_address_max=config.ws_max_per_address, per_user_max=config.ws_max_per_user),
+        broadcaster=BarBroadcaster.parse(
+            enabled=config.bar_broadcaster_enabled,
+            interval_s=config.bar_broadcaster_interval,
+            symbols=config.bar_broadcaster_symbols,
+            resolutions=config.bar_broadcaster_resolutions,
+        ),
     )

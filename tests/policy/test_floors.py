@@ -82,7 +82,7 @@ def our_imports() -> list[Import]:
 
 def part_of_services(name: str) -> str:
     """Return which storey of the services a module is on: the wiring, a service, a part of one, a store."""
-    if name == "services":
+    if name in ("services", "services.live_wiring"):
         return "wiring"
     if is_in(name, "services.stores"):
         return "store"

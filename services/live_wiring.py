@@ -1,0 +1,151 @@
+"""The wiring of what is live: feeds, logs, listeners, announcements. A part of that of the whole house."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import asyncpg
+
+from services.announcing.alert_book import AlertBook
+from services.announcing.alert_feeds import AlertFeeds
+from services.announcing.alert_follower import AlertFollower
+from services.announcing.announcing import Announcing
+from services.announcing.desk import Desk, DeskParts
+from services.announcing.digest import Digest
+from services.announcing.earphone import EarphoneParts
+from services.announcing.record import FiringRecord
+from services.announcing.steps_book import StepsBook
+from services.backends import Backends
+from services.bar_writer import Announce
+from services.catalog import Catalog
+from services.history_filler import HistoryFiller
+from services.live.broadcaster import BarBroadcaster
+from services.live.feed import Feed, FeedParts
+from services.live.feed_keeper import FeedKeeper
+from services.live.feeds import Feeds
+from services.live.hub import Hub
+from services.live.lease import Leases
+from services.live.limits import LiveLimits
+from services.live.log import LiveLog
+from services.live.projector import Projector
+from services.live.recent_bars import RecentBars
+from services.live.remote_feeds import RemoteFeeds
+from services.live.session import LiveParts
+from services.live.wish_follower import WishFollower
+from services.live.wishes import Wishes
+from services.market_service import HistoryQuery, MarketService
+from services.stores.series import upsert_series
+from services.websocket_service import WebSocketService
+from utils.domain import Bar, InstrumentSpec, Topic
+from utils.errors import AppError
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSettings:
+    """Say how live bars are told; without ``feeds``, other workers have the feeds."""
+
+    feeds: bool
+    limits: LiveLimits
+    broadcaster: BarBroadcaster
+
+
+def build_live(
+    settings: LiveSettings,
+    backends: Backends,
+    catalog: Catalog,
+    filler: HistoryFiller,
+    market: MarketService,
+    *,
+    announce: Announce,
+) -> tuple[WebSocketService, Announcing]:
+    """Wire what listens to exchanges and what tells listeners; nothing runs yet."""
+    log = LiveLog(backends.redis_live)
+    leases = Leases(backends.redis_live)
+
+    async def open_feed(topic: Topic, fed_until_ms: int | None) -> Feed:
+        series = await upsert_series(backends.pool, topic.instrument, topic.timeframe)
+        pace = settings.broadcaster.pace_of(topic)
+        projector = Projector(
+            pool=backends.pool,
+            log=log,
+            topic=topic,
+            series=series,
+            token=leases.token,
+            announce=announce,
+            counters=pace.counters,
+        )
+        return Feed(
+            FeedParts(
+                topic=topic,
+                series=series,
+                plugin=catalog.plugin(topic.instrument.market),
+                profile=await catalog.profile(topic.instrument.market, topic.instrument.exchange),
+                filler=filler,
+                projector=projector,
+                clock=backends.clock,
+                pace=pace,
+                fed_until_ms=fed_until_ms,
+            )
+        )
+
+    hub = Hub(log, backends.redis_live, backends.redis_blocking, backends.clock)
+    steps = StepsBook(_spec_finder(catalog))
+    record = FiringRecord(backends.pool, backends.redis_live, backends.redis_blocking, steps.learn)
+    alerts = AlertFollower(pool=backends.pool, log_=log, hub=hub, record=record)
+    wishes = Wishes(backends.redis_live)
+    feeds: Feeds = RemoteFeeds(wishes)
+    follower = None
+    if settings.feeds:
+        feeds = FeedKeeper(
+            leases=leases, log_=log, clock=backends.clock, open_feed=open_feed, beside=alerts.follow
+        )
+        follower = WishFollower(wishes, feeds)
+    read_bars = _bars_reader(market)
+    parts = LiveParts(hub, log, feeds, RecentBars(read_bars, backends.clock), settings.limits.topics_max)
+    live = WebSocketService(
+        catalog=catalog,
+        parts=parts,
+        hub=hub,
+        follower=follower,
+        limits=settings.limits,
+        broadcaster=settings.broadcaster,
+    )
+    desk = DeskParts(hub, log, backends.clock, steps, read_bars)
+    return live, _build_announcing(backends, desk, record, feeds if settings.feeds else None)
+
+
+def _build_announcing(
+    backends: Backends, parts: DeskParts, record: FiringRecord, feeds: Feeds | None
+) -> Announcing:
+    desk = Desk(parts)
+    return Announcing(
+        desk=desk,
+        record=record,
+        alerts=AlertBook(pool=backends.pool, clock=backends.clock, log_=parts.log, record=record),
+        digest=Digest(parts, record),
+        feeds=AlertFeeds(pool=backends.pool, redis=backends.redis_live, feeds=feeds),
+        parts=EarphoneParts(desk, record, backends.pool, backends.clock),
+    )
+
+
+def _bars_reader(market: MarketService) -> Callable[[Topic, int], Awaitable[tuple[Bar, ...]]]:
+    async def read_bars(topic: Topic, limit: int) -> tuple[Bar, ...]:
+        try:
+            return (await market.bars(HistoryQuery(topic.instrument, topic.timeframe, limit=limit))).bars
+        except (
+            AppError,
+            OSError,
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+        ):
+            # A client may listen before the exchange or the database answers; the feed's status says so.
+            return ()
+
+    return read_bars
+
+
+def _spec_finder(catalog: Catalog) -> Callable[[Topic], Awaitable[InstrumentSpec]]:
+    async def find_spec(topic: Topic) -> InstrumentSpec:
+        return await catalog.find(topic.instrument)
+
+    return find_spec
