@@ -81,6 +81,13 @@ RUN = {
     "PLUGINS=village_market VILLAGE_FILE=village.csv ./start.sh": (
         "tests/docs/test_plugins_page.py::test_the_plugin_of_the_page_serves_its_bars"
     ),
+    "CERTFILE=/etc/accessibletrader/certificate.pem KEYFILE=/etc/accessibletrader/certificate.key ./start.sh": (
+        "TLSTEST"
+    ),
+    'psql --dbname accessibletrader --set ON_ERROR_STOP=1 --set owner_password="$OWNER" '
+    '--set service_password="$SERVICE" --file deploy/database/roles.sql': (
+        "tests/deploy/test_database_roles.py::test_the_serving_role_can_serve_and_cannot_change_a_table"
+    ),
     ".venv/bin/quart migrate": (
         "tests/docs/test_shell_examples.py::test_migrate_brings_an_empty_database_up_to_date"
     ),
@@ -92,8 +99,12 @@ RUN = {
 
 _ITSELF = "it is the run of the tests themselves, and every run of the continuous integration"
 NOT_RUN = {
+    "printf 'SECRET_KEY=%s\\n' \"$(openssl rand -hex 32)\" >>.env": (
+        "it writes the file that compose reads, and compose is not run either"
+    ),
     "./test.sh": _ITSELF,
     "./test.sh tests/services -k gaps": _ITSELF,
+    "./test.sh --long tests/reliability": _ITSELF,
     "./test.sh tests/browser": _ITSELF,
     "./test.sh tests/charts": _ITSELF,
     ".venv/bin/ruff format tests/services": "test.sh checks the format of everything before the tests",
@@ -122,6 +133,8 @@ NOT_RUN = {
 
 # What begins like this needs no line of its own.
 NOT_RUN_BEGINNINGS = {
+    "docker ": "there is no container engine here; tests/deploy holds the image and the compose file to the code",
+    "kubectl ": "there is no cluster here; tests/deploy holds the manifests to the code",
     "python benchmarks/": "a benchmark is run by hand and by name; its script and options are checked",
 }
 
