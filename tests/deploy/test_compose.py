@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from app_extensions.worker import STOP_TIMEOUT_S
 from config import declared_settings, load_config
@@ -113,6 +114,25 @@ def test_the_ports_agree() -> None:
     assert config_of("web").trusted_proxy_hops == 1
     assert config_of("app").trusted_proxy_hops == 0
     assert json.dumps(config_of("app").metrics_port) in (ROOT / "Dockerfile").read_text()
+
+
+def test_prometheus_asks_every_process_that_counts_where_it_listens() -> None:
+    prometheus = SERVICES["prometheus"]
+    name = next(word for word in prometheus["command"] if word.startswith("--config.file=")).rpartition("/")[
+        2
+    ]
+    asked = yaml.safe_load((ROOT / "deploy/prometheus" / name).read_text())
+    ((found,),) = [job["dns_sd_configs"] for job in asked["scrape_configs"]]
+    serving = {name for name in ours() if "command" not in ours()[name]}
+    assert set(found["names"]) == serving
+    assert {config_of(name).metrics_port for name in serving} == {found["port"]}
+    assert {config_of(name).metrics_host for name in serving} == {"0.0.0.0"}
+    assert all((ROOT / "deploy/prometheus" / rules).exists() for rules in asked["rule_files"])
+    for name in serving:
+        assert set(SERVICES[name]["networks"]) & set(prometheus["networks"])
+    sources = (ROOT / "deploy/grafana/provisioning/datasources").glob("*.yml")
+    (source,) = [each for path in sources for each in yaml.safe_load(path.read_text())["datasources"]]
+    assert source["url"] == "http://prometheus:9090"
 
 
 def test_each_kind_of_process_does_its_part() -> None:

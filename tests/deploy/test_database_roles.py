@@ -8,13 +8,13 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from quart.testing.app import TestApp
 
 from app import create_app
 from app_extensions.embedded import EmbeddedAddresses
 from app_extensions.migrations import MigrationError, migrate
 from config import Config
 from services.auth_service import AuthService, AuthSettings
+from tests.databases import create_database, drop_database
 from tests.deploy.files import ROOT
 from utils.accounts import Role
 from utils.clock import Clock
@@ -44,9 +44,8 @@ async def superuser_dsn(servers: EmbeddedAddresses) -> AsyncIterator[str]:
     assert empty
     connection = await asyncpg.connect(empty)
     try:
-        await connection.execute(f"CREATE DATABASE {DATABASE}")
-        yield empty.replace("/postgres?", f"/{DATABASE}?")
-        await connection.execute(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+        yield await create_database(empty, DATABASE)
+        await drop_database(empty, DATABASE)
         await connection.execute("DROP ROLE IF EXISTS accessibletrader, accessibletrader_owner")
     finally:
         await connection.close()
@@ -70,7 +69,7 @@ async def test_the_serving_role_can_serve_and_cannot_change_a_table(
     assert await migrate(dsn) == []
 
     app = create_app(replace(config, db_connection_string=dsn, jobs="embedded"))
-    async with TestApp(app) as serving:
+    async with app.test_app() as serving:
         client = serving.test_client()
         answer = await client.get(FETCH)
         assert answer.status_code == 200

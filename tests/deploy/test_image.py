@@ -14,6 +14,7 @@ import pytest
 
 from app_extensions.embedded import EmbeddedAddresses
 from config import declared_settings
+from tests.databases import database_beside
 from tests.deploy.files import ROOT, copied, image_environment, instructions, last_stage
 from tests.launcher.conftest import Service
 
@@ -105,7 +106,7 @@ def test_what_goes_in_is_enough_and_is_never_written_to(
     before = {path: path.stat().st_mtime_ns for path in [unpacked, *unpacked.rglob("*")]}
     environment = image_environment() | {
         "SECRET_KEY": GOOD_SECRET,
-        "DB_CONNECTION_STRING": servers.db_connection_string.replace("/postgres?", f"/{template}?"),
+        "DB_CONNECTION_STRING": database_beside(servers.db_connection_string, template),
         "REDIS_URL": servers.redis_url,
         "PYTHONPATH": str(unpacked),
         "VAR_DIR": str(tmp_path / "var"),
