@@ -81,8 +81,9 @@ RUN = {
     "PLUGINS=village_market VILLAGE_FILE=village.csv ./start.sh": (
         "tests/docs/test_plugins_page.py::test_the_plugin_of_the_page_serves_its_bars"
     ),
-    "CERTFILE=/etc/accessibletrader/certificate.pem KEYFILE=/etc/accessibletrader/certificate.key ./start.sh": (
-        "TLSTEST"
+    "CERTFILE=/etc/accessibletrader/certificate.pem "
+    "KEYFILE=/etc/accessibletrader/certificate.key ./start.sh": (
+        "tests/launcher/test_tls.py::test_a_server_with_a_certificate_speaks_tls_and_nothing_else"
     ),
     'psql --dbname accessibletrader --set ON_ERROR_STOP=1 --set owner_password="$OWNER" '
     '--set service_password="$SERVICE" --file deploy/database/roles.sql': (
@@ -124,7 +125,9 @@ NOT_RUN = {
     ),
     ".venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --group dev "
     "--constraint requirements-extras.txt --output-file requirements-dev.txt": "it asks a package index",
-    ".venv/bin/uv pip install --require-hashes --requirement requirements-extras.txt": "it asks a package index",
+    ".venv/bin/uv pip install --require-hashes --requirement requirements-extras.txt": (
+        "it asks a package index"
+    ),
     "python -m venv ~/load": "it makes an environment for benchmarks",
     "~/load/bin/pip install -r benchmarks/load/requirements.in": "it asks a package index",
     "python -m venv ~/peers": "it makes an environment for benchmarks",
@@ -133,7 +136,7 @@ NOT_RUN = {
 
 # What begins like this needs no line of its own.
 NOT_RUN_BEGINNINGS = {
-    "docker ": "there is no container engine here; tests/deploy holds the image and the compose file to the code",
+    "docker ": "there is no container engine here; tests/deploy holds the files of the image to the code",
     "kubectl ": "there is no cluster here; tests/deploy holds the manifests to the code",
     "python benchmarks/": "a benchmark is run by hand and by name; its script and options are checked",
 }
