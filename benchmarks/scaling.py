@@ -36,9 +36,12 @@ from benchmarks.scaling_measure import (  # noqa: E402
     measure_knee,
 )
 from benchmarks.scaling_model import (  # noqa: E402
+    BUSY,
+    READING,
     Basis,
     Deployment,
     Figures,
+    Need,
     Prices,
     breaks_at,
     crowd_of,
@@ -70,9 +73,14 @@ def report_figures(figures: Figures) -> str:
 def report_limits(basis: Basis) -> str:
     """Return what there is one of, and from how many listeners on that is not enough."""
     _, known = needs_of(crowd_of(1_000, basis.habits), basis)
+    known.append(Need(READING, 0.0, BUSY, "cores"))
     found = [(breaks_at(need.name, basis), need) for need in known]
     rows = [
-        [need.name, f"{need.has:,.3g} {need.unit}", "never" if math.isinf(at) else f"{significant(at):,}"]
+        [
+            need.name,
+            f"{need.has:,.3g} {need.unit}",
+            "beyond those above" if math.isinf(at) else f"{significant(at):,}",
+        ]
         for at, need in sorted(found, key=lambda each: each[0])
     ]
     return table(["what there is one of", "it has at most", "too little from about, listeners"], rows)
@@ -138,7 +146,9 @@ def measured(seconds: float, *, keeps: bool) -> tuple[Figures, str]:
         steady = measure_checks(contender.plan, figures, seconds)
         knee = measure_knee(contender.plan, figures, seconds)
     text = f"One topic, evenly paced:\n\n{report_checks(steady)}\n\n"
-    return figures, text + f"{len(knee)} rates, until deliveries are late:\n\n{report_checks(knee)}"
+    text += f"Growing rates, until deliveries are late:\n\n{report_checks(knee)}"
+    print(text, flush=True)
+    return figures, text
 
 
 def calculated(basis: Basis, sizes: Sequence[int], prices: Prices) -> str:

@@ -15,6 +15,7 @@ DAY_S = 86_400.0
 BUSY = 0.6
 # A TCP segment of a small frame carries this much beside it: Ethernet, IP and TCP.
 PACKET_BYTES = 78
+READING = "core of a web worker, for reading alone"
 
 
 @dataclass(frozen=True)
@@ -249,18 +250,23 @@ def needs_of(crowd: Crowd, basis: Basis) -> tuple[int, list[Need]]:
     """Return the web workers and the needs; without workers that can do it, one need that cannot be met."""
     workers = web_workers(crowd, basis)
     if not workers:
-        return 0, [Need("core of a web worker, for reading alone", math.inf, BUSY, "cores")]
+        return 0, [Need(READING, math.inf, BUSY, "cores")]
     return workers, needs(crowd, workers, basis)
 
 
 def breaks_at(name: str, basis: Basis) -> float:
-    """Return about how many listeners are too many for one thing of one deployment; infinite above 1e9."""
+    """Return about how many listeners are too many for one thing of one deployment.
+
+    Infinite above 1e9, and for what would be enough as long as workers can read what they have to.
+    """
 
     def too_many(listeners: float) -> bool:
-        _, found = needs_of(crowd_of(listeners, basis.habits), basis)
-        return any(need.share > 1 for need in found if need.name == name or math.isinf(need.needs))
+        workers, found = needs_of(crowd_of(listeners, basis.habits), basis)
+        return not workers or any(need.share > 1 for need in found if need.name == name)
 
-    return first_where(too_many)
+    at = first_where(too_many)
+    reads = math.isinf(at) or web_workers(crowd_of(at, basis.habits), basis) > 0
+    return at if reads or name == READING else math.inf
 
 
 def first_where(holds: Callable[[float], bool], low: float = 1.0, high: float = 1e9) -> float:
