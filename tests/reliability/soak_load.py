@@ -20,7 +20,8 @@ PASSWORD = "a horse in a field of corn"
 # Longer than the service may take for any answer.
 PATIENCE_S = 15
 HOUR_S = 3_600
-YEARS_S = 3 * 365 * 24 * HOUR_S
+# Midnight of 1 January 2023, and every twenty-fifth day from then on.
+OLDEST_S, DAYS_APART, OLD_MOMENTS = 1_672_531_200, 25, 40
 # A token is renewed long before it ends, so that only a long outage of the database can make it late.
 RENEW_S = 240
 CALM = "calm"
@@ -85,8 +86,12 @@ def recent_question() -> tuple[str, dict[str, str]]:
 
 
 def old_question() -> tuple[str, dict[str, str]]:
-    """Return a question about a moment that nobody has asked for before."""
-    since_s = int(time.time()) - random.randrange(30 * 24 * HOUR_S, YEARS_S)
+    """Return a question about a moment long ago, to which hardly ever an answer is ready.
+
+    There are more of them than an answer is kept for, and few enough that what is stored stops growing before
+    the workers are judged: a soak of moments that were never the same measured the store and not the worker.
+    """
+    since_s = OLDEST_S + random.randrange(OLD_MOMENTS) * DAYS_APART * 24 * HOUR_S
     timeframe = random.choice(("1m", "5m", "15m"))
     return "/market/fetch_ohlcv", PLACE | {
         "symbol": random.choice(SYMBOLS),
