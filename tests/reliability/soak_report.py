@@ -1,6 +1,7 @@
 """The log of a soak as tables: ``python -m tests.reliability.soak_report DIRECTORY`` condenses it.
 
-The directory holds ``minutes.jsonl``, a line a minute, and the diaries of the workers.
+The directory holds ``minutes.jsonl``, a line a minute, and the diaries of the workers. With a page named as
+well, the tables are put between the marks of that page.
 """
 
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 from tests.reliability.soak_lives import MIB, Growth, growth_of, lives_in
 
 MINUTES = "minutes.jsonl"
+BEGINS, ENDS = "<!-- soak begins -->", "<!-- soak ends -->"
 COLUMNS = (
     *("Minute", "Fault", "Questions", "Answered", "503 planned", "Other 5xx", "No answer", "Broken off"),
     *("Closes by code", "Resumed", "Begun anew", "Promises broken"),
@@ -97,21 +99,42 @@ def life_row(growth: Growth) -> str:
 
 def report(directory: Path) -> str:
     """Return the run in ten-minute rows, its workers' lives, and what was answered under which fault."""
-    minutes = [json.loads(line) for line in (directory / MINUTES).read_text().splitlines()]
+    minutes = minutes_of(directory)
     totals = sum((Counter(minute["by_fault"]) for minute in minutes), Counter())
-    surprises = [each for minute in minutes for each in minute["surprises"]]
     lines = [
+        f"A run of {len(minutes)} minutes. At the end of each ten minutes the two workers held:",
+        "",
         *head(COLUMNS),
         *(row_of(each) for each in condensed(minutes)),
+        "",
+        "The lives of the workers, judged from their tenth minute on:",
         "",
         *head(LIFE_COLUMNS),
         *(life_row(growth) for growth in growths(directory, minutes)),
         "",
+        "Answers by the fault that went on:",
+        "",
         *head(("Fault", "Kind of answer", "Questions")),
         *(row((*key.split(": ", 1), count)) for key, count in sorted(totals.items())),
     ]
-    return "\n".join([*lines, "", *(f"- {each}" for each in surprises)])
+    return "\n".join(lines) + "\n"
+
+
+def minutes_of(directory: Path) -> list[dict]:
+    return [json.loads(line) for line in (directory / MINUTES).read_text().splitlines()]
+
+
+def main(directory: Path, page: Path | None = None) -> None:
+    """Print the report, or put it into a page."""
+    text = report(directory)
+    if page is None:
+        surprises = [each for minute in minutes_of(directory) for each in minute["surprises"]]
+        sys.stdout.write("\n".join([text, *(f"- {each}" for each in surprises), ""]))
+        return
+    before, _, rest = page.read_text().partition(BEGINS)
+    _, _, after = rest.partition(ENDS)
+    page.write_text(f"{before}{BEGINS}\n\n{text}\n{ENDS}{after}")
 
 
 if __name__ == "__main__":
-    sys.stdout.write(report(Path(sys.argv[1])) + "\n")
+    main(*map(Path, sys.argv[1:]))
