@@ -67,6 +67,21 @@ class Config:
     log_level: str = setting(
         "LOG_LEVEL", "INFO", choice(*LOG_LEVELS), "The least important log line written."
     )
+    sentry_dsn: str = setting(
+        "SENTRY_DSN",
+        "",
+        url("http", "https"),
+        "Where Sentry takes reports of failures; needs the extra sentry.",
+    )
+    otel_endpoint: str = setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "",
+        url("http", "https"),
+        "Where a collector takes spans of OpenTelemetry, by OTLP over HTTP; needs the extra otel.",
+    )
+    otel_service_name: str = setting(
+        "OTEL_SERVICE_NAME", "accessibletrader", str, "What spans call this service."
+    )
     metrics: bool = setting("METRICS", True, flag, "Whether /metrics is served for Prometheus.")
     metrics_host: str = setting(
         "METRICS_HOST",

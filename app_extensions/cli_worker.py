@@ -12,6 +12,7 @@ from app_extensions.jobs import running_jobs
 from app_extensions.logging_setup import setup_logging
 from app_extensions.metrics_samples import serving_metrics
 from app_extensions.migrations import migrate
+from app_extensions.reports_elsewhere import check_extras, reporting
 from app_extensions.server_workers import stop_signals
 from config import Config, load_config
 from utils.clock import Clock
@@ -25,7 +26,9 @@ def worker_command() -> None:
     with sentences(), reachable_servers(load_config(), cache=True) as config:
         writer = setup_logging(config.log_level, json=config.env == "production")
         try:
-            run(_work(config))
+            check_extras(config)
+            with reporting(config):
+                run(_work(config))
         finally:
             writer.close()
     click.echo("Stopped. What was not done is done by another worker, or after the next start.")

@@ -25,6 +25,7 @@ from app_extensions.first_accounts import FirstAccounts, prepare_accounts
 from app_extensions.hypercorn_guard import GuardError
 from app_extensions.metrics import LauncherMetrics, launcher_metrics
 from app_extensions.migrations import MigrationError, migrate
+from app_extensions.reports_elsewhere import check_extras
 from app_extensions.server_socket import BACKLOG, ListenError, bound_socket, listen_error, url_of
 from app_extensions.server_workers import Workers, stop_signals
 from app_extensions.worker import Inherited, run_worker
@@ -58,6 +59,7 @@ def main(create_app: Callable[[Config], Quart], arguments: Sequence[str] | None 
         if options.worker:
             return run_worker(create_app, config, Inherited(options.fd, options.lifeline, options.ready))
         _refuse_demo(config, demo=options.demo)
+        check_extras(config)
         _check_certificate(config)
         return _launch(config, demo=options.demo)
     except ConfigError as error:

@@ -25,6 +25,7 @@ from app_extensions.certificate import Certificate, CertificateError, certificat
 from app_extensions.hypercorn_guard import guard_hypercorn, guard_websockets
 from app_extensions.logging_setup import setup_logging
 from app_extensions.metrics import figures_of_workers
+from app_extensions.reports_elsewhere import reporting
 from app_extensions.server_socket import BACKLOG
 from app_extensions.server_tls import HypercornSettings, QuietUvicorn
 from app_extensions.uvicorn_guard import (
@@ -97,8 +98,8 @@ def run_worker(create_app: Callable[[Config], Quart], config: Config, inherited:
     except OSError as error:
         log.warning("metrics of this worker are not kept", extra={"reason": str(error)})
     try:
-        with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            runner.run(_serve(create_app, config, inherited))
+        with reporting(config) as watch, asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(_serve(create_app, config, inherited, watch))
     except (LifespanFailureError, CertificateError) as error:
         log.critical("the app could not start", extra={"reason": str(error)})
         return 1
@@ -107,7 +108,12 @@ def run_worker(create_app: Callable[[Config], Quart], config: Config, inherited:
     return 0
 
 
-async def _serve(create_app: Callable[[Config], Quart], config: Config, inherited: Inherited) -> None:
+async def _serve(
+    create_app: Callable[[Config], Quart],
+    config: Config,
+    inherited: Inherited,
+    watch: Callable[[Quart], None],
+) -> None:
     loop = asyncio.get_running_loop()
     requested = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -122,6 +128,7 @@ async def _serve(create_app: Callable[[Config], Quart], config: Config, inherite
         os.close(inherited.ready)
 
     app = create_app(config)
+    watch(app)
     # What is there now stays: it need not be looked through again.
     gc.collect()
     gc.freeze()

@@ -19,7 +19,7 @@ from middleware.context import EXTENSION as SERVICES
 from middleware.origins import ANY_ORIGIN, EXPOSED_HEADERS, TRUSTED_ORIGINS
 from middleware.rate_limit import EXTENSION as RATE_LIMITS
 from middleware.rate_limit import RateLimits, caller_at, leased_call, take_call
-from middleware.request_log import HEADER, id_of, log_early
+from middleware.request_log import HEADER, ROUTE, id_of, log_early
 from middleware.security_headers import baseline_headers
 from services import Services
 from services.answers import Answer, AnswerKey, tag_matches
@@ -139,6 +139,7 @@ class EarlyAnswers:
         headers += self._tail
         headers.append((self._id_name, request_id.encode()))
         status = 304 if unchanged else 200
+        scope[ROUTE] = question.rule
         await send({"type": "http.response.start", "status": status, "headers": headers})
         body = b"" if unchanged else answer.body
         await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -14,6 +14,7 @@ from quart import websocket
 from middleware.live_frames import frame_sender, now_sender, text_frames
 from middleware.live_identity import SESSION_OVER, LiveIdentity
 from middleware.live_telling import Telling
+from middleware.request_log import name_connection
 from services.live.credits import Credits, Verdict
 from services.live.dialect import Authenticate, Dialect, Ping, Prefer, Subscribe, Unsubscribe, Wanted
 from services.live.limits import LiveLimits
@@ -99,6 +100,7 @@ class LiveConnection:
 
     async def _serve(self, topics: Sequence[Topic], since: Position | None) -> _Close:
         reference = self.session.connection_id
+        name_connection(reference)
         close = _Close(CLOSE_BUG, f"Something went wrong here. Connect again. The reference is {reference}.")
         self.identity.begin(self._end_session)
         try:

@@ -4,8 +4,8 @@ import logging
 import random
 import re
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, MutableMapping
+from typing import Any, cast
 
 import structlog
 from quart import Quart, Response, g, has_request_context, request, websocket
@@ -18,6 +18,8 @@ from utils.metrics import OTHER
 log = logging.getLogger(__name__)
 
 HEADER = "X-Request-ID"
+# Under this the scope of a call names its rule, for whoever stands around the app.
+ROUTE = "accessibletrader.route"
 ACCEPTED_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 PATH_LENGTH_MAX = 200
 # What some servers write when the client went away before the answer.
@@ -42,6 +44,11 @@ def request_id() -> str:
     if "request_id" not in g:
         g.request_id = _new_id()
     return str(g.request_id)
+
+
+def name_connection(connection_id: str) -> None:
+    """Name the live connection in every line that is written on its behalf, as its client was told it."""
+    structlog.contextvars.bind_contextvars(connection_id=connection_id)
 
 
 def id_of(given: str) -> str:
@@ -77,6 +84,9 @@ async def _begin() -> None:
 
 async def _finish(response: Response) -> Response:
     response.headers[HEADER] = request_id()
+    if request.url_rule is not None:
+        scope: MutableMapping[str, Any] = cast("Any", request.scope)
+        scope[ROUTE] = request.url_rule.rule
     _log_request(response.status_code)
     return response
 

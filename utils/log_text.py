@@ -71,14 +71,15 @@ def without_secrets(text: str) -> str:
 
 
 def _safe_field(key: str, value: Any, *, depth: int) -> Any:
-    if _names_secret(key):
+    if names_secret(key):
         return REDACTED
     limit = STACK_LENGTH_MAX if key == "exception" else TEXT_LENGTH_MAX
     return _safe_value(value, limit, depth)
 
 
 @functools.lru_cache(maxsize=1_000)
-def _names_secret(key: str) -> bool:
+def names_secret(key: str) -> bool:
+    """Tell whether what stands under this name is nobody's business."""
     return SECRET_KEY.search(key.replace("-", "_")) is not None
 
 

@@ -125,7 +125,7 @@ NOT_RUN = {
     ),
     ".venv/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --group dev "
     "--constraint requirements-extras.txt --output-file requirements-dev.txt": "it asks a package index",
-    ".venv/bin/uv pip install --require-hashes --requirement requirements-extras.txt": (
+    "uv pip install --python .venv/bin/python --require-hashes --requirement requirements-extras.txt": (
         "it asks a package index"
     ),
     "python -m venv ~/load": "it makes an environment for benchmarks",

@@ -41,7 +41,9 @@ FOREIGN = {
     "quart": ("app", "app_extensions", "blueprints", "middleware"),
     "quart_cors": ("middleware.origins",),
     "quart_schema": ("app_extensions", "blueprints", "middleware"),
+    "opentelemetry": ("app_extensions.otel_spans",),
     "redis": ("app_extensions", "services", "middleware.failures", "middleware.rate_limit"),
+    "sentry_sdk": ("app_extensions.sentry_reports",),
     "structlog": ("app_extensions", "middleware.request_log"),
     "uvicorn": ("app_extensions",),
     "uvloop": ("app_extensions",),
@@ -53,6 +55,7 @@ FOREIGN = {
 }
 # What is imported by name and late, and why.
 DYNAMIC = {
+    "app_extensions.reports_elsewhere": "what only a setting asks for is not imported without it",
     "plugins": "guests are loaded by the dotted name in a setting",
     "plugins.crypto_catalog": "ccxt takes seconds to import and is imported off the event loop",
 }
