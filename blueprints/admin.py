@@ -44,8 +44,9 @@ SESSION_CURSOR = Field(
     max_length=64, json_schema_extra={"pattern": r"^[0-9]{1,15}\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}
 )
 # Whether the last feed of the page before needs attention, a dot, and its topic.
+FEED_CURSOR_SHAPE = r"^[01]\.bars:[^\x00-\x1f\x7f-\x9f]+$"
 FEED_CURSOR = Field(
-    max_length=300, json_schema_extra={"pattern": r"^[01]\.bars:.+$"}, pattern=r"^[01]\.bars:.+$"
+    max_length=300, pattern=FEED_CURSOR_SHAPE, json_schema_extra={"pattern": FEED_CURSOR_SHAPE}
 )
 
 
