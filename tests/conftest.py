@@ -1,6 +1,7 @@
 """Real PostgreSQL, a real Valkey, and the app on the simulated market; one set of servers a test process."""
 
 import asyncio
+import contextlib
 import gc
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -20,7 +21,15 @@ from app_extensions.embedded import EmbeddedAddresses, embedded_servers
 from app_extensions.migrations import migrate_blocking
 from app_extensions.redis_manager import open_redis
 from config import Config, load_config
+from tests.databases import (
+    KEEP_STILL,
+    TIMESCALE_DSN,
+    borrowed_database,
+    create_database,
+    execute,
+)
 from tests.live_contract import hold_to_contract
+from tests.one_slot import hold_to_one_slot
 from tests.socket_client import SocketConnection
 
 SECRET_KEY = "a-key-that-only-the-tests-know-0123456789"
@@ -41,11 +50,19 @@ $$
 """
 
 
+hold_to_one_slot()
+
+
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAddresses]:
-    with embedded_servers(
-        tmp_path_factory.mktemp("servers"), postgres=True, valkey=True, durable=False
-    ) as addresses:
+    with contextlib.ExitStack() as stack:
+        own = embedded_servers(
+            tmp_path_factory.mktemp("servers"), postgres=not TIMESCALE_DSN, valkey=True, durable=False
+        )
+        addresses = stack.enter_context(own)
+        if TIMESCALE_DSN:
+            borrowed = stack.enter_context(borrowed_database(TIMESCALE_DSN))
+            addresses = replace(addresses, db_connection_string=borrowed)
         yield addresses
 
 
@@ -56,39 +73,29 @@ def empty_dsn(servers: EmbeddedAddresses) -> str:
     return servers.db_connection_string
 
 
-def _named(dsn: str, database: str) -> str:
-    return dsn.replace("/postgres?", f"/{database}?")
-
-
-async def _execute(dsn: str, statement: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
 def _migrated(empty_dsn: str, database: str) -> str:
-    asyncio.run(_execute(empty_dsn, f"CREATE DATABASE {database}"))
-    migrate_blocking(_named(empty_dsn, database))
-    return database
+    dsn = asyncio.run(create_database(empty_dsn, database))
+    migrate_blocking(dsn)
+    asyncio.run(execute(dsn, KEEP_STILL))
+    return dsn
 
 
 @pytest.fixture(scope="session")
 def template(empty_dsn: str) -> str:
     """The name of a migrated database that nobody empties, for services that run beside a test."""
-    return _migrated(empty_dsn, "migrated")
+    _migrated(empty_dsn, "migrated")
+    return "migrated"
 
 
 @pytest.fixture(scope="session")
 def migrated_dsn(empty_dsn: str) -> str:
-    return _named(empty_dsn, _migrated(empty_dsn, "under_test"))
+    return _migrated(empty_dsn, "under_test")
 
 
 @pytest.fixture
 async def dsn(migrated_dsn: str) -> str:
     """A migrated database without a row; emptying one takes a tenth of the time of making one."""
-    await _execute(migrated_dsn, EMPTY_EVERY_TABLE)
+    await execute(migrated_dsn, EMPTY_EVERY_TABLE)
     return migrated_dsn
 
 
