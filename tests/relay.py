@@ -7,12 +7,12 @@ from typing import Self
 
 
 class Relay:
-    """Listen on a port of the loopback and pass bytes on to a Unix socket.
+    """Listen on a port of the loopback and pass bytes on to a Unix socket, or to a host and port.
 
     ``hang`` keeps every byte back, as a network does that lost its way; ``cut`` closes and refuses.
     """
 
-    def __init__(self, target: Path) -> None:
+    def __init__(self, target: Path | tuple[str, int]) -> None:
         self._target = target
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -59,7 +59,10 @@ class Relay:
         if self._refusing:
             writer.transport.abort()
             return
-        far_reader, far_writer = await asyncio.open_unix_connection(self._target)
+        if isinstance(self._target, Path):
+            far_reader, far_writer = await asyncio.open_unix_connection(self._target)
+        else:
+            far_reader, far_writer = await asyncio.open_connection(*self._target)
         self._writers |= {writer, far_writer}
         try:
             async with asyncio.TaskGroup() as both:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
@@ -16,6 +16,7 @@ from app_extensions import DRAINING as DRAINING_SET_BY
 from blueprints.system import DRAINING
 from config import Config
 from services.stores.health import select_schema_version
+from tests.databases import door, through
 from tests.relay import Relay
 from utils.version import VERSION
 
@@ -25,8 +26,7 @@ ANSWER_WITHIN_S = 4
 
 @pytest.fixture
 async def database_wire(dsn: str) -> AsyncIterator[Relay]:
-    directory = Path(parse_qs(urlsplit(dsn).query)["host"][0])
-    async with Relay(directory / ".s.PGSQL.5432") as relay:
+    async with Relay(door(dsn)) as relay:
         yield relay
 
 
@@ -39,8 +39,7 @@ async def cache_wire(redis_url: str) -> AsyncIterator[Relay]:
 @pytest.fixture
 async def wired(config: Config, database_wire: Relay, cache_wire: Relay) -> AsyncIterator[Quart]:
     """The app, with a wire to each of its servers that the test may cut."""
-    name = urlsplit(config.db_connection_string).path
-    database = f"postgresql://postgres@127.0.0.1:{database_wire.port}{name}?sslmode=disable"
+    database = through(config.db_connection_string, database_wire.port)
     cache = f"redis://127.0.0.1:{cache_wire.port}/0"
     app = create_app(replace(config, db_connection_string=database, redis_url=cache))
     async with app.test_app():

@@ -17,10 +17,12 @@ from app_extensions.migrations import (
     migrate_blocking,
     read_migrations,
 )
+from tests.databases import TIMESCALE_DSN, create_database, drop_database
 
 DEADLINE_S = 60
 FIRST = ["0001_market", "0002_accounts", "0003_rollups", "0004_announcements", "0005_accounts"]
-FILES = read_migrations("plain")
+FLAVOUR = "timescale" if TIMESCALE_DSN else "plain"
+FILES = read_migrations(FLAVOUR)
 NAMES = [f"{file.version:04d}_{file.name}" for file in FILES]
 NewDatabase = Callable[[], Awaitable[str]]
 
@@ -40,12 +42,11 @@ async def new_database(empty_dsn: str) -> AsyncIterator[NewDatabase]:
 
     async def make() -> str:
         names.append(f"migrating_{len(names)}")
-        await fetch(empty_dsn, f"CREATE DATABASE {names[-1]}")
-        return empty_dsn.replace("/postgres?", f"/{names[-1]}?")
+        return await create_database(empty_dsn, names[-1])
 
     yield make
     for name in names:
-        await fetch(empty_dsn, f"DROP DATABASE {name} WITH (FORCE)")
+        await drop_database(empty_dsn, name)
 
 
 @pytest.fixture
@@ -64,16 +65,16 @@ async def test_everything_is_applied_in_order_and_only_once(database: str) -> No
     rows = await fetch(database, "SELECT * FROM schema_migration ORDER BY version")
     found = [(row["version"], row["name"], row["flavour"]) for row in rows]
     assert found == [(file.version, file.name, file.flavour) for file in FILES]
-    assert found[1:3] == [(2, "accounts", None), (3, "rollups", "plain")]
+    assert found[1:3] == [(2, "accounts", None), (3, "rollups", FLAVOUR)]
     assert [row["sha256"] for row in rows] == [file.sha256 for file in FILES]
 
 
 def test_callers_without_a_loop_can_migrate_too(empty_dsn: str) -> None:
-    asyncio.run(fetch(empty_dsn, "CREATE DATABASE migrating_blocking"))
+    dsn = asyncio.run(create_database(empty_dsn, "migrating_blocking"))
     try:
-        assert migrate_blocking(empty_dsn.replace("/postgres?", "/migrating_blocking?")) == NAMES
+        assert migrate_blocking(dsn) == NAMES
     finally:
-        asyncio.run(fetch(empty_dsn, "DROP DATABASE migrating_blocking WITH (FORCE)"))
+        asyncio.run(drop_database(empty_dsn, "migrating_blocking"))
 
 
 async def test_eight_processes_at_once_all_succeed_and_each_file_is_applied_once(database: str) -> None:

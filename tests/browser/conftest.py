@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
 from app_extensions.db_pool import close_pool, open_pool
 from app_extensions.embedded import embedded_servers
 from app_extensions.migrations import migrate_blocking
 from services.auth_service import AuthService, AuthSettings
+from tests.databases import create_database
 from tests.launcher.conftest import APP, STOP_TIMEOUT_S, Service, launch
 from utils.accounts import Role
 from utils.clock import Clock
@@ -103,14 +103,6 @@ class Driver:
             raise Failed(line + self._process.stdout.read()) from None
 
 
-async def _create_database(dsn: str, name: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute(f"CREATE DATABASE {name}")
-    finally:
-        await connection.close()
-
-
 async def make_user(dsn: str, role: Role) -> None:
     """Make the user of these tests in a database that is up to date."""
     pool = await open_pool(dsn)
@@ -125,10 +117,9 @@ async def make_user(dsn: str, role: Role) -> None:
 def site(empty_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The product on the simulated market, with a database and a Valkey that no other test empties."""
     home = tmp_path_factory.mktemp("site")
-    asyncio.run(_create_database(empty_dsn, "page"))
+    page_dsn = asyncio.run(create_database(empty_dsn, "page"))
     with embedded_servers(home, postgres=False, valkey=True, durable=False) as addresses:
         assert addresses.redis_url
-        page_dsn = empty_dsn.replace("/postgres?", "/page?")
         migrate_blocking(page_dsn)
         asyncio.run(make_user(page_dsn, Role.ADMIN))
         environment = {

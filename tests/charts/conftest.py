@@ -13,6 +13,7 @@ import pytest
 from app_extensions.embedded import EmbeddedAddresses
 from tests.browser.conftest import HERE as BROWSER
 from tests.browser.conftest import SECRET_KEY, Driver, chromium
+from tests.databases import database_beside
 from tests.docs.reading import ROOT, blocks
 from tests.launcher.conftest import APP, STOP_TIMEOUT_S, Service
 
@@ -72,7 +73,7 @@ def service(
         "SECRET_KEY": SECRET_KEY,
         "PORT": "0",
         "VAR_DIR": str(home / "var"),
-        "DB_CONNECTION_STRING": servers.db_connection_string.replace("/postgres?", f"/{template}?"),
+        "DB_CONNECTION_STRING": database_beside(servers.db_connection_string, template),
         "REDIS_URL": servers.redis_url,
         "RATE_LIMIT_PER_MINUTE": "100000",
         "TRUSTED_ORIGINS": folder.origin,

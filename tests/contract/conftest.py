@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import asyncpg
 import pytest
 from quart import Quart
 
@@ -16,6 +15,7 @@ from app_extensions.migrations import migrate_blocking
 from app_extensions.openapi import build_openapi
 from config import Config, load_config
 from tests.contract.service import Served, serving
+from tests.databases import create_database, database_beside, execute, name_of
 from utils.clock import Clock
 
 DATABASE = "contract"
@@ -50,13 +50,9 @@ def asyncapi(built: Quart) -> dict[str, Any]:
     return build_asyncapi(built)
 
 
-async def _create_database(dsn: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-        await connection.execute(f"CREATE DATABASE {DATABASE}")
-    finally:
-        await connection.close()
+async def _create_database(dsn: str) -> str:
+    await execute(dsn, f"DROP DATABASE IF EXISTS {name_of(database_beside(dsn, DATABASE))} WITH (FORCE)")
+    return await create_database(dsn, DATABASE)
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +60,7 @@ def served(
     empty_dsn: str, servers: EmbeddedAddresses, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     """The product, with a database that no other test empties."""
-    asyncio.run(_create_database(empty_dsn))
-    dsn = empty_dsn.replace("/postgres?", f"/{DATABASE}?")
+    dsn = asyncio.run(_create_database(empty_dsn))
     migrate_blocking(dsn)
     config = _config(tmp_path_factory.mktemp("served"))
     late_ms = Clock().now_ms() - EARLY_MS

@@ -5,11 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from config import load_config
 from tests.cli.quart import run_quart
+from tests.databases import create_database
 from tests.docs.reading import ROOT, blocks
 from tests.embedded.processes import wait_for
 from utils.signing_secret import SECRET_BYTES_MIN
@@ -113,15 +113,13 @@ def test_the_secret_that_is_made_is_good_enough_for_production() -> None:
 
 
 async def test_migrate_brings_an_empty_database_up_to_date(empty_dsn: str, tmp_path: Path) -> None:
-    connection = await asyncpg.connect(empty_dsn)
-    await connection.execute("CREATE DATABASE shown_migrate")
-    await connection.close()
+    shown_dsn = await create_database(empty_dsn, "shown_migrate")
     environment = {
         "PATH": os.environ["PATH"],
         "ENV": "test",
         "SECRET_KEY": SECRET_KEY,
         "VAR_DIR": str(tmp_path / "var"),
-        "DB_CONNECTION_STRING": empty_dsn.replace("/postgres?", "/shown_migrate?"),
+        "DB_CONNECTION_STRING": shown_dsn,
         "REDIS_URL": "",
     }
     first = await run_quart(environment, "migrate")

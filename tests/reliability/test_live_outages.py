@@ -9,7 +9,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from quart import Quart
@@ -17,6 +16,7 @@ from quart import Quart
 from app import create_app
 from app_extensions.embedded_valkey import answers, valkey_address, valkey_server
 from config import Config
+from tests.databases import door, through
 from tests.relay import Relay
 
 DEADLINE_S = 40
@@ -164,10 +164,8 @@ async def test_a_valkey_that_comes_back_empty_is_followed_by_a_resync(
 async def test_while_the_database_is_away_it_is_said_and_nothing_is_missing_afterwards(
     config: Config, dsn: str
 ) -> None:
-    directory = Path(parse_qs(urlsplit(dsn).query)["host"][0])
-    async with Relay(directory / ".s.PGSQL.5432") as wire:
-        name = urlsplit(config.db_connection_string).path
-        database = f"postgresql://postgres@127.0.0.1:{wire.port}{name}?sslmode=disable"
+    async with Relay(door(dsn)) as wire:
+        database = through(config.db_connection_string, wire.port)
         app = create_app(replace(config, db_connection_string=database))
         async with app.test_app(), listening(app, [(NATIVE, None)]) as (ear,):
             await ear.until(lambda each: "live" in each.states and len(each.closed_opens()) > 1)
