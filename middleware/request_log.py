@@ -112,6 +112,7 @@ async def _name_refusal(response: ResponseTypes | None) -> ResponseTypes | None:
     if response is not None:
         response.headers[HEADER] = request_id()
         g.status = response.status_code
+        figures.REFUSED.add(1, str(response.status_code))
     return response
 
 

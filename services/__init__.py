@@ -52,6 +52,9 @@ from services.worker_name import worker_name
 from utils.clock import Clock
 
 
+WITHOUT_REDIS = "answers are kept without Redis, each worker for itself"
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Hold everything a view may call."""
@@ -127,12 +130,7 @@ def build_services(config: Config, backends: Backends) -> Services:
     )
     quarantine = Quarantine()
     answers = AnswerCache(
-        OptionalRedis(
-            backends.redis,
-            clock.steady_s,
-            "answers are kept without Redis, each worker for itself",
-            part="answers",
-        ),
+        OptionalRedis(backends.redis, clock.steady_s, WITHOUT_REDIS, part="answers"),
         clock,
         bytes_max=config.answer_cache_mb * 1_000_000,
     )

@@ -32,6 +32,9 @@ SIGN_INS_THROTTLED = Count(
 
 # Live connections.
 CONNECTIONS = Level("ws_connections", "WebSockets that are open.")
+REFUSED = Count(
+    "ws_refused_total", "WebSockets that were refused before they were open, by status.", status=()
+)
 CLOSED = Count(
     "ws_closed_total", "WebSockets that have ended, by close code; gone where the client left.", code=()
 )

@@ -5,6 +5,7 @@ import urllib.request
 from dataclasses import replace
 
 import pytest
+from quart.testing.connections import WebsocketResponseError
 
 import app as program
 from app import create_app
@@ -43,7 +44,8 @@ async def test_a_look_says_how_the_worker_is_and_a_question_what_it_stands_on(co
             async with asyncio.timeout(30):
                 while '"bar"' not in await listening.receive():
                     pass
-            for _ in range(2):
+            # The first one fills the store, which ends the answer that it makes itself.
+            for _ in range(3):
                 await client.get(SETTLED)
             samples.look()
             await samples.ask()
@@ -105,3 +107,11 @@ def fetch(address: str) -> bytes:
     with urllib.request.urlopen(address, timeout=20) as answer:
         body: bytes = answer.read()
     return body
+
+
+async def test_a_refused_websocket_is_counted(config: Config) -> None:
+    async with create_app(config).test_app() as app:
+        with pytest.raises(WebsocketResponseError):
+            async with app.test_client().websocket(LISTEN.replace("BTC", "NOSUCH")) as refused:
+                await refused.receive()
+    assert own_page(figures.REFUSED).value("ws_refused_total", status="404") == 1
