@@ -11,6 +11,7 @@ import pytest
 
 from app_extensions.embedded import EmbeddedAddresses
 from tests.cli.quart import DEADLINE_S, QUART, outcome_of, run_quart, started_quart
+from tests.databases import database_beside
 from tests.launcher.conftest import APP, STOP_TIMEOUT_S, Service
 
 NAME = "ada-who-listens"
@@ -31,7 +32,7 @@ ALERT = {
 def served_dsn(servers: EmbeddedAddresses, template: str) -> str:
     """A database that nobody empties."""
     assert servers.db_connection_string
-    return servers.db_connection_string.replace("/postgres?", f"/{template}?")
+    return database_beside(servers.db_connection_string, template)
 
 
 @pytest.fixture(scope="module")

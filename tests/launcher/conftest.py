@@ -16,6 +16,7 @@ from typing import IO
 import pytest
 
 from app_extensions.embedded import EmbeddedAddresses
+from tests.databases import database_beside
 from tests.embedded.processes import wait_for
 from tests.launcher.authority import Authority
 
@@ -154,6 +155,6 @@ def beside(servers: EmbeddedAddresses, template: str) -> dict[str, str]:
     assert servers.db_connection_string
     assert servers.redis_url
     return {
-        "DB_CONNECTION_STRING": servers.db_connection_string.replace("/postgres?", f"/{template}?"),
+        "DB_CONNECTION_STRING": database_beside(servers.db_connection_string, template),
         "REDIS_URL": servers.redis_url,
     }
