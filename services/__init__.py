@@ -51,7 +51,6 @@ from services.websocket_service import WebSocketService
 from services.worker_name import worker_name
 from utils.clock import Clock
 
-
 WITHOUT_REDIS = "answers are kept without Redis, each worker for itself"
 
 
