@@ -62,11 +62,15 @@ def shown(seconds: float) -> str:
     return f"{seconds * 1e6:,.1f} microseconds" if seconds < 1e-3 else f"{seconds * 1e3:,.2f} ms"
 
 
+def number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def report_figures(figures: Figures) -> str:
     rows = []
     for name, value in asdict(figures).items():
         unit = next((unit for part, unit in UNITS.items() if part in name), "")
-        rows.append([f"`{name}`", f"{value:,.3g} {unit}" if unit else shown(value)])
+        rows.append([f"`{name}`", f"{number(value)} {unit}" if unit else shown(value)])
     return table(["figure", "measured"], rows)
 
 
@@ -78,7 +82,7 @@ def report_limits(basis: Basis) -> str:
     rows = [
         [
             need.name,
-            f"{need.has:,.3g} {need.unit}",
+            f"{number(need.has)} {need.unit}",
             "beyond those above" if math.isinf(at) else f"{significant(at):,}",
         ]
         for at, need in sorted(found, key=lambda each: each[0])
@@ -86,10 +90,10 @@ def report_limits(basis: Basis) -> str:
     return table(["what there is one of", "it has at most", "too little from about, listeners"], rows)
 
 
-def significant(number: float) -> int:
+def significant(value: float) -> int:
     """Return a number with two digits that mean something: more would be a lie."""
-    digits = 1 - math.floor(math.log10(number)) if number >= 1 else 0
-    return round(round(number, digits))
+    digits = 1 - math.floor(math.log10(value)) if value >= 1 else 0
+    return round(round(value, digits))
 
 
 def report_path(basis: Basis, sizes: Sequence[int]) -> str:
