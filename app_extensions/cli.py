@@ -19,7 +19,8 @@ from app_extensions.db_pool import close_pool, open_pool
 from app_extensions.migrations import migrate
 from config import Config, load_config
 from services import auth_settings
-from services.auth_service import AuthService, check_username
+from services.accounts import check_username
+from services.auth_service import AuthService
 from services.passwords import check_new_password
 from utils.accounts import Role, User
 from utils.clock import Clock

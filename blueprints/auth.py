@@ -16,9 +16,10 @@ from middleware.documentation import Answers, responses
 from middleware.idempotency import idempotent
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, json_body, query
-from services.auth_service import TICKET_LIFE_S, USERNAME_SHAPE
+from services.accounts import USERNAME_SHAPE
 from services.passwords import PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN
 from services.sessions import TokenPair
+from services.tickets import TICKET_LIFE_S
 
 blueprint = Blueprint("auth", __name__, url_prefix="/auth")
 
@@ -120,7 +121,7 @@ async def post_refresh(body: RefreshBody) -> ResponseReturnValue:
 )
 async def post_register(body: RegisterBody) -> ResponseReturnValue:
     """Make an account, where the operator lets people do so by themselves."""
-    user = await services().auth.register(body.username, body.password, caller())
+    user = await services().auth.accounts.register(body.username, body.password, caller())
     return format_user(user), 201, PRIVATE
 
 
@@ -185,7 +186,7 @@ async def delete_session(session_id: UUID) -> ResponseReturnValue:
 @responses(Answers(TicketAnswer))
 async def post_ws_ticket() -> ResponseReturnValue:
     """Give a ticket that opens one WebSocket from a browser, which can send no header with it."""
-    ticket = await services().auth.issue_ticket(g.principal, request.headers.get("Origin"))
+    ticket = await services().auth.tickets.issue(g.principal, request.headers.get("Origin"))
     return {"ticket": ticket, "expires_in": TICKET_LIFE_S}
 
 

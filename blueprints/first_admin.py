@@ -42,7 +42,7 @@ class AdminForm(LinkQuery):
 @responses(Answers(Page, media="text/html"), refuses=OF_LINKS)
 async def get_first_admin(query: LinkQuery) -> Response:
     """Show the form that makes the first admin."""
-    await services().auth.check_first_admin_token(query.token)
+    await services().auth.accounts.check_first_admin_token(query.token)
     return Response(first_admin_page(query.token), content_type=HTML)
 
 
@@ -58,9 +58,9 @@ async def post_first_admin() -> Response:
     """Make the first admin, or show the form again with what was wrong."""
     form = read_query(AdminForm, await request.form)
     auth = services().auth
-    await auth.check_first_admin_token(form.token)
+    await auth.accounts.check_first_admin_token(form.token)
     try:
-        user = await auth.create_first_admin(form.username, form.password, caller())
+        user = await auth.accounts.create_first_admin(form.username, form.password, caller())
     except (InvalidRequest, Conflict) as error:
         errors = error.errors or (FieldError("username", error.error_code, error.detail),)
         page = first_admin_page(form.token, form.username, errors)

@@ -114,7 +114,7 @@ async def _principal_of_request() -> Principal | None:
     if len(headers) + len(tickets) > 1:
         raise invalid_access_token()
     if tickets:
-        return await services().auth.spend_ticket(tickets[0], asked.headers.get("Origin"))
+        return await services().auth.tickets.spend(tickets[0], asked.headers.get("Origin"))
     return await principal_of(headers[0] if headers else None)
 
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from services.stores import audit, refresh_tokens, sessions
+from services.stores import audit, refresh_tokens, session_ends, sessions
 from services.tokens import (
     AccessTokenCodec,
     InvalidToken,
@@ -83,9 +83,9 @@ class Sessions:
             last_used_ms=now_ms,
             expires_ms=now_ms + self._settings.session_life_s * 1000,
         )
-        await sessions.delete_expired_sessions(connection, user.user_id, now_ms)
+        await session_ends.delete_expired_sessions(connection, user.user_id, now_ms)
         await sessions.insert_session(connection, session)
-        await sessions.revoke_oldest_sessions(
+        await session_ends.revoke_oldest_sessions(
             connection, user.user_id, kept=SESSIONS_MAX, reason=TOO_MANY, now_ms=now_ms
         )
         principal = Principal(user.user_id, user.username, user.role, session.session_id)
@@ -171,7 +171,7 @@ class Sessions:
     async def _revoke_reused(
         connection: asyncpg.Connection, session_id: UUID, caller: Caller, now_ms: int
     ) -> None:
-        if not await sessions.revoke_session(connection, session_id, reason=REUSED, now_ms=now_ms):
+        if not await session_ends.revoke_session(connection, session_id, reason=REUSED, now_ms=now_ms):
             return
         await audit.insert_event(
             connection,

@@ -10,7 +10,16 @@ from uuid import UUID
 import asyncpg
 
 from services.sessions import ACQUIRE_TIMEOUT_S, Sessions, no_such_session
-from services.stores import audit, idempotency, job_runs, sessions, socket_tickets, throttles, users
+from services.stores import (
+    audit,
+    idempotency,
+    job_runs,
+    session_ends,
+    sessions,
+    socket_tickets,
+    throttles,
+    users,
+)
 from services.tokens import BIGINT_MAX
 from utils.accounts import AuditEvent, Caller, Principal, Role, Session, User
 from utils.clock import Clock
@@ -89,7 +98,9 @@ class UserAdmin:
             if user is None:
                 raise _no_such_user(user_id)
             if disabled:
-                await sessions.revoke_sessions_of_user(connection, user_id, reason=DISABLED, now_ms=now_ms)
+                await session_ends.revoke_sessions_of_user(
+                    connection, user_id, reason=DISABLED, now_ms=now_ms
+                )
             action = DISABLED if disabled else ENABLED
             await self._note(connection, action, by=(admin, caller), user_id=user_id)
         return user
@@ -99,7 +110,9 @@ class UserAdmin:
         async with self._change() as connection:
             now_ms = self._clock.now_ms()
             user_id = await sessions.select_user_of_session(connection, session_id)
-            ended = await sessions.revoke_session(connection, session_id, reason=SESSION_ENDED, now_ms=now_ms)
+            ended = await session_ends.revoke_session(
+                connection, session_id, reason=SESSION_ENDED, now_ms=now_ms
+            )
             if not ended:
                 raise no_such_session()
             detail = f"session {session_id}"
@@ -108,7 +121,7 @@ class UserAdmin:
     async def tidy(self) -> None:
         """Forget what can be of no use any more."""
         now_ms = self._clock.now_ms()
-        await sessions.delete_all_expired_sessions(self._pool, now_ms)
+        await session_ends.delete_all_expired_sessions(self._pool, now_ms)
         await socket_tickets.delete_expired_tickets(self._pool, now_ms)
         await throttles.delete_worn_attempts(self._pool, now_ms - ATTEMPTS_KEPT_MS)
         await idempotency.delete_old_keys(self._pool, now_ms - IDEMPOTENCY_KEPT_MS)

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from services.auth_service import NOBODY, check_username
+from services.accounts import NOBODY, check_username
 from services.hash_pool import HASH_QUEUE_MAX, HASH_THREADS
 from services.sessions import TokenPair
 from tests.services.conftest import PASSWORD, SETTINGS, House
@@ -218,11 +218,11 @@ async def test_a_user_sees_and_ends_only_sessions_of_their_own(house: House) -> 
 
 async def test_registering_needs_the_operators_leave(house: House) -> None:
     with pytest.raises(Forbidden, match="Ask the operator"):
-        await house.auth.register("grace", PASSWORD, NOBODY)
+        await house.auth.accounts.register("grace", PASSWORD, NOBODY)
     house.auth.close()
     house.auth = house.restarted(replace(SETTINGS, registration_open=True))
 
-    assert (await house.auth.register("grace", PASSWORD, NOBODY)).role is Role.USER
+    assert (await house.auth.accounts.register("grace", PASSWORD, NOBODY)).role is Role.USER
 
 
 async def test_a_ticket_opens_once_within_thirty_seconds_for_its_origin(house: House) -> None:
@@ -232,19 +232,19 @@ async def test_a_ticket_opens_once_within_thirty_seconds_for_its_origin(house: H
 
     async def opens(ticket: str, origin: str | None) -> bool:
         try:
-            return await house.auth.spend_ticket(ticket, origin) == ada
+            return await house.auth.tickets.spend(ticket, origin) == ada
         except Unauthorized:
             return False
 
-    ticket = await house.auth.issue_ticket(ada, page)
+    ticket = await house.auth.tickets.issue(ada, page)
     assert sorted(await asyncio.gather(*(opens(ticket, page) for _ in range(20)))) == [False] * 19 + [True]
     # Shown by another page it is spent too.
-    ticket = await house.auth.issue_ticket(ada, page)
+    ticket = await house.auth.tickets.issue(ada, page)
     assert [await opens(ticket, "https://evil.example"), await opens(ticket, page)] == [False, False]
-    ticket = await house.auth.issue_ticket(ada, None)
+    ticket = await house.auth.tickets.issue(ada, None)
     house.now_ms += 30_000
     assert not await opens(ticket, None)
-    ticket = await house.auth.issue_ticket(ada, None)
+    ticket = await house.auth.tickets.issue(ada, None)
     await house.auth.end_sessions(ada, NOBODY)
     assert not await opens(ticket, None)
     for text in ("", "x", pair.access_token, pair.refresh_token, "é" * 43):
