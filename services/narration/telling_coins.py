@@ -6,29 +6,28 @@ unknown, and what is old is said to be old.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from plugins.listings.base import Coin, CoinFigures
 from services.coins.answers import CoinHistory, CoinPage, FoundCoin, ListedCoin
 from services.narration import phrases_coins as phrases
 from services.narration.catalog import Message
+from services.narration.coin_figures import (
+    figures_time_ms,
+    provider_name,
+    said_age,
+    said_amount,
+    said_change,
+    said_price,
+    written_value,
+)
 from services.narration.coin_names import coin_name, spoken_symbol
-from services.narration.facts import exact_decimal, spoken_volume
-from services.narration.numbers import EXACT, percent_change, rounded_percent
+from services.narration.numbers import percent_change
 from services.narration.phrases import UNCHANGED
 from services.narration.sentences import Verbosity
 from services.narration.voice import Voice
-from utils.domain import DAY_MS, HOUR_MS, MINUTE_MS
 
 BRIEF_WORDS_MAX = 25
-CENTS = Decimal("0.01")
-ONE, BILLION = Decimal(1), Decimal(10**9)
-# An age is said in one unit, and never as more than it is while an answer is kept.
-AGE_UNITS_MS = (DAY_MS, HOUR_MS, 5 * MINUTE_MS)
 DAY_CHANGE = "change_24h_percent"
-# How providers whose names are no words are called; others keep their name.
-PROVIDER_NAMES = {"coingecko": "Coin Gecko", "coinmarketcap": "Coin Market Cap"}
-SIMULATED = "simulated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ def tell_coin(found: FoundCoin, voice: Voice, verbosity: Verbosity) -> CoinTelli
     sentences.append(_age(listed, found.now_ms, voice))
     brief = _coin_brief(phrases.COIN_ALONE, listed, voice, DAY_CHANGE)
     if listed.stale:
-        age = voice.duration(_whole_age_ms(found.now_ms - _told_ms(listed)))
+        age = said_age(found.now_ms - figures_time_ms(listed), voice)
         brief = voice.say(phrases.LIST_BRIEF_OLD, age=age, brief=brief)
     whole = CoinSentence(brief, ("price", DAY_CHANGE), Verbosity.BRIEF)
     return CoinTelling(whole, _as_much(sentences, verbosity))
@@ -99,7 +98,7 @@ def tell_list(
         voice.say(phrases.LIST_ALONE, shown=shown),
     ]
     if page.stale and page.as_of_ms is not None:
-        age = voice.duration(_whole_age_ms(page.now_ms - page.as_of_ms))
+        age = said_age(page.now_ms - page.as_of_ms, voice)
         texts = [voice.say(phrases.LIST_BRIEF_OLD, age=age, brief=text) for text in texts]
     if category is not None:
         title = voice.say(phrases.CATEGORIES[category])
@@ -121,16 +120,16 @@ def tell_history(history: CoinHistory, voice: Voice, verbosity: Verbosity = Verb
     first, last = points[0], points[-1]
     change = voice.say(UNCHANGED)
     if first.open:
-        change = voice.change(percent_change(_exact(first.open), _exact(last.price)))
-    words = {"first": _said_price(first.open, voice), "last": _said_price(last.price, voice)}
+        change = voice.change(percent_change(written_value(first.open), written_value(last.price)))
+    words = {"first": said_price(first.open, voice), "last": said_price(last.price, voice)}
     brief = voice.say(phrases.HISTORY_BRIEF, name=name, change=change, **words)
     highest = max(points, key=lambda point: point.high)
     lowest = min(points, key=lambda point: point.low)
     extremes = voice.say(
         phrases.HISTORY_EXTREMES,
-        high=_said_price(highest.high, voice),
+        high=said_price(highest.high, voice),
         high_time=voice.moment(highest.time_ms),
-        low=_said_price(lowest.low, voice),
+        low=said_price(lowest.low, voice),
         low_time=voice.moment(lowest.time_ms),
     )
     span = voice.say(phrases.HISTORY_SPAN, start=voice.moment(first.time_ms), end=voice.moment(last.time_ms))
@@ -156,8 +155,8 @@ def _coin_brief(message: Message, listed: ListedCoin, voice: Voice, change: str)
     return voice.say(
         message,
         name=coin_name(voice.locale, coin.name, coin.symbol),
-        price=voice.say(phrases.COIN_PRICE_UNKNOWN) if price is None else _said_price(price, voice),
-        change=_said_change(figures, change, voice),
+        price=voice.say(phrases.COIN_PRICE_UNKNOWN) if price is None else said_price(price, voice),
+        change=said_change(figures, change, voice),
     )
 
 
@@ -170,19 +169,19 @@ def _rank(coin: Coin, voice: Voice) -> CoinSentence:
 
 
 def _price(figures: CoinFigures, voice: Voice) -> CoinSentence:
-    price = voice.say(phrases.UNKNOWN) if figures.price is None else _said_price(figures.price, voice)
-    text = voice.say(phrases.COIN_PRICE, price=price, change=_said_change(figures, DAY_CHANGE, voice))
+    price = voice.say(phrases.UNKNOWN) if figures.price is None else said_price(figures.price, voice)
+    text = voice.say(phrases.COIN_PRICE, price=price, change=said_change(figures, DAY_CHANGE, voice))
     return CoinSentence(text, ("price", DAY_CHANGE), Verbosity.BRIEF)
 
 
 def _changes(figures: CoinFigures, voice: Voice) -> CoinSentence:
     names = ("change_1h_percent", "change_7d_percent", "change_30d_percent")
-    hour, week, month = (_said_change(figures, name, voice) for name in names)
+    hour, week, month = (said_change(figures, name, voice) for name in names)
     return CoinSentence(voice.say(phrases.COIN_CHANGES, hour=hour, week=week, month=month), names)
 
 
 def _market(figures: CoinFigures, voice: Voice) -> CoinSentence:
-    cap, volume = _said_amount(figures.market_cap, voice), _said_amount(figures.volume_24h, voice)
+    cap, volume = said_amount(figures.market_cap, voice), said_amount(figures.volume_24h, voice)
     text = voice.say(phrases.COIN_MARKET, market_cap=cap, volume=volume)
     return CoinSentence(text, ("market_cap", "volume_24h"))
 
@@ -190,13 +189,11 @@ def _market(figures: CoinFigures, voice: Voice) -> CoinSentence:
 def _supply(figures: CoinFigures, voice: Voice) -> Sequence[CoinSentence]:
     supply = voice.say(
         phrases.COIN_SUPPLY,
-        circulating=_said_amount(figures.circulating_supply, voice),
-        total=_said_amount(figures.total_supply, voice),
-        maximum=_said_amount(figures.max_supply, voice),
+        circulating=said_amount(figures.circulating_supply, voice),
+        total=said_amount(figures.total_supply, voice),
+        maximum=said_amount(figures.max_supply, voice),
     )
-    diluted = voice.say(
-        phrases.COIN_FULLY_DILUTED, value=_said_amount(figures.fully_diluted_valuation, voice)
-    )
+    diluted = voice.say(phrases.COIN_FULLY_DILUTED, value=said_amount(figures.fully_diluted_valuation, voice))
     return (
         CoinSentence(supply, ("circulating_supply", "total_supply", "max_supply"), Verbosity.FULL),
         CoinSentence(diluted, ("fully_diluted_valuation",), Verbosity.FULL),
@@ -223,19 +220,19 @@ def _extremes(figures: CoinFigures, voice: Voice) -> Sequence[CoinSentence]:
 def _extreme(figure: tuple[float | None, int | None], messages: tuple[Message, Message], voice: Voice) -> str:
     value, time_ms = figure
     dated, undated = messages
-    price = voice.say(phrases.UNKNOWN) if value is None else _said_price(value, voice)
+    price = voice.say(phrases.UNKNOWN) if value is None else said_price(value, voice)
     if value is None or time_ms is None:
         return voice.say(undated, price=price)
     return voice.say(dated, price=price, date=voice.moment(time_ms))
 
 
 def _age(listed: ListedCoin, now_ms: int, voice: Voice) -> CoinSentence:
-    told_ms = _told_ms(listed)
+    told_ms = figures_time_ms(listed)
     words = {"provider": provider_name(listed.coin.provider, voice), "time": voice.moment(told_ms)}
     figures = ("updated_ms", "fetched_ms")
     if not listed.stale:
         return CoinSentence(voice.say(phrases.COIN_AS_OF, **words), figures)
-    age = voice.duration(_whole_age_ms(now_ms - told_ms))
+    age = said_age(now_ms - told_ms, voice)
     return CoinSentence(voice.say(phrases.COIN_OLD, age=age, **words), figures, Verbosity.BRIEF)
 
 
@@ -245,49 +242,8 @@ def _list_age(page: CoinPage, voice: Voice) -> CoinSentence:
     words = {"provider": provider_name(page.provider, voice), "time": voice.moment(page.as_of_ms)}
     if not page.stale:
         return CoinSentence(voice.say(phrases.COIN_AS_OF, **words), ("as_of_ms",))
-    age = voice.duration(_whole_age_ms(page.now_ms - page.as_of_ms))
+    age = said_age(page.now_ms - page.as_of_ms, voice)
     return CoinSentence(voice.say(phrases.COIN_OLD, age=age, **words), ("as_of_ms",), Verbosity.BRIEF)
-
-
-def provider_name(provider: str, voice: Voice) -> str:
-    """Return what a provider is called when it is heard."""
-    if provider == SIMULATED:
-        return voice.say(phrases.SIMULATION)
-    return PROVIDER_NAMES.get(provider) or coin_name(voice.locale, provider.capitalize(), "")
-
-
-def _told_ms(listed: ListedCoin) -> int:
-    return min(listed.coin.figures.updated_ms or listed.fetched_ms, listed.fetched_ms)
-
-
-def _whole_age_ms(age_ms: int) -> int:
-    unit_ms = next((unit_ms for unit_ms in AGE_UNITS_MS if age_ms >= unit_ms), MINUTE_MS)
-    return age_ms // unit_ms * unit_ms
-
-
-def _said_change(figures: CoinFigures, name: str, voice: Voice) -> str:
-    value: float | None = getattr(figures, name)
-    if value is None:
-        return voice.say(phrases.CHANGES_UNKNOWN[name])
-    return voice.say(phrases.CHANGES[name], change=voice.change(rounded_percent(_exact(value))))
-
-
-def _said_price(value: float, voice: Voice) -> str:
-    """Return a price with cents from 1 on, and with four digits that matter below it."""
-    exact = _exact(value)
-    if ONE <= exact < BILLION:
-        return voice.price(EXACT.quantize(exact, CENTS))
-    return voice.price(exact_decimal(spoken_volume(exact)))
-
-
-def _said_amount(value: float | None, voice: Voice) -> str:
-    if value is None:
-        return voice.say(phrases.UNKNOWN)
-    return voice.amount(exact_decimal(spoken_volume(_exact(value))))
-
-
-def _exact(value: float) -> Decimal:
-    return Decimal(repr(value))
 
 
 def _short_enough(texts: Sequence[str]) -> str:
