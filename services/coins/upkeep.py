@@ -10,7 +10,7 @@ from plugins.listings.base import ListingsPage
 from services.coins.freshness import choose_sync
 from services.coins.listings import CURSOR_LIFE_MS
 from services.coins.source import ListingsSource
-from services.stores import coin_prices, coin_syncs
+from services.stores import coin_prices, coin_syncs, coins_to_ask
 from services.stores.coins import StoredCoin
 from utils.clock import Clock
 from utils.domain import DAY_MS
@@ -96,7 +96,7 @@ class CoinUpkeep:
             return 0
         days = min(self._source.profile(provider).history_days, self._history_days)
         now_ms = self._clock.now_ms()
-        coins = await coin_syncs.select_coins_without_past(
+        coins = await coins_to_ask.select_coins_without_past(
             self._pool, provider, before_ms=now_ms - ASK_AGAIN_MS, limit=count if days else 0
         )
         added = 0
@@ -114,12 +114,12 @@ class CoinUpkeep:
         if provider is None:
             return 0
         now_ms = self._clock.now_ms()
-        lacking = await coin_syncs.select_coins_to_describe(
+        lacking = await coins_to_ask.select_coins_to_describe(
             self._pool, provider, before_ms=now_ms - ASK_AGAIN_MS, limit=count
         )
         for stored in lacking:
             coin = await self._source.fetch_coin(provider, stored.coin.coin_id)
-            await coin_syncs.upsert_profile(self._pool, stored.coin_key, coin, now_ms=self._clock.now_ms())
+            await coins_to_ask.upsert_profile(self._pool, stored.coin_key, coin, now_ms=self._clock.now_ms())
         if lacking:
             await self._announce()
         return len(lacking)
