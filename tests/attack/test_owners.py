@@ -1,7 +1,7 @@
 """Three users and an admin, thousands of steps: nothing crosses owners, and no answer tells what exists.
 
-A model knows which sessions and alerts there are and whose. Every request is held to it: what is one's own
-answers as it should, what is another's answers exactly as what never was.
+A model knows which sessions, alerts and collected symbols there are and whose. Every request is held to it:
+what is one's own answers as it should, what is another's answers exactly as what never was.
 """
 
 import random
@@ -15,10 +15,13 @@ from tests.attack.conftest import Household
 
 NAMES = ("ada", "bob", "gone")
 ALERTS = "/api/v1/alerts"
+SYMBOLS = "/api/v1/symbols"
 PROFILE = "/api/v1/users/profile"
 ADMIN = "/api/v1/admin"
 SHORT, LONG = 400, 5_000
 SESSIONS_KEPT, ALERTS_KEPT = 6, 5
+COLLECTED = ("BTC/USD", "ETH/USD", "SOL/USD")
+PLACE = {"market": "simulated", "exchange": "simex"}
 
 
 @dataclass
@@ -39,6 +42,7 @@ class Person:
     user_id: int
     sessions: list[Held] = field(default_factory=list)
     alerts: dict[int, str] = field(default_factory=dict)
+    symbols: set[str] = field(default_factory=set)
     locale: str | None = None
     disabled: bool = False
     admin: bool = False
@@ -175,10 +179,7 @@ class Town:
         if len(person.alerts) >= ALERTS_KEPT:
             return
         level = str(self.rng.randrange(1, 10**6))
-        body = {
-            "market": "simulated", "exchange": "simex", "symbol": "BTC/USD",
-            "kind": "cross_above", "level": level,
-        }  # fmt: skip
+        body = PLACE | {"symbol": "BTC/USD", "kind": "cross_above", "level": level}
         status, made = await self.ask("POST", ALERTS, held.access_token, body)
         assert status == (201 if held.alive else 401), made
         if held.alive:
@@ -205,6 +206,41 @@ class Town:
         else:
             assert status == 404
             assert told(body) | {"detail": ""} == told(never) | {"detail": ""}
+
+    async def do_collect_a_symbol(self) -> None:
+        person, held = self.someone()
+        symbol = self.rng.choice(COLLECTED)
+        status, body = await self.ask("POST", SYMBOLS, held.access_token, PLACE | {"symbol": symbol})
+        assert status == (401 if not held.alive else 200 if symbol in person.symbols else 201)
+        if held.alive:
+            assert (body["symbol"], body["yours"]) == (symbol, True)
+            person.symbols.add(symbol)
+
+    async def do_list_the_symbols(self) -> None:
+        person, held = self.someone()
+        status, body = await self.ask("GET", SYMBOLS, held.access_token)
+        assert status == (200 if held.alive else 401)
+        if held.alive:
+            collected = {symbol for each in self.people for symbol in each.symbols}
+            seen = {each["symbol"]: each["yours"] for each in body["symbols"]}
+            assert seen == {symbol: symbol in person.symbols for symbol in collected}
+
+    async def do_stop_collecting_what_anybody_asked_for(self) -> None:
+        person, held = self.someone()
+        symbol = self.rng.choice(COLLECTED)
+        status, body = await self.ask("DELETE", f"{SYMBOLS}/{symbol}", held.access_token)
+        _, never = await self.ask("DELETE", f"{SYMBOLS}/NEVER/USD", held.access_token)
+        # An admin ends it for everybody.
+        askers = self.people if person.admin else [person]
+        if not held.alive:
+            assert status == 401
+        elif any(symbol in each.symbols for each in askers):
+            assert status == 204
+            for each in askers:
+                each.symbols.discard(symbol)
+        else:
+            assert status == 404
+            assert told(body) == told(never)
 
     async def do_look_at_what_admins_see(self) -> None:
         person, held = self.someone()
