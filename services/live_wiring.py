@@ -60,16 +60,54 @@ def build_live(
     """Wire what listens to exchanges and what tells listeners; nothing runs yet."""
     log = LiveLog(backends.redis_live)
     leases = Leases(backends.redis_live)
+    hub = Hub(log, backends.redis_live, backends.redis_blocking, backends.clock)
+    steps = StepsBook(_spec_finder(catalog))
+    record = FiringRecord(backends.pool, backends.redis_live, backends.redis_blocking, steps.learn)
+    alerts = AlertFollower(pool=backends.pool, log_=log, hub=hub, record=record)
+    wishes = Wishes(backends.redis_live)
+    feeds: Feeds = RemoteFeeds(wishes)
+    follower = None
+    if settings.feeds:
+        open_feed = _feed_opener(
+            settings.broadcaster, backends, catalog, filler, announce=announce, log=log, token=leases.token
+        )
+        feeds = FeedKeeper(
+            leases=leases, log_=log, clock=backends.clock, open_feed=open_feed, beside=alerts.follow
+        )
+        follower = WishFollower(wishes, feeds)
+    read_bars = _bars_reader(market)
+    parts = LiveParts(hub, log, feeds, RecentBars(read_bars, backends.clock), settings.limits.topics_max)
+    live = WebSocketService(
+        catalog=catalog,
+        parts=parts,
+        hub=hub,
+        follower=follower,
+        limits=settings.limits,
+        broadcaster=settings.broadcaster,
+    )
+    desk = DeskParts(hub, log, backends.clock, steps, read_bars)
+    return live, _build_announcing(backends, desk, record, feeds if settings.feeds else None)
 
+
+def _feed_opener(
+    broadcaster: BarBroadcaster,
+    backends: Backends,
+    catalog: Catalog,
+    filler: HistoryFiller,
+    *,
+    announce: Announce,
+    log: LiveLog,
+    token: str,
+) -> Callable[[Topic, int | None], Awaitable[Feed]]:
     async def open_feed(topic: Topic, fed_until_ms: int | None) -> Feed:
         series = await upsert_series(backends.pool, topic.instrument, topic.timeframe)
-        pace = settings.broadcaster.pace_of(topic)
+        pace = broadcaster.pace_of(topic)
         projector = Projector(
             pool=backends.pool,
             log=log,
             topic=topic,
             series=series,
-            token=leases.token,
+            token=token,
             announce=announce,
             counters=pace.counters,
         )
@@ -87,30 +125,7 @@ def build_live(
             )
         )
 
-    hub = Hub(log, backends.redis_live, backends.redis_blocking, backends.clock)
-    steps = StepsBook(_spec_finder(catalog))
-    record = FiringRecord(backends.pool, backends.redis_live, backends.redis_blocking, steps.learn)
-    alerts = AlertFollower(pool=backends.pool, log_=log, hub=hub, record=record)
-    wishes = Wishes(backends.redis_live)
-    feeds: Feeds = RemoteFeeds(wishes)
-    follower = None
-    if settings.feeds:
-        feeds = FeedKeeper(
-            leases=leases, log_=log, clock=backends.clock, open_feed=open_feed, beside=alerts.follow
-        )
-        follower = WishFollower(wishes, feeds)
-    read_bars = _bars_reader(market)
-    parts = LiveParts(hub, log, feeds, RecentBars(read_bars, backends.clock), settings.limits.topics_max)
-    live = WebSocketService(
-        catalog=catalog,
-        parts=parts,
-        hub=hub,
-        follower=follower,
-        limits=settings.limits,
-        broadcaster=settings.broadcaster,
-    )
-    desk = DeskParts(hub, log, backends.clock, steps, read_bars)
-    return live, _build_announcing(backends, desk, record, feeds if settings.feeds else None)
+    return open_feed
 
 
 def _build_announcing(
