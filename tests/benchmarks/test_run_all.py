@@ -46,6 +46,15 @@ def test_what_fails_is_named_and_the_others_run(
     assert "ran fanout" not in said
 
 
+def test_what_lacks_its_server_is_left_out_and_named(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("TIMESCALE_TEST_DSN", raising=False)
+    chosen = [each for each in COMPARISONS if each.setting]
+    assert run(chosen, PATHS, small=True) == []
+    assert "timescale is left out, because TIMESCALE_TEST_DSN is not set." in capfd.readouterr().out
+
+
 def test_the_readme_of_benchmarks_names_every_comparison() -> None:
     text = (FOLDER / "README.md").read_text()
     assert [name for name in NAMES if f"`{name}.py`" not in text] == []
