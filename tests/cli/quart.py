@@ -1,4 +1,4 @@
-"""The command ``quart``, run as people run it: in a process of its own."""
+"""The command ``quart``, run as people run it, in a process of its own; or here, where that adds nothing."""
 
 import asyncio
 import sys
@@ -7,6 +7,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from click.testing import CliRunner
+from quart import Quart
+
+from app_extensions.cli import register_cli
 from app_extensions.migrations import SQL_DIR
 
 QUART = Path(sys.executable).with_name("quart")
@@ -54,3 +58,17 @@ async def outcome_of(process: asyncio.subprocess.Process, typed: str = "") -> Ou
 async def run_quart(environment: dict[str, str], *arguments: str | Path, typed: str = "") -> Outcome:
     async with started_quart(environment, *arguments) as process:
         return await outcome_of(process, typed)
+
+
+async def run_here(environment: dict[str, str], *arguments: str | Path, typed: str = "") -> Outcome:
+    """Run the command in this process: what is new in another one is its start, of more than a second."""
+    app = Quart("commands")
+    register_cli(app)
+    call = asyncio.to_thread(
+        CliRunner().invoke, app.cli, [str(each) for each in arguments], input=typed, env=environment
+    )
+    async with asyncio.timeout(DEADLINE_S):
+        result = await call
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Outcome(result.exit_code, result.stdout, result.stderr)

@@ -11,7 +11,7 @@ import pytest
 from app_extensions.embedded import embedded_servers, running_addresses
 from app_extensions.migrations import SQL_DIR
 from services.auth_service import AuthService, AuthSettings
-from tests.cli.quart import DEADLINE_S, QUART, Outcome, run_quart
+from tests.cli.quart import DEADLINE_S, QUART, Outcome, run_here, run_quart
 from utils.accounts import Role
 from utils.clock import Clock
 
@@ -29,6 +29,11 @@ def is_empty(directory: Path) -> bool:
 async def create_root(environment: dict[str, str], username: str = "root") -> Outcome:
     arguments = ("create-admin", "--username", username, "--password-stdin")
     return await run_quart(environment, *arguments, typed=PASSWORD + "\n")
+
+
+async def create_root_here(environment: dict[str, str], username: str = "root") -> Outcome:
+    arguments = ("create-admin", "--username", username, "--password-stdin")
+    return await run_here(environment, *arguments, typed=PASSWORD + "\n")
 
 
 async def role_by_password(dsn: str, username: str, password: str) -> Role:
@@ -52,9 +57,9 @@ async def test_a_name_that_is_taken_is_one_sentence_and_exit_code_1(
     environment: dict[str, str], dsn: str
 ) -> None:
     environment["DB_CONNECTION_STRING"] = dsn
-    await create_root(environment)
+    await create_root_here(environment)
 
-    outcome = await create_root(environment, "ROOT")
+    outcome = await create_root_here(environment, "ROOT")
 
     assert outcome == Outcome(1, "", "Error: There is already a user named ROOT. Choose another name.\n")
 
@@ -99,7 +104,7 @@ async def test_spaces_belong_to_the_password_and_the_line_end_does_not(
 async def test_what_does_not_fit_is_said_before_any_server_starts(
     environment: dict[str, str], tmp_path: Path, arguments: tuple[str, ...], typed: str, sentence: str
 ) -> None:
-    outcome = await run_quart(environment, "create-admin", *arguments, typed=typed)
+    outcome = await run_here(environment, "create-admin", *arguments, typed=typed)
 
     assert outcome == Outcome(1, "", f"Error: {sentence}\n")
     assert is_empty(tmp_path)
@@ -109,7 +114,7 @@ async def test_a_database_that_does_not_answer_is_one_sentence(environment: dict
     environment["DB_CONNECTION_STRING"] = "postgresql://somebody:a-secret@127.0.0.1:1/nothing"
 
     for arguments in (("migrate",), ("create-admin", "--username", "root", "--password-stdin")):
-        outcome = await run_quart(environment, *arguments, typed=PASSWORD)
+        outcome = await run_here(environment, *arguments, typed=PASSWORD)
 
         assert (outcome.exit_code, outcome.out) == (1, "")
         assert outcome.err == (
@@ -141,8 +146,8 @@ async def test_beside_a_running_service_its_embedded_database_is_used(environmen
         dsn = addresses.db_connection_string
         assert dsn is not None
         migrated = await run_quart(environment, "migrate")
-        again = await run_quart(environment, "migrate")
-        created = await create_root(environment)
+        again = await run_here(environment, "migrate")
+        created = await create_root_here(environment)
 
         assert "Applied 0002_accounts.\n" in migrated.out
         assert again == Outcome(0, "The database is up to date.\n", "")

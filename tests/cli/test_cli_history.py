@@ -16,7 +16,7 @@ from app_extensions.embedded import embedded_servers
 from app_extensions.migrations import SQL_DIR, migrate
 from services.stores.bars import select_bars
 from services.stores.series import upsert_series
-from tests.cli.quart import DEADLINE_S, QUART, outcome_of, run_quart, started_quart
+from tests.cli.quart import DEADLINE_S, QUART, outcome_of, run_here, run_quart, started_quart
 from tests.exchange import Fault, LocalExchange
 from tests.exchange.fold import Row
 from utils.domain import HOUR_MS, Bar, BarState, Instrument, Span, Timeframe
@@ -91,7 +91,7 @@ async def backfill_killed(stage: Stage, kills: int, seed: int) -> None:
             await asyncio.sleep(chance.uniform(0, 0.05))
             process.kill()
             await process.wait()
-    outcome = await run_quart(stage.environment, *BACKFILL)
+    outcome = await run_here(stage.environment, *BACKFILL)
     assert (outcome.exit_code, outcome.err) == (0, "")
     await stage.assert_complete()
     # A killed run has at most the page that it was waiting for to be asked again.
@@ -112,7 +112,7 @@ async def test_many_killed_runs_leave_no_gap_and_no_double(stage: Stage, seed: i
 async def test_a_pipe_hears_plain_sentences_and_a_second_run_has_nothing_to_do(stage: Stage) -> None:
     first = await run_quart(stage.environment, *BACKFILL)
     asked = stage.pages_asked
-    second = await run_quart(stage.environment, *BACKFILL)
+    second = await run_here(stage.environment, *BACKFILL)
 
     lines = first.out.splitlines()
     assert (
@@ -145,10 +145,10 @@ async def test_ctrl_c_says_how_to_go_on(stage: Stage) -> None:
 async def test_an_exchange_that_asks_for_patience_is_obeyed_and_gone_on_with(stage: Stage) -> None:
     bitstamp = stage.exchange.bitstamp
     bitstamp.fault, bitstamp.retry_after_s = Fault.RATE_LIMITED, 1
-    async with started_quart(stage.environment, *BACKFILL) as process:
-        await stage.until_asked(1)
-        bitstamp.fault = None
-        outcome = await outcome_of(process)
+    running = asyncio.create_task(run_here(stage.environment, *BACKFILL))
+    await stage.until_asked(1)
+    bitstamp.fault = None
+    outcome = await running
 
     assert (outcome.exit_code, outcome.err) == (0, "")
     assert "asked us to wait" in outcome.out
@@ -160,10 +160,10 @@ async def test_an_exchange_that_wants_too_much_patience_ends_the_run_and_what_wa
     stage: Stage,
 ) -> None:
     bitstamp = stage.exchange.bitstamp
-    async with started_quart(stage.environment, *BACKFILL) as process:
-        await stage.until_asked(4)
-        bitstamp.fault, bitstamp.retry_after_s = Fault.BANNED, 7_200
-        outcome = await outcome_of(process)
+    running = asyncio.create_task(run_here(stage.environment, *BACKFILL))
+    await stage.until_asked(4)
+    bitstamp.fault, bitstamp.retry_after_s = Fault.BANNED, 7_200
+    outcome = await running
 
     assert outcome.exit_code == 1
     assert outcome.err.startswith("Error: ")
@@ -178,7 +178,7 @@ async def test_an_exchange_that_wants_too_much_patience_ends_the_run_and_what_wa
 async def test_what_does_not_exist_is_one_sentence(stage: Stage) -> None:
     wrong = list(BACKFILL)
     wrong[3] = "BTC/USDX"
-    outcome = await run_quart(stage.environment, *wrong)
+    outcome = await run_here(stage.environment, *wrong)
     assert (outcome.exit_code, outcome.out) == (1, "")
     assert outcome.err.startswith("Error: There is no symbol BTC/USDX. Did you mean BTC/USD")
     assert outcome.err.count("\n") == 1
@@ -195,7 +195,7 @@ async def test_what_does_not_exist_is_one_sentence(stage: Stage) -> None:
 async def test_arguments_that_cannot_be_read_are_told_before_anything_starts(
     environment: dict[str, str], tmp_path: Path, arguments: tuple[str, ...], sentence: str
 ) -> None:
-    outcome = await run_quart(environment, "backfill", "crypto", "bitstamp", "BTC/USD", *arguments)
+    outcome = await run_here(environment, "backfill", "crypto", "bitstamp", "BTC/USD", *arguments)
     assert outcome.exit_code == 2
     assert sentence in outcome.err
     assert is_empty(tmp_path)
@@ -219,7 +219,7 @@ async def test_beside_a_running_service_its_servers_are_used(environment: dict[s
         dsn = addresses.db_connection_string
         assert dsn is not None
         await migrate(dsn)
-        outcome = await run_quart(environment, *arguments)
+        outcome = await run_here(environment, *arguments)
         async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
             stored = await pool.fetchval("SELECT count(*) FROM bar WHERE state <> 'forming'")
     assert (outcome.exit_code, outcome.err) == (0, "")
@@ -228,14 +228,12 @@ async def test_beside_a_running_service_its_servers_are_used(environment: dict[s
     assert stored >= 31 * 24
 
 
-@pytest.mark.parametrize(
-    ("term", "options", "moving"), [("xterm", (), True), ("xterm", ("--plain",), False), ("dumb", (), False)]
-)
+# What a terminal has to say of itself for that: tests/cli/test_cli_progress.py.
+@pytest.mark.parametrize(("options", "moving"), [((), True), (("--plain",), False)])
 async def test_a_terminal_sees_one_moving_line_unless_it_asks_for_plain_ones(
     environment: dict[str, str],
     dsn: str,
     redis_url: str,
-    term: str,
     options: tuple[str, ...],
     *,
     moving: bool,
@@ -246,7 +244,7 @@ async def test_a_terminal_sees_one_moving_line_unless_it_asks_for_plain_ones(
         QUART,
         *("backfill", "simulated", "simex", "BTC/USD", "1h", *since, *options),
         cwd=SQL_DIR.parent,
-        env=environment | {"DB_CONNECTION_STRING": dsn, "REDIS_URL": redis_url, "TERM": term},
+        env=environment | {"DB_CONNECTION_STRING": dsn, "REDIS_URL": redis_url, "TERM": "xterm"},
         stdin=line,
         stdout=line,
         stderr=line,

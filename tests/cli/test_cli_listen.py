@@ -4,13 +4,13 @@ import asyncio
 import json
 import signal
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from app_extensions.embedded import EmbeddedAddresses
-from tests.cli.quart import DEADLINE_S, QUART, outcome_of, run_quart, started_quart
+from tests.cli.quart import DEADLINE_S, QUART, outcome_of, run_here, started_quart
 from tests.databases import database_beside
 from tests.launcher.conftest import APP, STOP_TIMEOUT_S, Service
 
@@ -28,6 +28,23 @@ ALERT = {
 }
 
 
+class Services:
+    """One service after the other, at one address."""
+
+    def __init__(self, settings: dict[str, str], home: Path) -> None:
+        self._settings = settings
+        self._home = home
+        self.running: Service
+
+    def start(self, port: int) -> None:
+        self.running = Service(APP, self._settings | {"PORT": str(port)}, self._home)
+        self.running.wait_until_said("To stop it, press Ctrl-C.")
+
+    def stop(self) -> None:
+        self.running.process.terminate()
+        self.running.process.wait(STOP_TIMEOUT_S)
+
+
 @pytest.fixture(scope="module")
 def served_dsn(servers: EmbeddedAddresses, template: str) -> str:
     """A database that nobody empties."""
@@ -36,12 +53,12 @@ def served_dsn(servers: EmbeddedAddresses, template: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def serve(
+def services(
     servers: EmbeddedAddresses, served_dsn: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[int], Service]]:
-    """Starts the service on the servers of the tests."""
+) -> Iterator[Services]:
+    """The service on the servers of the tests."""
     assert servers.redis_url
-    home, services = tmp_path_factory.mktemp("services"), []
+    home = tmp_path_factory.mktemp("services")
     settings = {
         "ENV": "test",
         "SECRET_KEY": "a-key-that-only-the-tests-know-0123456789",
@@ -49,22 +66,15 @@ def serve(
         "DB_CONNECTION_STRING": served_dsn,
         "REDIS_URL": servers.redis_url,
     }
-
-    def start(port: int) -> Service:
-        service = Service(APP, settings | {"PORT": str(port)}, home)
-        services.append(service)
-        service.wait_until_said("To stop it, press Ctrl-C.")
-        return service
-
-    yield start
-    for service in services:
-        service.process.terminate()
-        service.process.wait(STOP_TIMEOUT_S)
+    services = Services(settings, home)
+    services.start(port=0)
+    yield services
+    services.stop()
 
 
-@pytest.fixture(scope="module")
-def service(serve: Callable[[int], Service]) -> Service:
-    return serve(0)
+@pytest.fixture
+def service(services: Services) -> Service:
+    return services.running
 
 
 def listening(service: Service, *more: str) -> list[str]:
@@ -90,15 +100,14 @@ async def test_announcements_are_plain_lines_until_ctrl_c(environment, service) 
     assert (outcome.exit_code, outcome.err) == (130, "Stopped.\n")
 
 
-async def test_a_break_is_told_once_and_what_was_missed_once(environment, serve) -> None:
-    service = serve(0)
-    port = service.address[1]
-    async with started_quart(environment, *listening(service)) as process:
+async def test_a_break_is_told_once_and_what_was_missed_once(environment, services) -> None:
+    port = services.running.address[1]
+    async with started_quart(environment, *listening(services.running)) as process:
         await line_of(process.stdout)
-        service.process.terminate()
+        services.running.process.terminate()
         assert await line_of(process.stderr) == "The connection was lost. Trying again.\n"
-        service.process.wait(STOP_TIMEOUT_S)
-        serve(port)
+        services.stop()
+        services.start(port)
         assert await line_of(process.stderr) == "Connected again.\n"
         lines = [await line_of(process.stdout) for _ in range(LINES_AFTER_BREAK)]
     assert sum(line.startswith("You were away for ") for line in lines) == 1, lines
@@ -107,7 +116,7 @@ async def test_a_break_is_told_once_and_what_was_missed_once(environment, serve)
 async def test_the_alerts_of_who_signs_in_are_heard(environment, service, served_dsn) -> None:
     environment["DB_CONNECTION_STRING"] = served_dsn
     typed = f"{PASSWORD}\n"
-    await run_quart(environment, "create-admin", "--username", NAME, "--password-stdin", typed=typed)
+    await run_here(environment, "create-admin", "--username", NAME, "--password-stdin", typed=typed)
     pair = await asyncio.to_thread(post, service, "/auth/login", username=NAME, password=PASSWORD)
     await asyncio.to_thread(post, service, "/api/v1/alerts", pair["access_token"], **ALERT)
     arguments = listening(service, "--username", NAME, "--password-stdin", "--mode", "alerts")
@@ -162,13 +171,13 @@ async def test_who_reads_the_lines_may_leave(environment, service) -> None:
     ],
 )
 async def test_what_is_wrong_is_one_sentence(environment, service, more: list[str], sentence: str) -> None:
-    outcome = await run_quart(environment, "listen", "BTC/USD", "--url", service.url, *more)
+    outcome = await run_here(environment, "listen", "BTC/USD", "--url", service.url, *more)
     assert (outcome.exit_code, outcome.out) == (1, "")
     assert outcome.err.startswith(f"Error: {sentence}")
 
 
 async def test_without_a_service_the_way_to_one_is_said(environment) -> None:
-    outcome = await run_quart(environment, "listen", "BTC/USD", "--url", "http://127.0.0.1:1")
+    outcome = await run_here(environment, "listen", "BTC/USD", "--url", "http://127.0.0.1:1")
     assert (outcome.exit_code, outcome.out) == (1, "")
     assert outcome.err == (
         "Error: http://127.0.0.1:1 does not answer. Start the service with ./start.sh, or give its --url.\n"
