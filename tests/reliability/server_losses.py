@@ -202,11 +202,13 @@ async def kill_while_writing(tormentor: Tormentor, people: list[Person], kills: 
 
 
 async def make_ready(http: aiohttp.ClientSession) -> None:
-    """Ask for what is long over until the answer is whole, which is when it is kept."""
+    """Ask for what is long over until its answer is kept: the first whole one changes the store itself."""
+    whole = 0
     async with asyncio.timeout(PATIENCE_S):
         while True:
             status, body = await asked(http, "GET", "/market/fetch_ohlcv", params=PAST)
-            if status == 200 and not body["stale"]:
+            whole += status == 200 and not body["stale"]
+            if whole == 2:
                 return
             await asyncio.sleep(0.2)
 
