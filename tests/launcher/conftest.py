@@ -1,6 +1,7 @@
 """The launcher as a process of its own, and ways to watch it."""
 
 import contextlib
+import functools
 import json
 import os
 import re
@@ -35,6 +36,7 @@ class Service:
     ) -> None:
         self._out = home / f"out-{len(list(home.glob('out-*')))}"
         self._err = self._out.with_name(self._out.name.replace("out", "err"))
+        self._past = 0
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.process = subprocess.Popen(
                 [sys.executable, str(program)],
@@ -54,7 +56,12 @@ class Service:
 
     @property
     def complained(self) -> str:
-        return self._err.read_text()
+        """What it has complained of since a page was turned."""
+        return self._err.read_bytes()[self._past :].decode()
+
+    def turn_page(self) -> None:
+        """Leave what was complained of so far to those who were there."""
+        self._past = self._err.stat().st_size
 
     @property
     def url(self) -> str:
@@ -109,6 +116,30 @@ class Service:
         return self.process.wait(STOP_TIMEOUT_S)
 
 
+class StandingService(Service):
+    """A tiny app that many tests ask, one after the other."""
+
+    baseline: dict[str, int]
+
+    def assert_nothing_is_kept(self) -> None:
+        """Assert that it soon holds no more than when it had just begun."""
+
+        def let_go() -> bool:
+            now, before = self.get("/health"), self.baseline
+            return now["descriptors"] <= before["descriptors"] + 2 and now["tasks"] <= before["tasks"] + 4
+
+        wait_for(let_go, timeout_s=10, what="descriptors and tasks back where they were")
+
+    def end(self) -> None:
+        """Stop it, in order and without a word of what went wrong."""
+        self._past = 0
+        try:
+            assert self.stop() == 0
+            assert "Traceback" not in self.complained
+        finally:
+            self.process.kill()
+
+
 @pytest.fixture
 def launch(tmp_path: Path) -> Iterator[Callable[..., Service]]:
     """Starts a launcher: the tiny app on a free port unless told otherwise."""
@@ -149,7 +180,7 @@ def loop_library(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, st
     return {"PYTHONPATH": f"{hidden}{os.pathsep}{ROOT}"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def beside(servers: EmbeddedAddresses, template: str) -> dict[str, str]:
     """Settings that use the servers of the tests, so that a start is quick."""
     assert servers.db_connection_string
@@ -158,3 +189,34 @@ def beside(servers: EmbeddedAddresses, template: str) -> dict[str, str]:
         "DB_CONNECTION_STRING": database_beside(servers.db_connection_string, template),
         "REDIS_URL": servers.redis_url,
     }
+
+
+@pytest.fixture(scope="session")
+def services_that_stand(
+    beside: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], StandingService]]:
+    """Starts the tiny app once on each server, for all who leave it as it was; it has to stop in order."""
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def start(server: str) -> StandingService:
+            home = tmp_path_factory.mktemp(server)
+            settings = {"PORT": "0", "METRICS_PORT": "0", "VAR_DIR": str(home / "var"), "ENV": "test"}
+            service = StandingService(TINY, settings | {"SERVER": server} | beside, home)
+            stack.callback(service.end)
+            service.wait_until_said("To stop it, press Ctrl-C.")
+            service.baseline = service.get("/health")
+            return service
+
+        yield start
+
+
+@pytest.fixture(params=["hypercorn", "uvicorn"])
+def standing(
+    request: pytest.FixtureRequest, services_that_stand: Callable[[str], StandingService]
+) -> Iterator[StandingService]:
+    """The tiny app on each server; whatever a test does to it, nothing of that may be left afterwards."""
+    service = services_that_stand(request.param)
+    service.turn_page()
+    yield service
+    service.assert_nothing_is_kept()

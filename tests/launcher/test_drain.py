@@ -14,34 +14,30 @@ both_servers = pytest.mark.parametrize("server", ["hypercorn", "uvicorn"])
 DEADLINE_S = 30
 
 
+async def until_under_way(service: Service, requests: int) -> None:
+    """Wait until the two workers together answer so many slow requests."""
+    seen: dict[int, int] = {}
+    while len(seen) < 2 or sum(seen.values()) < requests:
+        # On a connection of its own, which either worker may take.
+        health = await asyncio.to_thread(service.get, "/health")
+        seen[health["worker"]] = health["under_way"]
+
+
 def gone(service: Service) -> asyncio.Future:
     return asyncio.get_running_loop().run_in_executor(None, service.exit_code)
 
 
 @both_servers
-async def test_a_request_that_is_being_answered_is_finished(
-    launch: Callable[..., Service], beside: dict[str, str], server: str
-) -> None:
-    service = launch(SERVER=server, **beside)
-    async with asyncio.timeout(DEADLINE_S), aiohttp.ClientSession(service.url) as session:
-        slow = asyncio.create_task(session.get("/slow"))
-        await session.get("/health")  # the slow one, sent before it, is under way by now
-        service.process.send_signal(signal.SIGTERM)
-        answer = await slow
-        assert answer.status == 200
-        assert await answer.json() == {"finished": True}
-        assert await gone(service) == 0
-
-
-@both_servers
-async def test_websockets_are_closed_with_1012_and_a_sentence(
+async def test_requests_are_finished_and_websockets_closed_with_1012_and_a_sentence(
     launch: Callable[..., Service], beside: dict[str, str], server: str
 ) -> None:
     service = launch(SERVER=server, WORKERS="2", **beside)
     async with asyncio.timeout(DEADLINE_S), aiohttp.ClientSession(service.url) as session:
+        slow = [asyncio.create_task(session.get("/slow")) for _ in range(4)]
         sockets = [await session.ws_connect("/polite") for _ in range(20)]
         for client in sockets:
             assert (await client.receive()).data == "hello"
+        await until_under_way(service, len(slow))
         service.process.send_signal(signal.SIGTERM)
         for client in sockets:
             ending = await client.receive()
@@ -50,6 +46,9 @@ async def test_websockets_are_closed_with_1012_and_a_sentence(
                 1012,
                 "The service restarts. Connect again.",
             )
+        for answer in await asyncio.gather(*slow):
+            assert answer.status == 200
+            assert await answer.json() == {"finished": True}
         assert await gone(service) == 0
 
 
@@ -74,7 +73,7 @@ async def test_nobody_can_hold_up_the_stop(
 ) -> None:
     # The app does not drain, a request never ends, one websocket never reads and another never leaves. From
     # Python 3.12 on, asyncio's own loop would wait for all of them.
-    service = launch(SERVER=server, TINY_DRAINS="no", **beside, **loop_library)
+    service = launch(SERVER=server, TINY_DRAINS="no", TINY_HURRIES="yes", **beside, **loop_library)
     loop = asyncio.get_running_loop()
     with (
         service.begin("/endless"),
@@ -85,7 +84,7 @@ async def test_nobody_can_hold_up_the_stop(
         assert service.get("/health")["worker"]
         began = loop.time()
         assert service.stop() == 0
-        assert loop.time() - began < 15
+        assert loop.time() - began < 10
         assert still_running_after(0.5) == []
     assert "did not stop within" not in service.said
     if server == "hypercorn":  # uvicorn logs each request it had to cut, with its stack

@@ -9,9 +9,10 @@ import pytest
 from app_extensions import hypercorn_guard
 from app_extensions.hypercorn_guard import GuardError, guard_hypercorn
 from tests.embedded.processes import wait_for
-from tests.launcher.conftest import Service
+from tests.launcher.conftest import Service, StandingService
 
 both_servers = pytest.mark.parametrize("server", ["hypercorn", "uvicorn"])
+on_hypercorn = pytest.mark.parametrize("standing", ["hypercorn"], indirect=True)
 CLIENTS = 40
 # A text frame from a client: masked, with the mask 0.
 EARLY_FRAME = b"\x81\x85\x00\x00\x00\x00early"
@@ -33,67 +34,42 @@ def read_head(connection: socket.socket) -> bytes:
     return head
 
 
-def assert_nothing_is_kept(service: Service, before: dict[str, int]) -> None:
-    def let_go() -> bool:
-        now = service.get("/health")
-        return now["descriptors"] <= before["descriptors"] + 2 and now["tasks"] <= before["tasks"] + 4
-
-    wait_for(let_go, timeout_s=10, what="descriptors and tasks back where they were")
-
-
-@both_servers
-def test_bytes_before_the_handshake_is_answered_leave_nothing_behind(
-    launch: Callable[..., Service], beside: dict[str, str], server: str
-) -> None:
-    service = launch(SERVER=server, **beside)
-    before = service.get("/health")
+def test_bytes_before_the_handshake_is_answered_leave_nothing_behind(standing: StandingService) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(CLIENTS):
-            connection = stack.enter_context(service.ask(""))
-            connection.sendall(service.upgrade("/deaf").encode() + EARLY_FRAME)
+            connection = stack.enter_context(standing.ask(""))
+            connection.sendall(standing.upgrade("/deaf").encode() + EARLY_FRAME)
             read_head(connection)
-    assert_nothing_is_kept(service, before)
+    standing.assert_nothing_is_kept()
 
 
-def test_hypercorn_refuses_bytes_before_the_handshake_and_hangs_up(
-    launch: Callable[..., Service], beside: dict[str, str]
-) -> None:
-    service = launch(**beside)
-    before = service.get("/health")
+@on_hypercorn
+def test_hypercorn_refuses_bytes_before_the_handshake_and_hangs_up(standing: StandingService) -> None:
     with contextlib.ExitStack() as stack:
-        connections = [stack.enter_context(service.ask("")) for _ in range(CLIENTS)]
+        connections = [stack.enter_context(standing.ask("")) for _ in range(CLIENTS)]
         for connection in connections:
-            connection.sendall(service.upgrade("/deaf").encode() + EARLY_FRAME)
+            connection.sendall(standing.upgrade("/deaf").encode() + EARLY_FRAME)
         for connection in connections:
             assert read_head(connection).startswith(b"HTTP/1.1 400")
             assert connection.recv(1) == b""
         # The clients are all still there: it is the server that has let go.
-        assert_nothing_is_kept(service, before)
-    assert service.complained == ""
+        standing.assert_nothing_is_kept()
+    assert standing.complained == ""
 
 
-@both_servers
-def test_refused_handshakes_leave_nothing_behind(
-    launch: Callable[..., Service], beside: dict[str, str], server: str
-) -> None:
-    service = launch(SERVER=server, **beside)
-    before = service.get("/health")
+def test_refused_handshakes_leave_nothing_behind(standing: StandingService) -> None:
     for path in ("/nowhere", "/deaf"):
         for _ in range(CLIENTS):
             version = "Sec-WebSocket-Version: 12\r\n" if path == "/deaf" else ""
-            request = service.upgrade(path).replace("Sec-WebSocket-Version: 13\r\n", version)
-            with service.ask(request if version else service.upgrade(path)) as connection:
+            request = standing.upgrade(path).replace("Sec-WebSocket-Version: 13\r\n", version)
+            with standing.ask(request if version else standing.upgrade(path)) as connection:
                 assert read_head(connection).split()[1] in (b"400", b"403", b"404", b"426")
-    assert_nothing_is_kept(service, before)
+    standing.assert_nothing_is_kept()
 
 
-@both_servers
-def test_compression_is_never_agreed_to(
-    launch: Callable[..., Service], beside: dict[str, str], server: str
-) -> None:
-    service = launch(SERVER=server, **beside)
+def test_compression_is_never_agreed_to(standing: StandingService) -> None:
     offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
-    with service.ask(service.upgrade("/echo", offer)) as connection:
+    with standing.ask(standing.upgrade("/echo", offer)) as connection:
         head = read_head(connection)
         assert head.startswith(b"HTTP/1.1 101")
         assert b"extensions" not in head.lower()
@@ -101,12 +77,8 @@ def test_compression_is_never_agreed_to(
         assert connection.recv(64) == b"\x81\x05early"
 
 
-@both_servers
-def test_a_message_over_64_kib_ends_the_connection(
-    launch: Callable[..., Service], beside: dict[str, str], server: str
-) -> None:
-    service = launch(SERVER=server, **beside)
-    with service.ask(service.upgrade("/echo")) as connection:
+def test_a_message_over_64_kib_ends_the_connection(standing: StandingService) -> None:
+    with standing.ask(standing.upgrade("/echo")) as connection:
         read_head(connection)
         connection.sendall(frame(b"x" * (64 * 1024 + 1)))
         closing = connection.recv(64)
@@ -114,15 +86,11 @@ def test_a_message_over_64_kib_ends_the_connection(
         assert int.from_bytes(closing[2:4]) == 1009
 
 
-@both_servers
 @pytest.mark.parametrize(
     ("data", "code"), [(b"\x83\x80\0\0\0\0", 1002), (b"\x81\x81\0\0\0\0\xff", 1007)], ids=["opcode", "utf-8"]
 )
-def test_who_breaks_the_protocol_is_told_so(
-    launch: Callable[..., Service], beside: dict[str, str], server: str, data: bytes, code: int
-) -> None:
-    service = launch(SERVER=server, **beside)
-    with service.ask(service.upgrade("/echo")) as connection:
+def test_who_breaks_the_protocol_is_told_so(standing: StandingService, data: bytes, code: int) -> None:
+    with standing.ask(standing.upgrade("/echo")) as connection:
         read_head(connection)
         connection.settimeout(5)
         # Behind it lies something that nobody will read.
@@ -132,36 +100,26 @@ def test_who_breaks_the_protocol_is_told_so(
         assert int.from_bytes(said[2:4]) == code
 
 
-@both_servers
-def test_an_empty_binary_message_reaches_the_handler(
-    launch: Callable[..., Service], beside: dict[str, str], server: str
-) -> None:
-    service = launch(SERVER=server, **beside)
-    with service.ask(service.upgrade("/curt")) as connection:
+def test_an_empty_binary_message_reaches_the_handler(standing: StandingService) -> None:
+    with standing.ask(standing.upgrade("/curt")) as connection:
         read_head(connection)
         connection.settimeout(5)
         connection.sendall(b"\x82\x80\0\0\0\0")
         said = b""
         while b"Enough." not in said:
             said += connection.recv(256)
-    assert "Traceback" not in service.complained
+    assert "Traceback" not in standing.complained
 
 
-@both_servers
-def test_what_follows_a_message_that_was_too_long_is_no_error_of_ours(
-    launch: Callable[..., Service], beside: dict[str, str], server: str
-) -> None:
-    service = launch(SERVER=server, **beside)
-    before = service.get("/health")
-    with service.ask(service.upgrade("/echo")) as connection:
+def test_what_follows_a_message_that_was_too_long_is_no_error_of_ours(standing: StandingService) -> None:
+    with standing.ask(standing.upgrade("/echo")) as connection:
         read_head(connection)
         connection.settimeout(5)
         binary = b"\x82" + frame(b"x" * 1_000)[1:]
         connection.sendall(frame(b"x" * (64 * 1024 + 1)) + binary * 100)
         assert int.from_bytes(connection.recv(64)[2:4]) == 1009
-    assert_nothing_is_kept(service, before)
-    assert service.stop() == 0
-    assert "Traceback" not in service.complained
+    standing.assert_nothing_is_kept()
+    assert "Traceback" not in standing.complained
 
 
 @both_servers
@@ -182,14 +140,11 @@ def test_a_sender_whom_nobody_reads_has_to_wait(
         assert service.get("/health")["worker"]
 
 
-@both_servers
 def test_who_goes_on_sending_hears_why_the_connection_ends_and_leaves_nothing_behind(
-    launch: Callable[..., Service], beside: dict[str, str], server: str
+    standing: StandingService,
 ) -> None:
-    service = launch(SERVER=server, **beside)
-    before = service.get("/health")
     for _ in range(10):
-        with service.ask(service.upgrade("/curt")) as connection:
+        with standing.ask(standing.upgrade("/curt")) as connection:
             read_head(connection)
             connection.settimeout(10)
             # More than every queue on the way holds: the last of it is sent when nobody listens any more.
@@ -199,15 +154,13 @@ def test_who_goes_on_sending_hears_why_the_connection_ends_and_leaves_nothing_be
                 said += connection.recv(256)
             assert said[said.index(b"\x88") + 2 :][:2] == (1008).to_bytes(2)
             connection.sendall(b"\x88\x82\0\0\0\0" + (1008).to_bytes(2))
-    assert_nothing_is_kept(service, before)
+    standing.assert_nothing_is_kept()
 
 
-def test_http_2_that_asks_for_nothing_is_hung_up_on(
-    launch: Callable[..., Service], beside: dict[str, str]
-) -> None:
-    service = launch(**beside)
+@on_hypercorn
+def test_http_2_that_asks_for_nothing_is_hung_up_on(standing: StandingService) -> None:
     empty_settings = b"\0\0\0\x04\0\0\0\0\0"
-    with service.ask("") as connection:
+    with standing.ask("") as connection:
         connection.settimeout(15)
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + empty_settings)
         heard = b""
@@ -217,14 +170,12 @@ def test_http_2_that_asks_for_nothing_is_hung_up_on(
         assert heard[3:4] == b"\x04"
 
 
-def test_http_2_with_prior_knowledge_is_answered(
-    launch: Callable[..., Service], beside: dict[str, str]
-) -> None:
-    service = launch(**beside)
+@on_hypercorn
+def test_http_2_with_prior_knowledge_is_answered(standing: StandingService) -> None:
     # As HPACK numbers them: GET, http, :path, :authority.
     get_health = b"\x82\x86\x44\x07/health\x41\x09localhost"
     headers = (len(get_health)).to_bytes(3) + b"\x01\x05" + (1).to_bytes(4) + get_health
-    with service.ask("") as connection:
+    with standing.ask("") as connection:
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0" + headers)
         heard = b""
         while b'"worker"' not in heard and (more := connection.recv(4096)):

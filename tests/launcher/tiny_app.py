@@ -6,7 +6,7 @@ from pathlib import Path
 
 from quart import Blueprint, Quart, websocket
 
-from app_extensions import DRAIN
+from app_extensions import DRAIN, worker
 from app_extensions.server import main
 from config import Config
 
@@ -14,6 +14,7 @@ doors = Blueprint("doors", __name__)
 leaving = asyncio.Event()
 left = asyncio.Event()
 held: set[int] = set()
+under_way: set[int] = set()
 
 
 def open_descriptors() -> int:
@@ -22,14 +23,22 @@ def open_descriptors() -> int:
 
 @doors.get("/health")
 async def health() -> dict[str, int]:
-    return {"worker": os.getpid(), "descriptors": open_descriptors(), "tasks": len(asyncio.all_tasks())}
+    return {
+        "worker": os.getpid(),
+        "descriptors": open_descriptors(),
+        "tasks": len(asyncio.all_tasks()),
+        "under_way": len(under_way),
+    }
 
 
 @doors.get("/slow")
 async def slow() -> dict[str, bool]:
     """Answers after a drain has begun, however long that takes."""
+    me = id(asyncio.current_task())
+    under_way.add(me)
     await leaving.wait()
     await asyncio.sleep(0.5)
+    under_way.discard(me)
     return {"finished": True}
 
 
@@ -84,6 +93,12 @@ async def drain() -> None:
     leaving.set()
     if held:
         await left.wait()
+
+
+if os.environ.get("TINY_HURRIES") == "yes":
+    # Deadlines as they are, but shorter: what is tested is that they end.
+    worker.REQUESTS_TIMEOUT_S = 1.0
+    worker.KEEP_ALIVE_TIMEOUT_S = 1
 
 
 def create_app(_config: Config | None = None) -> Quart:
