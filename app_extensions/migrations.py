@@ -31,11 +31,12 @@ CREATE TABLE IF NOT EXISTS schema_migration (
 ADVISORY_LOCK_ID = 4_711_061_984
 LOCK_TIMEOUT_S = 60.0
 STATEMENT_TIMEOUT_S = 600.0
-# Whoever waits for a table makes everybody wait who comes after: the service would fail after two seconds. So a
-# file that does not get its tables at once lets them all pass, and is tried again.
-TABLE_LOCK_TIMEOUT = "1s"
+# Whoever waits for a table makes everybody wait who comes after, and the service gives up after two seconds.
+# So a file that does not get its tables soon lets them all pass, and is tried again. That is before PostgreSQL
+# looks for deadlocks (a second), which it might end on the service's side.
+TABLE_LOCK_TIMEOUT = "500ms"
 TABLE_LOCK_PAUSE_S = 0.5
-TABLE_LOCK_TRIES = 60
+TABLE_LOCK_TRIES = 90
 
 log = logging.getLogger(__name__)
 
@@ -173,10 +174,9 @@ async def _choose_flavour(connection: asyncpg.Connection, applied: set[str | Non
 
 async def _apply(connection: asyncpg.Connection, migration: Migration) -> None:
     log.info("migrating", extra={"version": migration.version, "migration": migration.name})
-    await connection.execute("SELECT set_config('lock_timeout', $1, FALSE)", TABLE_LOCK_TIMEOUT)
     try:
         for _ in range(TABLE_LOCK_TRIES):
-            with contextlib.suppress(asyncpg.LockNotAvailableError):
+            with contextlib.suppress(asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
                 await _apply_now(connection, migration)
                 return
             await asyncio.sleep(TABLE_LOCK_PAUSE_S)
@@ -192,12 +192,19 @@ async def _apply_now(connection: asyncpg.Connection, migration: Migration) -> No
     if migration.in_pieces:
         # Each piece can be run twice, so an interrupted file is simply run again.
         for statement in migration.statements:
+            # What is made concurrently is in nobody's way while it waits, and would be left half made.
+            await _limit_waits(connection, "0" if "CONCURRENTLY" in statement else TABLE_LOCK_TIMEOUT)
             await connection.execute(statement)
         await _record(connection, migration)
         return
+    await _limit_waits(connection, TABLE_LOCK_TIMEOUT)
     async with connection.transaction():
         await connection.execute(migration.text)
         await _record(connection, migration)
+
+
+async def _limit_waits(connection: asyncpg.Connection, longest: str) -> None:
+    await connection.execute("SELECT set_config('lock_timeout', $1, FALSE)", longest)
 
 
 async def _record(connection: asyncpg.Connection, migration: Migration) -> None:

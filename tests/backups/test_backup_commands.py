@@ -104,8 +104,8 @@ def test_each_command_says_in_plain_sentences_what_it_did(
     ]
 
 
-def test_an_embedded_database_is_moved_to_an_external_one(
-    quart: Callable[..., Result], empty: str, tmp_path: Path
+def test_an_embedded_database_is_moved_and_kept(
+    quart: Callable[..., Result], environment: dict[str, str], empty: str, tmp_path: Path
 ) -> None:
     with embedded_servers(tmp_path / "var", postgres=True, valkey=False, durable=False) as addresses:
         source = addresses.db_connection_string
@@ -117,6 +117,14 @@ def test_an_embedded_database_is_moved_to_an_external_one(
         assert (moved.exit_code, moved.stderr) == (0, "")
         assert "bar: 1,000 rows with the checksum " in moved.stdout
         asyncio.run(assert_same(source, empty, tmp_path))
+        assert quart("", "backup", tmp_path / "b.zip").exit_code == 0
+    # Nothing runs there: the embedded PostgreSQL is made and started for the command, and stopped after it.
+    environment["VAR_DIR"] = str(tmp_path / "other")
+    tried = quart("", "restore", tmp_path / "b.zip")
+    assert (tried.exit_code, tried.stderr) == (0, "")
+    assert tried.stdout.endswith("; every table holds what it held then.\nStart the service.\n")
+    again = quart("", "restore", tmp_path / "b.zip")
+    assert "holds something already" in again.stderr
 
 
 @pytest.mark.parametrize("address", ["mysql://me:a-secret@db/x", "postgresql://me:a-secret@127.0.0.1:1/x"])
