@@ -32,8 +32,8 @@ ADVISORY_LOCK_ID = 4_711_061_984
 LOCK_TIMEOUT_S = 60.0
 STATEMENT_TIMEOUT_S = 600.0
 # Whoever waits for a table makes everybody wait who comes after, and the service gives up after two seconds.
-# So a file that does not get its tables soon lets them all pass, and is tried again. That is before PostgreSQL
-# looks for deadlocks (a second), which it might end on the service's side.
+# So a file that does not get its tables soon lets them all pass, and is tried again. It does so before
+# PostgreSQL looks for deadlocks, after a second, which it might end on the service's side.
 TABLE_LOCK_TIMEOUT = "500ms"
 TABLE_LOCK_PAUSE_S = 0.5
 TABLE_LOCK_TRIES = 90

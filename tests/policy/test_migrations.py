@@ -179,7 +179,7 @@ def test_what_old_code_would_notice_is_found(text: str) -> None:
         "ALTER TABLE coin ADD COLUMN IF NOT EXISTS place double precision NULL; -- why; what",
         "ALTER TABLE coin ADD COLUMN IF NOT EXISTS said text COLLATE \"C\" NOT NULL DEFAULT 'a; ''b''';",
         "ALTER TABLE coin ADD COLUMN IF NOT EXISTS more jsonb NOT NULL DEFAULT '{}';",
-        "-- no-transaction\nDROP INDEX CONCURRENTLY IF EXISTS p;\n--;;\nCREATE INDEX CONCURRENTLY p ON coin (a)",
+        "-- no-transaction\nDROP INDEX CONCURRENTLY IF EXISTS p;\nCREATE INDEX CONCURRENTLY p ON coin (a)",
         "CREATE OR REPLACE FUNCTION f() RETURNS integer LANGUAGE sql AS $$ SELECT 1; $$;",
     ],
 )
