@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 
+from services.worker_name import worker_name
 from utils.log_text import json_line, plain_line, safe_fields
 
 STDERR = 2
@@ -28,11 +29,21 @@ TIMESTAMP = "%Y-%m-%dT%H:%M:%S.%fZ"
 RECORD_NAMES = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 
 
+def _say_lost(lost: int) -> bytes:
+    return f"{lost} log lines were dropped.\n".encode()
+
+
 class LineWriter:
     """Write lines to a descriptor from a thread of its own."""
 
-    def __init__(self, descriptor: int = STDERR, capacity: int = QUEUE_LINES_MAX) -> None:
+    def __init__(
+        self,
+        descriptor: int = STDERR,
+        capacity: int = QUEUE_LINES_MAX,
+        say_lost: Callable[[int], bytes] = _say_lost,
+    ) -> None:
         self._descriptor = descriptor
+        self._say_lost = say_lost
         self._lines: queue.Queue[bytes | None] = queue.Queue(capacity)
         self._reported = 0
         self._refused = 0  # counted by whoever logs
@@ -79,7 +90,7 @@ class LineWriter:
     def _write(self, batch: list[bytes]) -> None:
         dropped = self.dropped
         if dropped > self._reported:
-            batch = [*batch, f"{dropped - self._reported} log lines were dropped.\n".encode()]
+            batch = [*batch, self._say_lost(dropped - self._reported)]
         rest = b"".join(batch)
         try:
             while rest:
@@ -125,9 +136,11 @@ class LineFormatter(logging.Formatter):
     structlog's ProcessorFormatter says the same in three times the time, and every request has a line.
     """
 
-    def __init__(self, render: Callable[[Mapping[str, Any]], str]) -> None:
+    def __init__(self, render: Callable[[Mapping[str, Any]], str], **always: str) -> None:
         super().__init__()
         self._render = render
+        # What every line of this process says.
+        self._always = always
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, without secrets."""
@@ -136,6 +149,7 @@ class LineFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "event": record.getMessage(),
+            **self._always,
             **structlog.contextvars.get_contextvars(),
         }
         fields |= {name: value for name, value in record.__dict__.items() if name not in RECORD_NAMES}
@@ -149,11 +163,24 @@ class LineFormatter(logging.Formatter):
 def setup_logging(level: str, *, json: bool, descriptor: int = STDERR) -> LineWriter:
     """Send all logging through the queue: JSON lines, or plain readable ones without colours.
 
+    A JSON line names the worker, since the lines of all of them meet in one place.
     Returns the writer, to be closed as the last thing the process does.
     """
-    writer = LineWriter(descriptor)
+    formatter = LineFormatter(json_line, worker=worker_name()) if json else LineFormatter(plain_line)
+
+    def say_lost(lost: int) -> bytes:
+        fields = {
+            "name": __name__,
+            "levelname": "WARNING",
+            "msg": "%d log lines were dropped.",
+            "args": (lost,),
+        }
+        record = logging.makeLogRecord(fields | {"dropped": lost})
+        return formatter.format(record).encode() + b"\n"
+
+    writer = LineWriter(descriptor, say_lost=say_lost)
     handler = LineHandler(writer)
-    handler.setFormatter(LineFormatter(json_line if json else plain_line))
+    handler.setFormatter(formatter)
     root = logging.getLogger()
     for earlier in [known for known in root.handlers if isinstance(known, LineHandler)]:
         root.removeHandler(earlier)

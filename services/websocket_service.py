@@ -17,7 +17,7 @@ from services.live.wish_follower import WishFollower
 from utils import figures
 from utils.domain import Instrument, Timeframe, Topic
 from utils.errors import TooManyRequests, Unavailable
-from utils.tasks import end_tasks
+from utils.tasks import end_tasks, start_apart
 
 DRAIN_TIMEOUT_S = 3.0
 # Clients come back spread over this long, so that they do not all come at once.
@@ -113,7 +113,7 @@ class WebSocketService:
         self._sessions.add(session)
         figures.CONNECTIONS.set(len(self._sessions))
         if self._heart is None or self._heart.done():
-            self._heart = asyncio.create_task(self._beat(), name="heartbeats")
+            self._heart = start_apart(self._beat(), name="heartbeats")
         try:
             yield session
         finally:

@@ -1,13 +1,23 @@
 """Ending tasks for certain."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+import contextvars
+from collections.abc import Awaitable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
 CANCEL_EVERY_S = 1.0
 END_TIMEOUT_S = 5.0
+
+
+def start_apart(work: Coroutine[Any, Any, Result], name: str) -> "asyncio.Task[Result]":
+    """Start what goes on for everybody, so that it does not belong to the call that happened to begin it.
+
+    A task takes over its beginner's context: the id of a request would stand in all its lines, and the
+    request itself would be kept as long as it runs.
+    """
+    return asyncio.create_task(work, name=name, context=contextvars.Context())
 
 
 async def heed_cancellation(call: Awaitable[Result]) -> Result:

@@ -12,7 +12,7 @@ from services.fleet.feed_board import FeedRow, feed_rows
 from services.fleet.report import HeardReport, WorkerReport
 from services.fleet.roll import TELL_EVERY_S, Roll
 from services.upstream.shared_state import SharedStates
-from utils.tasks import end_tasks
+from utils.tasks import end_tasks, start_apart
 
 # Whoever asks for the state of the service is answered within a second, whatever hangs.
 READ_TIMEOUT_S = 0.4
@@ -69,7 +69,7 @@ class Fleet:
         if self._seen is not None and self._steady_s() - self._seen[0] < KEPT_S:
             return self._seen[1]
         if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self.look(), name="look at all workers")
+            self._reading = start_apart(self.look(), name="look at all workers")
         return await asyncio.shield(self._reading)
 
     async def look(self) -> FleetState:

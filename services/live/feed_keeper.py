@@ -17,7 +17,7 @@ from utils import figures
 from utils.clock import Clock
 from utils.domain import Topic
 from utils.errors import AppError
-from utils.tasks import end_tasks
+from utils.tasks import end_tasks, start_apart
 
 # A feed outlives its last listener by this long: people switch charts back and forth.
 LINGER_S = 10.0
@@ -90,7 +90,7 @@ class FeedKeeper:
         kept = self._kept.get(topic)
         if kept is None:
             past = _Past()
-            task = asyncio.create_task(self._keep(topic, past), name=f"feed {topic.text}")
+            task = start_apart(self._keep(topic, past), name=f"feed {topic.text}")
             kept = self._kept[topic] = _Kept(task, past)
         if kept.ending is not None:
             kept.ending.cancel()

@@ -16,7 +16,7 @@ from services.live.status_watch import StatusWatch
 from utils import figures
 from utils.clock import Clock
 from utils.domain import Bar, Topic
-from utils.tasks import end_tasks, heed_cancellation
+from utils.tasks import end_tasks, heed_cancellation, start_apart
 
 WAIT_MS = 2_000
 RETRY_S = 0.5
@@ -116,7 +116,7 @@ class Hub:
     async def _wake(self) -> None:
         # A reader that waits does not know of a new topic; an entry in its own stream ends its wait.
         if self._reader is None or self._reader.done():
-            self._reader = asyncio.create_task(self._read_for_ever(), name="live log reader")
+            self._reader = start_apart(self._read_for_ever(), name="live log reader")
             return
         async with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.xadd(self._wake_key, {"w": "1"}, maxlen=1)

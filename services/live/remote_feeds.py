@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from services.live.feeds import KeptFeed
 from services.live.wishes import Wishes
 from utils.domain import Topic
-from utils.tasks import end_tasks
+from utils.tasks import end_tasks, start_apart
 
 RETRY_S = 0.5
 
@@ -34,7 +34,7 @@ class RemoteFeeds:
         if self._listeners[topic] == 1:
             self._news.set()
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._wish_for_ever(), name="live wishes")
+            self._task = start_apart(self._wish_for_ever(), name="live wishes")
 
     def unwant(self, topic: Topic) -> None:
         """Count one listener less."""

@@ -14,7 +14,7 @@ from services.live.log import FeedStatus, LiveLog
 from services.live.topic_status import LogReading, TopicStatus
 from utils.clock import Clock
 from utils.domain import Topic
-from utils.tasks import end_tasks
+from utils.tasks import end_tasks, start_apart
 
 TICK_S = 1.0
 LOOK_S = 2.0
@@ -55,7 +55,7 @@ class StatusWatch:
         if feed.held and status.feed is None:
             status.feed = feed.status
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._watch_for_ever(), name="live status watch")
+            self._task = start_apart(self._watch_for_ever(), name="live status watch")
         self._say_due(topic, status)
 
     def end(self, topic: Topic) -> None:

@@ -13,6 +13,7 @@ import pytest
 import structlog
 
 from app_extensions.logging_setup import LineHandler, LineWriter, setup_logging
+from services.worker_name import worker_name
 
 log = logging.getLogger("product.part")
 
@@ -77,6 +78,7 @@ def test_a_line_of_json_has_what_was_said_and_the_request_id(pipe: Pipe) -> None
     lines = pipe.read_until(lambda data: data.count(b"\n") == 2).splitlines()
     first, second = (json.loads(line) for line in lines)
     assert first.pop("timestamp").endswith("Z")
+    assert first.pop("worker") == second["worker"] == worker_name()
     assert first == {
         "level": "info",
         "logger": "product.part",
@@ -111,7 +113,9 @@ async def test_a_sink_that_nobody_reads_stops_nobody_and_the_loss_is_told(pipe: 
         lost = writer.dropped
         data = await asyncio.to_thread(pipe.read_until, lambda data: b"log lines were dropped." in data)
     assert 0 < lost < 1_000 + 100
-    assert f"{lost} log lines were dropped.".encode() in data
+    (told,) = (json.loads(line) for line in data.splitlines() if b"were dropped" in line)
+    assert (told["event"], told["dropped"]) == (f"{lost} log lines were dropped.", lost)
+    assert (told["level"], told["worker"]) == ("warning", worker_name())
     everything = await asyncio.to_thread(
         pipe.read_until, lambda data: data.count(b'"event":"request answered"') == said - lost
     )

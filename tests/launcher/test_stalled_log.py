@@ -1,0 +1,97 @@
+"""The service while nobody reads its log: it goes on as before, and says later what was lost."""
+
+import fcntl
+import http.client
+import os
+import re
+import select
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.launcher.conftest import APP, Service
+
+QUIET_S = 2.0
+READ_TIMEOUT_S = 60
+
+
+@dataclass
+class Sink:
+    """The error output of the next service, which is read when the test pleases."""
+
+    descriptor: int
+
+    def read_until(self, enough: Callable[[bytes], bool]) -> bytes:
+        """Read until there is enough, and then what comes at once."""
+        data, deadline_s = b"", time.monotonic() + READ_TIMEOUT_S
+        while not enough(data):
+            assert time.monotonic() < deadline_s, data[-500:]
+            if select.select([self.descriptor], [], [], QUIET_S)[0]:
+                data += os.read(self.descriptor, 65_536)
+        return data
+
+
+@pytest.fixture
+def sink(tmp_path: Path) -> Iterator[Sink]:
+    # Where the service writes what it complains of; it is there before, and so it is this.
+    path = tmp_path / "err-0"
+    os.mkfifo(path)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    # The least that it can hold: it is full after a few lines.
+    fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, 4096)
+    yield Sink(descriptor)
+    os.close(descriptor)
+
+
+def ask(service: Service, times: int) -> list[float]:
+    """Ask for an answer again and again, and return how long each took, in order of that."""
+    connection = http.client.HTTPConnection(*service.address, timeout=20)
+    took_s = []
+    for _ in range(times):
+        began_s = time.perf_counter()
+        connection.request("GET", "/live")
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 200
+        took_s.append(time.perf_counter() - began_s)
+    connection.close()
+    return sorted(took_s)
+
+
+def test_requests_are_answered_while_nobody_reads_the_log_and_no_line_is_lost(
+    launch: Callable[..., Service], beside: dict[str, str], sink: Sink
+) -> None:
+    service = launch(APP, **beside, RATE_LIMIT_PER_MINUTE="100000")
+    ask(service, 300)
+    data = sink.read_until(lambda data: data.count(b"route=/live") == 300)
+    assert b"dropped" not in data
+    service.process.terminate()
+    assert service.exit_code() == 0
+
+
+@pytest.mark.long
+def test_after_ten_thousand_lines_further_ones_are_dropped_counted_and_told(
+    launch: Callable[..., Service],
+    beside: dict[str, str],
+    sink: Sink,
+    record_property: Callable[[str, object], None],
+) -> None:
+    service = launch(APP, **beside, RATE_LIMIT_PER_MINUTE="100000")
+    sent = 12_000
+    stalled = ask(service, sent)
+    data = sink.read_until(lambda data: b"log lines were dropped." in data)
+    told = re.search(rb"(\d+) log lines were dropped\.", data)
+    assert told
+    dropped = int(told[1])
+    assert 0 < dropped < 2_100
+    data += sink.read_until(lambda more: (data + more).count(b"route=/live") >= sent - dropped)
+    # The sink goes on: what is said now is written at once.
+    read = ask(service, 500)
+    sink.read_until(lambda data: data.count(b"route=/live") >= 500)
+    record_property("99 of 100 within, in ms, while nobody reads", stalled[-sent // 100] * 1_000)
+    record_property("99 of 100 within, in ms, while somebody reads", read[-5] * 1_000)
+    service.process.terminate()
+    assert service.exit_code() == 0
