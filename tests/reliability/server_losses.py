@@ -93,8 +93,12 @@ class Person:
     async def faults(self) -> list[str]:
         """Return what is not as it was acknowledged."""
         query = {"limit": "200"}
-        status, body = await asked(self.http, "GET", "/api/v1/alerts", params=query, headers=self.mine)
-        assert status == 200, body
+        status, body = 0, {}
+        async with asyncio.timeout(PATIENCE_S):
+            while status != 200:
+                status, body = await asked(
+                    self.http, "GET", "/api/v1/alerts", params=query, headers=self.mine
+                )
         found = Counter(int(float(alert["level"])) - 10**9 for alert in body["alerts"])
         lost = self.there.keys() - found.keys()
         back = self.gone & found.keys()
@@ -185,9 +189,15 @@ async def kill_while_writing(tormentor: Tormentor, people: list[Person], kills: 
                 await until(
                     lambda w=written: sum(len(p.acknowledged_s) for p in people) > w + 50, 30, "writes"
                 )
+                refused = sum(person.refusals[503] for person in people)
                 os.kill(tormentor.postmaster(), signal.SIGKILL)
                 killed_s = time.monotonic()
-                await asyncio.sleep(0.2)
+                # Some connections outlive the postmaster by a moment: first everybody has to feel the loss.
+                await until(
+                    lambda n=refused: sum(p.refusals[503] for p in people) >= n + len(writing),
+                    30,
+                    "refused writes",
+                )
                 again_s = time.monotonic()
                 await until(
                     lambda s=again_s: any(p.acknowledged_s[-1] > s for p in people),
