@@ -19,7 +19,8 @@ def test_a_note_has_context_choice_and_price(path) -> None:
     below = [(heading.level, heading.text) for heading in headings(text)][1:]
     assert below == [(2, "Context"), (2, "Choice"), (2, "Price")]
     assert all(section(text, name).strip() for name in ("Context", "Choice", "Price"))
-    assert len(text.splitlines()) <= LINES_MAX
+    # A table grows with what it lists; what is to be read stays short.
+    assert len([line for line in text.splitlines() if not line.startswith("|")]) <= LINES_MAX
 
 
 def test_the_numbers_have_no_hole_and_stand_in_the_titles() -> None:
