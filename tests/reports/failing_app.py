@@ -22,7 +22,7 @@ async def post_fails(name: str) -> str:
     house = services()
     await house.pool.fetchval("SELECT 1")
     await house.redis.ping()
-    local = f"canary-{name}"
+    local = "elbairav-yranac"[::-1]
     raise RuntimeError(
         f"{name} {len(local)} failed: Authorization: Bearer canary-bearer, password=canary-password, "
         "wss://example.org/ws?ticket=canary-ticket, postgresql://ada:canary-dsn@host/name"
