@@ -46,19 +46,15 @@ def sink(tmp_path: Path) -> Iterator[Sink]:
     os.close(descriptor)
 
 
-def ask(service: Service, times: int) -> list[float]:
-    """Ask for an answer again and again, and return how long each took, in order of that."""
+def ask(service: Service, times: int) -> None:
+    """Ask for an answer again and again; each of them comes."""
     connection = http.client.HTTPConnection(*service.address, timeout=20)
-    took_s = []
     for _ in range(times):
-        began_s = time.perf_counter()
         connection.request("GET", "/live")
         answer = connection.getresponse()
         answer.read()
         assert answer.status == 200
-        took_s.append(time.perf_counter() - began_s)
     connection.close()
-    return sorted(took_s)
 
 
 def test_requests_are_answered_while_nobody_reads_the_log_and_no_line_is_lost(
@@ -77,11 +73,10 @@ def test_after_ten_thousand_lines_further_ones_are_dropped_counted_and_told(
     launch: Callable[..., Service],
     beside: dict[str, str],
     sink: Sink,
-    record_property: Callable[[str, object], None],
 ) -> None:
     service = launch(APP, **beside, RATE_LIMIT_PER_MINUTE="100000")
     sent = 12_000
-    stalled = ask(service, sent)
+    ask(service, sent)
     data = sink.read_until(lambda data: b"log lines were dropped." in data)
     told = re.search(rb"(\d+) log lines were dropped\.", data)
     assert told
@@ -89,9 +84,7 @@ def test_after_ten_thousand_lines_further_ones_are_dropped_counted_and_told(
     assert 0 < dropped < 2_100
     data += sink.read_until(lambda more: (data + more).count(b"route=/live") >= sent - dropped)
     # The sink goes on: what is said now is written at once.
-    read = ask(service, 500)
+    ask(service, 500)
     sink.read_until(lambda data: data.count(b"route=/live") >= 500)
-    record_property("99 of 100 within, in ms, while nobody reads", stalled[-sent // 100] * 1_000)
-    record_property("99 of 100 within, in ms, while somebody reads", read[-5] * 1_000)
     service.process.terminate()
     assert service.exit_code() == 0
