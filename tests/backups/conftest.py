@@ -63,7 +63,7 @@ async def empty(new_database: NewDatabase) -> str:
 
 
 @pytest.fixture
-async def timescale(new_database: NewDatabase) -> AsyncIterator[str]:
+async def timescale() -> AsyncIterator[str]:
     """A database without a schema on the TimescaleDB server."""
     async for make in made_databases(TIMESCALE_DSN):
         yield await make()

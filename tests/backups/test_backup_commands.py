@@ -123,8 +123,6 @@ def test_an_embedded_database_is_moved_and_kept(
     tried = quart("", "restore", tmp_path / "b.zip")
     assert (tried.exit_code, tried.stderr) == (0, "")
     assert tried.stdout.endswith("; every table holds what it held then.\nStart the service.\n")
-    again = quart("", "restore", tmp_path / "b.zip")
-    assert "holds something already" in again.stderr
 
 
 @pytest.mark.parametrize("address", ["mysql://me:a-secret@db/x", "postgresql://me:a-secret@127.0.0.1:1/x"])
@@ -148,7 +146,10 @@ async def until(dsn: str, query: str) -> None:
         await watcher.close()
 
 
-COPYING = "SELECT FROM pg_stat_progress_copy WHERE relid = to_regclass('bar') AND tuples_processed > 1000"
+COPYING = """
+    SELECT FROM pg_stat_activity
+    WHERE datname = current_database() AND state = 'active' AND query LIKE 'COPY "bar"%FROM STDIN%'
+"""
 NOBODY_ELSE = """
     SELECT WHERE NOT EXISTS (
         SELECT FROM pg_stat_activity

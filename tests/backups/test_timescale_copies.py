@@ -1,19 +1,50 @@
 """Copies between plain PostgreSQL and TimescaleDB: chunks and kept rollups on one side only."""
 
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from app_extensions.database_copies import move_database
+from app_extensions.embedded import embedded_servers
 from app_extensions.migrations import migrate
-from tests.backups.conftest import execute, fetch, needs_timescale
-from tests.backups.rows import MANY_BARS
+from tests.backups.conftest import NewDatabase, execute, fetch, made_databases, needs_timescale
+from tests.backups.rows import EVERYTHING, MANY_BARS
 from tests.backups.test_copies import assert_same, filled, quiet, restored, saved
 
 pytestmark = needs_timescale
 VIEWS = ("bar_hourly", "bar_daily", "bar_weekly", "bar_monthly")
 FEW_BARS = MANY_BARS.replace("150000", "20000")
+
+
+@pytest.fixture(scope="module")
+def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL without TimescaleDB, which all other tests are without here."""
+    with embedded_servers(
+        tmp_path_factory.mktemp("plain"), postgres=True, valkey=False, durable=False
+    ) as addresses:
+        assert addresses.db_connection_string
+        yield addresses.db_connection_string
+
+
+@pytest.fixture
+async def new_plain(plain_server: str) -> AsyncIterator[NewDatabase]:
+    async for make in made_databases(plain_server):
+        yield make
+
+
+@pytest.fixture
+async def empty(new_plain: NewDatabase) -> str:
+    return await new_plain()
+
+
+@pytest.fixture
+async def full(new_plain: NewDatabase) -> str:
+    dsn = await new_plain()
+    await migrate(dsn)
+    await execute(dsn, EVERYTHING)
+    return dsn
 
 
 async def rollups(dsn: str) -> dict[str, list[asyncpg.Record]]:
