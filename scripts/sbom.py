@@ -1,4 +1,4 @@
-"""Write a CycloneDX list of the libraries in a locked requirements file: ``python scripts/sbom.py FILE``."""  # noqa: INP001 - run by its path
+"""Write a CycloneDX list of the libraries in a locked requirements file: ``python scripts/sbom.py FILE``."""
 
 import json
 import re
