@@ -2,44 +2,11 @@
 
 import assert from "node:assert/strict";
 
-import { judge, readOn, screenshot, startReader, test } from "./harness.mjs";
+import { clean, focused, open, signIn, tabTo } from "./admin_page.mjs";
+import { readOn, screenshot, startReader, test } from "./harness.mjs";
 
-const DEADLINE_MS = 20_000;
 const ADDRESS = /\/api\/v1\/admin\/feeds\?/;
 const CAPTION = "Feeds of all workers, what needs attention first";
-
-async function open(visit, options = {}) {
-  const page = await visit.open({ chart: null, ready: false, bypassCSP: false, ...options });
-  page.setDefaultTimeout(DEADLINE_MS);
-  await page.goto(`${visit.url}/admin/feeds`);
-  return page;
-}
-
-const focused = (page) => page.evaluate(() => document.activeElement.id);
-
-async function tabTo(page, wanted) {
-  for (let presses = 0; presses < 60; presses += 1) {
-    if ((await focused(page)) === wanted) return;
-    await page.keyboard.press("Tab");
-  }
-  assert.fail(`The tab key never reached ${wanted}.`);
-}
-
-async function signIn(visit, page) {
-  await tabTo(page, "username");
-  await page.keyboard.type(visit.accounts.username);
-  await page.keyboard.press("Tab");
-  await page.keyboard.type(visit.accounts.password);
-  await page.keyboard.press("Enter");
-  await page.locator("#feeds-scroller").waitFor();
-}
-
-async function clean(page, name) {
-  const { violations, incomplete } = await judge(page);
-  assert.deepEqual(violations, [], name);
-  // Columns that are scrolled out of sight, which axe leaves to people; in sight they are the same.
-  assert.deepEqual(incomplete.filter(({ rule }) => rule !== "color-contrast"), [], name);
-}
 
 function feed(symbol, changes = {}) {
   return {
@@ -109,9 +76,9 @@ const rows = (page) => page.locator("#feeds tbody tr").evaluateAll((found) => fo
 
 test("the page of feeds shows the feed of the chart and is clean to axe", async (visit) => {
   await visit.open();
-  const page = await open(visit);
+  const page = await open(visit, "/admin/feeds");
   await clean(page, "before");
-  await signIn(visit, page);
+  await signIn(visit, page, "#feeds-scroller");
   assert.equal(await focused(page), "summary");
   await page.locator("#feeds tbody th", { hasText: "BTC/USD, 1 minute" }).waitFor();
   const [, exchange, , , , , worker] = (await rows(page)).find(([name]) => name === "BTC/USD, 1 minute");
@@ -130,10 +97,10 @@ test("the page of feeds shows the feed of the chart and is clean to axe", async 
 });
 
 test("a feed that is late stands first and is heard once, and more feeds are no news", async (visit) => {
-  const page = await open(visit);
+  const page = await open(visit, "/admin/feeds");
   const told = await stand(page);
   const ears = await listen(page);
-  await signIn(visit, page);
+  await signIn(visit, page, "#feeds-scroller");
   assert.deepEqual((await rows(page)).map(([name]) => name), ["BTC/USD, 1 minute", "ETH/USD, 1 minute"]);
   // By itself, a few seconds later: one more feed changes the sentence, and nothing is said.
   told.answer = MORE;
@@ -157,11 +124,11 @@ test("a feed that is late stands first and is heard once, and more feeds are no 
 });
 
 test("the page of feeds is paused and turned with the keyboard, and the focus stays", async (visit) => {
-  const page = await open(visit);
+  const page = await open(visit, "/admin/feeds");
   const told = await stand(page);
   const ears = await listen(page);
   told.answer = MORE;
-  await signIn(visit, page);
+  await signIn(visit, page, "#feeds-scroller");
   await tabTo(page, "pause");
   await page.keyboard.press("Enter");
   assert.equal(await page.getAttribute("#pause", "aria-pressed"), "true");
@@ -191,10 +158,10 @@ test("the page of feeds is paused and turned with the keyboard, and the focus st
 });
 
 test("a screen reader reads the sentence, the caption and the headers of the feeds", async (visit) => {
-  const page = await open(visit, { bypassCSP: true });
+  const page = await open(visit, "/admin/feeds", { bypassCSP: true });
   const told = await stand(page);
   told.answer = LATE;
-  await signIn(visit, page);
+  await signIn(visit, page, "#feeds-scroller");
   await startReader(page);
   const spoken = await readOn(page, 200);
   const place = (wanted) => {

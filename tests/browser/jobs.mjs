@@ -2,47 +2,16 @@
 
 import assert from "node:assert/strict";
 
-import { judge, screenshot, test } from "./harness.mjs";
+import { clean, focused, open, signIn, tabTo } from "./admin_page.mjs";
+import { screenshot, test } from "./harness.mjs";
 
-const DEADLINE_MS = 20_000;
-
-async function open(visit) {
-  const page = await visit.open({ chart: null, ready: false, bypassCSP: false });
-  page.setDefaultTimeout(DEADLINE_MS);
-  await page.goto(`${visit.url}/admin/jobs`);
-  return page;
-}
-
-const focused = (page) => page.evaluate(() => document.activeElement.getAttribute("aria-label") ?? document.activeElement.id);
-
-async function tabTo(page, wanted) {
-  for (let presses = 0; presses < 120; presses += 1) {
-    if ((await focused(page)) === wanted) return;
-    await page.keyboard.press("Tab");
-  }
-  assert.fail(`The tab key never reached ${wanted}.`);
-}
-
-async function signIn(visit, page) {
-  await tabTo(page, "username");
-  await page.keyboard.type(visit.accounts.username);
-  await page.keyboard.press("Tab");
-  await page.keyboard.type(visit.accounts.password);
-  await page.keyboard.press("Enter");
-  await page.locator("#runs-scroller").waitFor();
-}
-
-async function clean(page, name) {
-  const { violations, incomplete } = await judge(page);
-  assert.deepEqual(violations, [], name);
-  // Columns that are scrolled out of sight, which axe leaves to people; in sight they are the same.
-  assert.deepEqual(incomplete.filter(({ rule }) => rule !== "color-contrast"), [], name);
-}
+// Two tables with a button in each row.
+const PRESSES_MAX = 120;
 
 test("the page of jobs is clean to axe before and after signing in", async (visit) => {
-  const page = await open(visit);
+  const page = await open(visit, "/admin/jobs");
   await clean(page, "before");
-  await signIn(visit, page);
+  await signIn(visit, page, "#runs-scroller");
   assert.equal(await focused(page), "runs-heading");
   await clean(page, "after");
   await screenshot(page, "jobs", { fullPage: true });
@@ -56,7 +25,7 @@ test("the page of jobs is clean to axe before and after signing in", async (visi
 });
 
 test("a job is ordered with the keyboard alone and its end is heard", async (visit) => {
-  const page = await open(visit);
+  const page = await open(visit, "/admin/jobs");
   await page.evaluate(() => {
     globalThis.heard = [];
     for (const id of ["status", "alert"]) {
@@ -66,20 +35,20 @@ test("a job is ordered with the keyboard alone and its end is heard", async (vis
       }).observe(document.getElementById(id), { childList: true, characterData: true, subtree: true });
     }
   });
-  await signIn(visit, page);
-  await tabTo(page, "Run tidy now");
+  await signIn(visit, page, "#runs-scroller");
+  await tabTo(page, "Run tidy now", PRESSES_MAX);
   await page.keyboard.press("Enter");
   await page.waitForFunction(() => globalThis.heard.some((text) => /^tidy, run \d+, is done: \d+ rows? changed\.$/.test(text)), null, { timeout: 60_000 });
   assert.match((await page.evaluate(() => globalThis.heard))[0], /^tidy (was ordered, as run \d+|is waiting or running already, as run \d+)\.$/);
   // What was pressed has kept the focus through every change of the tables.
   assert.equal(await focused(page), "Run tidy now");
-  await tabTo(page, "pause");
+  await tabTo(page, "pause", PRESSES_MAX);
   await page.keyboard.press("Enter");
   assert.equal(await page.getAttribute("#pause", "aria-pressed"), "true");
 });
 
 test("a wrong password on the page of jobs is told and read", async (visit) => {
-  const page = await open(visit);
+  const page = await open(visit, "/admin/jobs");
   await tabTo(page, "username");
   await page.keyboard.type("nobody");
   await page.keyboard.press("Tab");
