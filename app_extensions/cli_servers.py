@@ -11,7 +11,6 @@ import logging
 from collections.abc import Coroutine, Iterator
 from typing import Any, NoReturn, TypeVar
 
-import asyncpg
 import click
 
 from app_extensions.embedded import EmbeddedError, embedded_servers, running_addresses
@@ -19,6 +18,7 @@ from app_extensions.migrations import MigrationError
 from config import Config, ConfigError
 from plugins import PluginLoadError
 from services.backups.manifest import BackupError
+from services.stores.losses import DATABASE_AWAY
 from utils.errors import AppError
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a command's work; what the database refuses becomes a sentence of click's."""
     try:
         return asyncio.run(work)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+    except DATABASE_AWAY as error:
         _fail_for_database(error)
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TextIO
 from urllib.parse import urlsplit
 
-import asyncpg
 from quart import Quart
 
 from app_extensions.certificate import CertificateError, certificate_of
@@ -30,6 +29,7 @@ from app_extensions.server_socket import BACKLOG, ListenError, bound_socket, lis
 from app_extensions.server_workers import Workers, stop_signals
 from app_extensions.worker import Inherited, run_worker
 from config import Config, ConfigError, load_config
+from services.stores.losses import DATABASE_FAULTS
 from utils.metrics import DIRECTORY
 
 EXIT_STOPPED = 0
@@ -135,7 +135,7 @@ def _bring_up_to_date(dsn: str) -> None:
         applied = asyncio.run(migrate(dsn))
     except MigrationError as error:
         raise DatabaseError(str(error)) from error
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+    except DATABASE_FAULTS as error:
         raise DatabaseError(f"The database refused: {error}. Check DB_CONNECTION_STRING.") from error
     except (OSError, TimeoutError) as error:
         host = urlsplit(dsn).hostname or "this machine"

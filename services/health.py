@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from services.fleet.fleet import Fleet, FleetState
 from services.stores.health import select_schema_version
+from services.stores.losses import DATABASE_AWAY
 from services.upstream.state import ExchangeMood
 
 PROBE_TIMEOUT_S = 1.0
@@ -118,7 +119,7 @@ class HealthCheck:
                 self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
             ):
                 version = await select_schema_version(connection, timeout_s=QUERY_TIMEOUT_S)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError):
+        except DATABASE_AWAY:
             return PartHealth(HealthStatus.UNAVAILABLE), MigrationState.UNKNOWN
         current = version >= self._schema_version
         return _answered(started_s), MigrationState.CURRENT if current else MigrationState.PENDING

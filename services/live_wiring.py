@@ -3,8 +3,6 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import asyncpg
-
 from services.announcing.alert_book import AlertBook
 from services.announcing.alert_feeds import AlertFeeds
 from services.announcing.alert_follower import AlertFollower
@@ -33,6 +31,7 @@ from services.live.session import LiveParts
 from services.live.wish_follower import WishFollower
 from services.live.wishes import Wishes
 from services.market_service import HistoryQuery, MarketService
+from services.stores.losses import DATABASE_AWAY
 from services.stores.series import upsert_series
 from services.websocket_service import WebSocketService
 from utils.domain import Bar, InstrumentSpec, Topic
@@ -146,13 +145,7 @@ def _bars_reader(market: MarketService) -> Callable[[Topic, int], Awaitable[tupl
     async def read_bars(topic: Topic, limit: int) -> tuple[Bar, ...]:
         try:
             return (await market.bars(HistoryQuery(topic.instrument, topic.timeframe, limit=limit))).bars
-        except (
-            AppError,
-            OSError,
-            asyncpg.PostgresError,
-            asyncpg.InterfaceError,
-            asyncpg.InternalClientError,
-        ):
+        except (AppError, *DATABASE_AWAY):
             # A client may listen before the exchange or the database answers; the feed's status says so.
             return ()
 

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import asyncpg
-
 from services.sessions import Sessions
+from services.stores.losses import DATABASE_AWAY
 from utils.accounts import Principal
 from utils.clock import Clock
 from utils.tasks import end_tasks
@@ -69,12 +68,7 @@ class PrincipalWatch:
             try:
                 async with asyncio.timeout(QUESTION_TIMEOUT_S):
                     await self._end_changed()
-            except (
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-                asyncpg.InternalClientError,
-                OSError,
-            ) as error:
+            except DATABASE_AWAY as error:
                 log.warning("nobody knows whose session is over", extra={"error_type": type(error).__name__})
 
     async def _end_changed(self) -> None:

@@ -8,10 +8,10 @@ import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from services.announcing.record import DATABASE_AWAY
 from services.key_lease import KeyLease
 from services.live.feeds import Feeds
 from services.stores.alerts import select_alert_topics
+from services.stores.losses import DATABASE_AWAY
 from utils.domain import Topic
 from utils.tasks import end_tasks
 

@@ -9,11 +9,12 @@ import asyncpg
 from redis.exceptions import RedisError
 
 from services.announcing.alerts import AlertWatch, event_ms, place_at, place_of
-from services.announcing.record import DATABASE_AWAY, FiringRecord
+from services.announcing.record import FiringRecord
 from services.announcing.tape import TopicTape
 from services.live.hub import Hub, Listener
 from services.live.log import ENTRIES_KEPT, LiveLog, LogEntry, Position
 from services.stores.alerts import LogPlace, PriceAlert, select_alerts_of_topic
+from services.stores.losses import DATABASE_AWAY
 from utils.domain import Topic
 
 # Alerts that nobody told of are found this soon.

@@ -17,10 +17,11 @@ from services.announcing.preferences import (
     decode_preferences,
     encode_preferences,
 )
-from services.announcing.record import DATABASE_AWAY, FiringRecord
+from services.announcing.record import FiringRecord
 from services.live.log import LogEntry, Position
 from services.live.mailbox import Mailbox
 from services.live.messages import Failure, Goodbye, Message
+from services.stores.losses import DATABASE_AWAY
 from services.stores.preferences import select_preferences, upsert_preferences
 from utils.accounts import Principal
 from utils.clock import Clock

@@ -24,6 +24,7 @@ from services.stores.announcements import (
     select_firings,
     select_newest_sequence,
 )
+from services.stores.losses import DATABASE_AWAY
 from utils.domain import Topic
 from utils.tasks import end_tasks, heed_cancellation
 
@@ -39,8 +40,6 @@ ACQUIRE_TIMEOUT_S = 2.0
 
 # Whoever is to put firings into words is told of which topics they are, before they come.
 Learn = Callable[[Collection[Topic]], Awaitable[None]]
-
-DATABASE_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 log = logging.getLogger(__name__)
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from services.jobs.job import Job, JobContext, JobFailed, JobSkipped, RunState
-from services.jobs.pace import LOST_DATABASE, JobPace
+from services.jobs.pace import JobPace
 from services.stores import job_attempts
 from services.stores.job_attempts import AttemptKey, Footing
 from services.stores.job_runs import JobRun
+from services.stores.losses import DATABASE_AWAY
 from utils import figures
 from utils.clock import Clock
 from utils.errors import AppError
@@ -184,7 +185,7 @@ class Attempts:
             try:
                 async with asyncio.timeout(self.pace.fresh_s):
                     cancel = await job_attempts.update_heartbeat(self.pool, key, footing)
-            except LOST_DATABASE as error:
+            except DATABASE_AWAY as error:
                 log.warning("a heartbeat was lost", extra={"job": context.job, "reason": str(error)})
                 # Nobody hears of us: others will take us for dead, so we had better be.
                 going.taken = self.clock.steady_s() - heard_s > self.pace.fresh_s
@@ -229,7 +230,7 @@ def _ending_of(error: BaseException, job: Job, context: JobContext) -> Ending:
         return Ending("failed", error.detail)
     if isinstance(error, AppError):
         return Ending("failed", error.detail, Again(error.retry_after_s or 0.0))
-    if isinstance(error, LOST_DATABASE):
+    if isinstance(error, DATABASE_AWAY):
         log.warning("job lost the database", extra={"job": job.name, "reason": str(error)})
         return Ending("failed", NO_DATABASE, Again(0.0))
     log.error("job failed", extra={"job": job.name, "run": context.run_id}, exc_info=error)

@@ -1,11 +1,6 @@
-"""How often workers look, beat and take over; and which faults mean that the database is away."""
+"""How often workers look, beat and take over."""
 
 from dataclasses import dataclass
-
-import asyncpg
-
-# A connection cut in the middle of an answer leaves asyncpg itself confused: that is the third of them.
-LOST_DATABASE = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ import asyncpg
 
 from services.jobs.job import NO_PAYLOAD, Job
 from services.jobs.jobs import Jobs, payload_text
-from services.jobs.pace import LOST_DATABASE, JobPace
+from services.jobs.pace import JobPace
 from services.jobs.queue import put_in_queue
 from services.stores import job_attempts, job_runs
 from services.stores.job_runs import NewRun
+from services.stores.losses import DATABASE_AWAY
 from utils.clock import Clock
 
 ACQUIRE_TIMEOUT_S = 5.0
@@ -36,7 +37,7 @@ class Planner:
             try:
                 await self.plan()
                 await self.find_forgotten()
-            except LOST_DATABASE as error:
+            except DATABASE_AWAY as error:
                 log.warning("jobs were not planned", extra={"reason": str(error)})
             except Exception:  # the loop that keeps jobs going must outlive whatever comes up in it
                 log.exception("jobs were not planned")

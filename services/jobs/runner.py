@@ -14,9 +14,10 @@ from pgqueuer.domain.models import Job as QueuedRow
 from services.jobs.attempts import Attempts
 from services.jobs.job import Job
 from services.jobs.jobs import Jobs
-from services.jobs.pace import LOST_DATABASE, JobPace
+from services.jobs.pace import JobPace
 from services.jobs.planner import Planner
 from services.jobs.queue import SETTINGS, queue_on
+from services.stores.losses import DATABASE_AWAY
 from services.worker_name import worker_name
 from utils.clock import Clock
 from utils.tasks import end_tasks
@@ -71,7 +72,7 @@ class JobRunner:
         while not self._stopping.is_set():
             try:
                 await self._do_until_cut()
-            except (*LOST_DATABASE, FailingListenerError) as error:
+            except (*DATABASE_AWAY, FailingListenerError) as error:
                 log.warning("the job queue was lost", extra={"reason": str(error)})
             except Exception:  # the loop that keeps jobs going must outlive whatever comes up in it
                 log.exception("the job queue failed")
@@ -95,7 +96,7 @@ class JobRunner:
         finally:
             try:
                 await connection.close(timeout=CLOSE_TIMEOUT_S)
-            except LOST_DATABASE:
+            except DATABASE_AWAY:
                 connection.terminate()
 
     async def _do(self, connection: asyncpg.Connection) -> None:

@@ -6,13 +6,13 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import asyncpg
 from redis.exceptions import RedisError
 
 from services.live.feed import Feed, FeedSilent
 from services.live.feeds import KeptFeed
 from services.live.lease import RENEW_S, RETRY_S, Leases
 from services.live.log import FeedStatus, LeaseLost, LiveLog
+from services.stores.losses import DATABASE_AWAY
 from utils import figures
 from utils.clock import Clock
 from utils.domain import Topic
@@ -32,8 +32,6 @@ GOOD_SESSION_S = 60.0
 LOG_AWAY_MAX_S = 2.0
 
 UPSTREAM_AWAY = (AppError, FeedSilent)
-# OSError is also what asyncpg raises where nobody listens or answers.
-DATABASE_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 LIVE = "Live prices."
 STALE = "The live feed was lost. It is being opened again."

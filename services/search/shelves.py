@@ -12,6 +12,7 @@ from services.catalog import INSTRUMENTS_MAX_AGE_MS, Catalog, Listing, Venue
 from services.search.listing_index import Listed, ListingIndex
 from services.search.stored import Stored, sum_up
 from services.single_flight import SingleFlight
+from services.stores.losses import DATABASE_AWAY
 from services.stores.stored_instruments import select_stored_series
 from utils.clock import Clock
 from utils.domain import Instrument, InstrumentSpec
@@ -160,7 +161,7 @@ class Shelves:
         try:
             async with asyncio.timeout(STORED_TIMEOUT_S):
                 series = await select_stored_series(self._pool, limit=STORED_SERIES_MAX)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+        except DATABASE_AWAY as error:
             # Without it, search knows neither turnover nor what was delisted.
             log.warning("stored instruments not read", extra={"reason": str(error)})
             return

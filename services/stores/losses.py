@@ -1,0 +1,8 @@
+"""What asyncpg raises when the database refuses or is away: one list, for all who reckon with that."""
+
+import asyncpg
+
+# A server that is killed in the middle of an answer leaves asyncpg itself confused: the third of them.
+DATABASE_FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+# OSError is also what asyncpg raises where nobody listens or answers; a TimeoutError is one.
+DATABASE_AWAY = (*DATABASE_FAULTS, OSError)
