@@ -127,10 +127,14 @@ class _GuardedWebsocket(ASGIWebsocketConnection):
         async def send_frames(frames: bytes) -> None:
             await send_if_there({"type": FRAMES, "frames": frames})  # type: ignore[arg-type]
 
+        extensions: dict[str, Any] = self.scope.setdefault("extensions", {})
         if self.app.extensions[FRAMES]:
-            extensions: dict[str, Any] = self.scope.setdefault("extensions", {})
             extensions[FRAMES] = send_frames
-        await super().__call__(receive_whole, send_if_there)
+        try:
+            await super().__call__(receive_whole, send_if_there)
+        finally:
+            # They call the connection that holds them, and all of it would wait for the collector.
+            extensions.clear()
 
 
 class _GuardedServer(TCPServer):
@@ -147,8 +151,14 @@ class _GuardedServer(TCPServer):
 
     async def run(self) -> None:
         self._reading = asyncio.current_task()
-        with self._connections.holding(self.writer), contextlib.suppress(OSError):
-            await super().run()
+        try:
+            with self._connections.holding(self.writer), contextlib.suppress(OSError):
+                await super().run()
+        finally:
+            # A connection and its protocol call each other; each that ended waited for the collector, which
+            # then had thirty objects of it to look through.
+            self._reading = None
+            self.__dict__.pop("protocol", None)
 
     async def _close(self) -> None:
         # Bytes that nobody has read turn the end into a reset, which takes the last words with it.

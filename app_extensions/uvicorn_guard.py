@@ -134,6 +134,11 @@ class BoundedHttpToolsProtocol(HttpToolsProtocol):
             if self._head_bytes > REQUEST_HEAD_BYTES_MAX:
                 self.send_400_response("The head of the request is too long.")
 
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over, and let go of the parser, which holds this protocol."""
+        super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]
+
     def _expect_head(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._hang_up)
 

@@ -5,7 +5,6 @@ It stops when it is told to, or when its launcher is gone.
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -22,6 +21,7 @@ from quart import Quart
 
 from app_extensions import DRAIN
 from app_extensions.certificate import Certificate, CertificateError, certificate_of
+from app_extensions.collector import settle_collector
 from app_extensions.hypercorn_guard import guard_hypercorn, guard_websockets
 from app_extensions.logging_setup import setup_logging
 from app_extensions.metrics import figures_of_workers
@@ -53,10 +53,6 @@ STOP_TIMEOUT_S = 18.0
 WEBSOCKET_MESSAGE_BYTES_MAX = 64 * 1024
 APP_QUEUE_MAX = 10
 KEEP_ALIVE_TIMEOUT_S = 5
-
-# Telling five thousand connections makes as many objects at once, which go again by themselves. With Python's
-# own 700, every few of such rounds all objects of all connections were looked through: a quarter of a second.
-OBJECTS_BETWEEN_COLLECTIONS = 20_000
 
 log = logging.getLogger(__name__)
 
@@ -129,10 +125,7 @@ async def _serve(
 
     app = create_app(config)
     watch(app)
-    # What is there now stays: it need not be looked through again.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])
+    settle_collector(loop)
     on_uvicorn = config.server == "uvicorn"
     guard_websockets(app, frames=takes_frames() or not on_uvicorn)
     serve = _serve_with_uvicorn if on_uvicorn else _serve_with_hypercorn

@@ -58,6 +58,13 @@ class _Close(Exception):
     reason: str
 
 
+def _without_history(closes: BaseExceptionGroup[_Close]) -> _Close:
+    # A traceback that is kept keeps the frames it goes through, and they keep it.
+    first = closes.exceptions[0]
+    assert isinstance(first, _Close)
+    return _Close(first.code, first.reason)
+
+
 @dataclass(slots=True)
 class LiveConnection:
     """Serve one accepted WebSocket; ``find`` turns what a client wants into a topic, or raises AppError."""
@@ -94,7 +101,12 @@ class LiveConnection:
         try:
             close = await self._serve(topics, since)
             ended = str(close.code)
+        except asyncio.CancelledError as error:
+            # A TaskGroup that is cancelled holds itself by the traceback, and with it all that the connection
+            # had, until the collector comes.
+            raise error.with_traceback(None) from None
         finally:
+            self.session.mailbox.straight = None
             figures.CLOSED.add(1, ended)
         await websocket.close(close.code, close.reason)
 
@@ -115,9 +127,7 @@ class LiveConnection:
                     await self._answer_failure(None, None, self.session.subscribe(topic, since))
                 self.session.mailbox.put(await self._read())
         except* _Close as closes:
-            first = closes.exceptions[0]
-            assert isinstance(first, _Close)
-            close = first
+            close = _without_history(closes)
         except* Exception:
             log.exception("live connection failed", extra={"reference": reference})
         finally:

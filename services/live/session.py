@@ -165,6 +165,8 @@ class LiveSession:
         subscription = self._subscriptions.pop(topic)
         subscription.ended = True
         self._parts.hub.leave(subscription.listener)
+        # Its listener calls the subscription, which would hold both until the collector comes.
+        del subscription.listener
         self._parts.feeds.unwant(topic)
         if self.earphone is not None:
             self.earphone.end(topic)

@@ -5,7 +5,7 @@ Every ten seconds a worker writes one line of JSON into ``SOAK_DIARY_DIR``. A fi
 
 import asyncio
 import contextlib
-import gc
+import ctypes
 import json
 import os
 import sys
@@ -30,6 +30,27 @@ NEVER_RETRIEVED = "never retrieved"
 
 def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+HEAP_FIELDS = (
+    "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"
+)  # fmt: skip
+
+
+class Mallinfo(ctypes.Structure):
+    """``struct mallinfo2`` of glibc 2.33 and later: mallinfo(3)."""
+
+    _fields_ = [(name, ctypes.c_size_t) for name in HEAP_FIELDS]
+
+
+def heap_of() -> dict[str, int]:
+    """Return what the C library has given out, and what it keeps unused; nothing for another library."""
+    mallinfo = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if mallinfo is None:
+        return {}
+    mallinfo.restype = Mallinfo
+    told = mallinfo()
+    return {"heap_used": told.uordblks + told.hblkhd, "heap_free": told.fordblks}
 
 
 def kinds_of(descriptors: list[str]) -> dict[str, int]:
@@ -70,7 +91,8 @@ class Diary:
             "tasks": len(tasks),
             "names": names_of(tasks),
             "threads": threading.active_count(),
-            "objects": len(gc.get_objects()) if os.environ.get("SOAK_OBJECTS") else None,
+            "blocks": sys.getallocatedblocks(),
+            **heap_of(),
             "unhandled": self._unhandled,
             "never_retrieved": self._never_retrieved,
             "faults": self._faults,
