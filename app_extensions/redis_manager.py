@@ -19,6 +19,7 @@ def open_redis(url: str) -> Redis:
         socket_timeout=COMMAND_TIMEOUT_S,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
         retry=None,
+        driver_info=None,
         max_connections=CONNECTIONS_MAX,
     )
 
@@ -30,6 +31,7 @@ def open_live_redis(url: str) -> Redis:
         socket_timeout=LIVE_COMMAND_TIMEOUT_S,
         socket_connect_timeout=LIVE_COMMAND_TIMEOUT_S,
         retry=None,
+        driver_info=None,
         max_connections=CONNECTIONS_MAX,
     )
 
@@ -41,5 +43,6 @@ def open_blocking_redis(url: str, *, longest_wait_s: float) -> Redis:
         socket_timeout=longest_wait_s + 2.0,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
         retry=None,
+        driver_info=None,
         max_connections=2,
     )

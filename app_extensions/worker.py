@@ -20,6 +20,7 @@ from hypercorn.utils import LifespanFailureError
 from quart import Quart
 
 from app_extensions import DRAIN
+from app_extensions.acceptor import patient
 from app_extensions.certificate import Certificate, CertificateError, certificate_of
 from app_extensions.collector import settle_collector
 from app_extensions.hypercorn_guard import guard_hypercorn, guard_websockets
@@ -40,9 +41,9 @@ from utils.metrics import reserve_files
 try:
     import uvloop
 except ImportError:  # not on every platform
-    new_event_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    new_event_loop = patient(asyncio.SelectorEventLoop)
 else:
-    new_event_loop = uvloop.new_event_loop
+    new_event_loop = patient(uvloop.Loop)
 
 # Stopping takes at most these one after the other, and then the process ends whatever hangs.
 DRAIN_TIMEOUT_S = 5.0

@@ -91,7 +91,7 @@ class AuthService:
         """
         # A name that cannot exist goes the same way as one that does not.
         folded = username.lower() if USERNAME_SHAPE.fullmatch(username) else ""
-        with self._hash_pool.guest():
+        async with self._hash_pool.turn():
             attempt = await self._throttle.take(folded, caller.address, self._clock.now_ms())
             found = await users.select_user_to_sign_in(self._pool, folded)
             matches = await self._matches(password, found, attempt)

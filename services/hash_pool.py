@@ -5,7 +5,7 @@ import contextlib
 import os
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -29,6 +29,8 @@ class HashPool:
         self._places = threading.BoundedSemaphore(threads + queue_max)
         self._guests_max = threads + queue_max
         self._guests = 0
+        # One more than hash, so that its questions to the database are answered when a thread is free.
+        self._turns = asyncio.Semaphore(threads + 1)
 
     async def run(self, work: Callable[[], T]) -> T:
         """Return what the work returns; a cancelled caller's work is dropped if it has not begun.
@@ -46,19 +48,30 @@ class HashPool:
         except TimeoutError as error:
             raise _busy() from error
 
-    @contextlib.contextmanager
-    def guest(self) -> Iterator[None]:
-        """Count somebody who will need a turn, so that one too many is refused before anything is asked.
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for the turn of somebody who will hash, so that who still waits has asked for nothing else.
 
-        Raises: Unavailable when as many are here as have a place.
+        Raises: Unavailable when as many wait as have a place, or when the turn does not come in time.
         """
         if self._guests >= self._guests_max:
             raise _busy()
         self._guests += 1
         try:
-            yield
+            await self._take_turn()
+            try:
+                yield
+            finally:
+                self._turns.release()
         finally:
             self._guests -= 1
+
+    async def _take_turn(self) -> None:
+        try:
+            async with asyncio.timeout(HASH_TIMEOUT_S):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            raise _busy() from error
 
     def close(self) -> None:
         """Drop what waits and let the threads end; work that runs ends on its own."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import sys
 from pathlib import Path
 
@@ -38,10 +39,16 @@ async def held() -> dict[str, int]:
     }
 
 
+async def left_over() -> dict[str, int]:
+    """Count the objects that nobody has and that only the collector could free; and free them."""
+    return {"objects": gc.collect()}
+
+
 def create_watched_app(config: Config | None = None) -> Quart:
-    """Return the app of the product with one route more."""
+    """Return the app of the product with two routes more."""
     app = create_app(config)
     app.add_url_rule("/held", "held", held)
+    app.add_url_rule("/left-over", "left_over", left_over)
     return app
 
 

@@ -1,7 +1,6 @@
 """The hashing threads: bounded, and never on the event loop's time."""
 
 import asyncio
-import contextlib
 import os
 import sys
 import threading
@@ -122,17 +121,56 @@ async def test_hashing_gives_way_to_everything_else() -> None:
     assert niceness == max(ours, NICENESS)
 
 
-async def test_one_guest_too_many_is_refused_and_not_told_to_come_back_with_the_others(
-    hash_pool: HashPool,
-) -> None:
+async def test_one_too_many_is_refused_and_not_told_to_come_back_with_the_others(hash_pool: HashPool) -> None:
+    over = asyncio.Event()
+    holding: list[str] = []
+
+    async def hold(name: str) -> None:
+        async with hash_pool.turn():
+            holding.append(name)
+            await over.wait()
+
     waits_s = set()
-    with contextlib.ExitStack() as stack:
-        for _ in range(5):
-            stack.enter_context(hash_pool.guest())
+    async with asyncio.TaskGroup() as group:
+        for number in range(5):
+            group.create_task(hold(f"guest {number}"))
+        await asyncio.sleep(0)
         for _ in range(200):
-            with pytest.raises(Unavailable) as caught, hash_pool.guest():
-                pass
+            with pytest.raises(Unavailable) as caught:
+                async with hash_pool.turn():
+                    pass
             waits_s.add(caught.value.retry_after_s)
+        # Two threads, and one who is ready for the first that is free.
+        assert holding == ["guest 0", "guest 1", "guest 2"]
+        over.set()
     assert waits_s == {2, 3, 4, 5, 6}
-    with hash_pool.guest():
+    assert len(holding) == 5
+    async with hash_pool.turn():
         assert await hash_pool.run(lambda: "free again") == "free again"
+
+
+async def test_who_leaves_while_they_wait_for_their_turn_keeps_no_place(hash_pool: HashPool) -> None:
+    over = asyncio.Event()
+
+    async def hold() -> None:
+        async with hash_pool.turn():
+            await over.wait()
+
+    tasks = [asyncio.create_task(hold()) for _ in range(5)]
+    await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    over.set()
+    await asyncio.gather(*(hold() for _ in range(5)))
+
+
+async def test_a_turn_that_does_not_come_in_time_is_refused(
+    hash_pool: HashPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.hash_pool.HASH_TIMEOUT_S", 0.01)
+    async with hash_pool.turn(), hash_pool.turn(), hash_pool.turn():
+        with pytest.raises(Unavailable) as caught:
+            async with hash_pool.turn():
+                pass
+    assert caught.value.error_code == "busy"
