@@ -53,6 +53,7 @@ async def polite() -> None:
     me = id(asyncio.current_task())
     held.add(me)
     try:
+        await websocket.accept(headers={"Worker": str(os.getpid())})
         await websocket.send("hello")
         await leaving.wait()
         await websocket.close(1012, "The service restarts. Connect again.")
