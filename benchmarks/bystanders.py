@@ -1,11 +1,13 @@
 """What those who ask for prices feel while others sign in, or hold connections that give nothing.
 
-``python benchmarks/bystanders.py [--repeats 5] [--seconds 8] [--write]``
+``python benchmarks/bystanders.py [--repeats 5] [--seconds 20] [--write]``
 
-A bystander asks for the same 200 bars, steadily, and each answer is timed from the moment it should have been
-asked for: a pause of the server is felt by everyone who came in it. The service has one core; everybody else
-has the other. Connections come at 250 a second, and are then held. Each disturbance is measured between two
-quiet stretches of the same repeat, and the ratio is taken to the mean of these two.
+A bystander asks for the same 200 bars, steadily, and each answer is timed from the moment it should have
+been asked for: a pause of the server is felt by everyone who came in it. The service has one core;
+everybody else has the other. Connections come at 250 a second, and are then held: both are measured. So is
+a program that has nothing to do with the service and only hashes on its core, with the low priority that
+hashing has in the service: what bystanders feel of it is the machine. Each disturbance is measured between
+two quiet stretches of the same repeat, and the ratio is taken to the mean of these two.
 """
 
 import argparse
@@ -13,11 +15,12 @@ import asyncio
 import contextlib
 import itertools
 import multiprocessing
+import os
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -29,7 +32,8 @@ sys.path.insert(0, str(ROOT))
 
 from app_extensions.embedded import embedded_servers  # noqa: E402 - the product is found by its path
 from app_extensions.migrations import migrate_blocking  # noqa: E402
-from benchmarks.harness import free_port, server, table, write_section  # noqa: E402
+from benchmarks.harness import SERVER_CORE, free_port, server, table, write_section  # noqa: E402
+from services.hash_pool import HASH_THREADS, NICENESS  # noqa: E402
 from tests.attack.attackers import attackers  # noqa: E402
 
 BARS = "/market/fetch_ohlcv?market=simulated&exchange=simex&symbol=BTC/USD&timeframe=1h&limit=200"
@@ -43,6 +47,8 @@ KINDS = ("idle", "slow header", "slow body", "refused", "mute", "stalled")
 ANSWER_TIMEOUT = aiohttp.ClientTimeout(total=30)
 
 Disturbance = Callable[[int], AbstractAsyncContextManager[None]]
+# The p99 of a quiet bystander, and of a disturbed one, in milliseconds.
+Pair = tuple[float, float]
 addresses = (f"127.9.{number // 250 % 250}.{number % 250 + 1}" for number in itertools.count())
 
 
@@ -76,53 +82,98 @@ async def stand_by(port: int, seconds: float) -> list[float]:
     return found
 
 
-@asynccontextmanager
-async def sign_ins(port: int) -> AsyncIterator[None]:
-    """Let fifty people sign in at once, each again as soon as the last time is over, or as told to wait."""
+async def keep_signing_in(port: int, number: int, done: list[int]) -> None:
+    while True:
+        async with client(port) as session:
+            body = {"username": f"person{number}", "password": PASSWORD}
+            async with session.post("/auth/login", json=body) as answer:
+                done[0] += answer.status == 200
+                wait_s = float(answer.headers.get("Retry-After", 0))
+        await asyncio.sleep(wait_s)
+
+
+async def sign_in_until(port: int, over: Event) -> None:
     done = [0]
-
-    async def keep_signing_in(number: int) -> None:
-        while True:
-            async with client(port) as session:
-                body = {"username": f"person{number}", "password": PASSWORD}
-                async with session.post("/auth/login", json=body) as answer:
-                    done[0] += answer.status == 200
-                    wait_s = float(answer.headers.get("Retry-After", 0))
-            await asyncio.sleep(wait_s)
-
-    tasks = [asyncio.create_task(keep_signing_in(number)) for number in range(SIGNING_IN)]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    tasks = [asyncio.create_task(keep_signing_in(port, number, done)) for number in range(SIGNING_IN)]
+    await asyncio.to_thread(over.wait, ATTACK_TIMEOUT_S)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
     if not done[0]:
         raise SystemExit("Nobody could sign in: nothing was measured.")
 
 
-def attack(port: int, kind: str, over: Event) -> None:
+def people(port: int, over: Event) -> None:
+    """Sign in until it is over; in a process of its own, which gives way to who measures."""
+    os.nice(NICENESS)
+    asyncio.run(sign_in_until(port, over))
+
+
+@asynccontextmanager
+async def sign_ins(port: int) -> AsyncIterator[None]:
+    """Let fifty people sign in at once, each again as soon as the last time is over, or as told to wait."""
+    context = multiprocessing.get_context("forkserver")
+    over = context.Event()
+    process = context.Process(target=people, args=(port, over))
+    process.start()
+    try:
+        yield
+    finally:
+        over.set()
+        await asyncio.to_thread(process.join, ATTACK_TIMEOUT_S)
+    if process.exitcode:
+        raise SystemExit("Signing in failed: nothing was measured.")
+
+
+@asynccontextmanager
+async def hashing_elsewhere(_: int) -> AsyncIterator[None]:
+    """Let another program hash on the core of the service."""
+    script = (
+        "import bcrypt, threading\n"
+        "salt = bcrypt.gensalt(12)\n"
+        "def go_on():\n"
+        "    while True: bcrypt.hashpw(b'seven herons', salt)\n"
+        f"for _ in range({HASH_THREADS}): threading.Thread(target=go_on).start()\n"
+    )
+    command = ["taskset", "-c", SERVER_CORE, "nice", "-n", str(NICENESS), sys.executable, "-c", script]
+    process = await asyncio.create_subprocess_exec(*command)
+    try:
+        yield
+    finally:
+        process.kill()
+        await process.wait()
+
+
+def attack(port: int, kind: str, all_here: Event, over: Event) -> None:
     """Hold connections until it is over; in a process of its own, so that who measures is not held up."""
     with attackers(("127.0.0.1", port), kind, CONNECTIONS, per_second=COMING_PER_SECOND):
+        all_here.set()
         over.wait(ATTACK_TIMEOUT_S)
 
 
-def hold(kind: str) -> Disturbance:
-    @asynccontextmanager
-    async def held(port: int) -> AsyncIterator[None]:
-        context = multiprocessing.get_context("forkserver")
-        over = context.Event()
-        process = context.Process(target=attack, args=(port, kind, over))
-        process.start()
-        try:
-            yield
-        finally:
-            over.set()
-            await asyncio.to_thread(process.join, ATTACK_TIMEOUT_S)
-        if process.exitcode:
-            raise SystemExit(f"The connections, {kind}, could not be held.")
+async def beside_connections(port: int, kind: str, seconds: float) -> tuple[float, float]:
+    """Return the p99 in milliseconds while connections come, and while all are held."""
+    context = multiprocessing.get_context("forkserver")
+    all_here, over = context.Event(), context.Event()
+    process = context.Process(target=attack, args=(port, kind, all_here, over))
+    process.start()
+    try:
+        coming = p99(await stand_by(port, CONNECTIONS / COMING_PER_SECOND))
+        if not await asyncio.to_thread(all_here.wait, ATTACK_TIMEOUT_S):
+            raise SystemExit(f"The connections, {kind}, did not all come.")
+        held = p99(await stand_by(port, seconds))
+    finally:
+        over.set()
+        await asyncio.to_thread(process.join, ATTACK_TIMEOUT_S)
+    if process.exitcode:
+        raise SystemExit(f"The connections, {kind}, could not be held.")
+    return coming, held
 
-    return held
+
+DISTURBANCES: dict[str, Disturbance] = {
+    f"{SIGNING_IN} people signing in": sign_ins,
+    "another program hashing": hashing_elsewhere,
+}
 
 
 async def register(port: int) -> None:
@@ -138,14 +189,18 @@ def p99(took_ms: Sequence[float]) -> float:
     return statistics.quantiles(took_ms, n=100)[98]
 
 
-async def disturbed(port: int, disturbance: Disturbance, seconds: float) -> tuple[float, float]:
-    """Return the p99 in milliseconds of quiet bystanders, and of disturbed ones."""
+async def between_quiet(port: int, seconds: float, felt: Awaitable[Sequence[float]]) -> list[Pair]:
+    """Return each p99 of a disturbance in milliseconds, with that of the quiet before and after it."""
     before = p99(await stand_by(port, seconds / 2))
-    async with disturbance(port):
-        during = p99(await stand_by(port, seconds))
+    disturbed = await felt
     await settled(port)
     after = p99(await stand_by(port, seconds / 2))
-    return (before + after) / 2, during
+    return [((before + after) / 2, during) for during in disturbed]
+
+
+async def beside(port: int, seconds: float, disturbance: Disturbance) -> list[float]:
+    async with disturbance(port):
+        return [p99(await stand_by(port, seconds))]
 
 
 async def settled(port: int) -> None:
@@ -155,31 +210,34 @@ async def settled(port: int) -> None:
         pass
 
 
+def row(what: str, name: str, pairs: Sequence[Pair]) -> list[str]:
+    ratios = [during / quiet for quiet, during in pairs]
+    return [
+        what,
+        name,
+        f"{statistics.median(quiet for quiet, _ in pairs):.1f}",
+        f"{statistics.median(during for _, during in pairs):.1f}",
+        f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
+    ]
+
+
 async def measure(ports: dict[str, int], repeats: int, seconds: float) -> str:
-    disturbances: dict[str, Disturbance] = {f"{SIGNING_IN} people signing in": sign_ins}
-    disturbances |= {f"{CONNECTIONS:,} connections, {kind}": hold(kind) for kind in KINDS}
-    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    found: dict[tuple[str, str], list[Pair]] = {}
     for port in ports.values():
         await register(port)
         await stand_by(port, 2)
     for repeat in range(repeats):
-        for what, disturbance in disturbances.items():
+        for name, port in ports.items():
+            for what, disturbance in DISTURBANCES.items():
+                (pair,) = await between_quiet(port, seconds, beside(port, seconds, disturbance))
+                found.setdefault((what, name), []).append(pair)
             # Whose connections are let go is the same on both; the one that is the default stands for them.
-            for name, port in list(ports.items())[: None if disturbance is sign_ins else 1]:
-                found.setdefault((what, name), []).append(await disturbed(port, disturbance, seconds))
+            for kind in KINDS if name == SERVERS[0] else ():
+                pairs = await between_quiet(port, seconds, beside_connections(port, kind, seconds))
+                for when, pair in zip(("coming", "held"), pairs, strict=True):
+                    found.setdefault((f"{CONNECTIONS:,} connections, {kind}, {when}", name), []).append(pair)
         print(f"Repeat {repeat + 1} of {repeats} is done.", flush=True)
-    rows = []
-    for (what, name), pairs in found.items():
-        ratios = [during / quiet for quiet, during in pairs]
-        rows.append(
-            [
-                what,
-                name,
-                f"{statistics.median(quiet for quiet, _ in pairs):.1f}",
-                f"{statistics.median(during for _, during in pairs):.1f}",
-                f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
-            ]
-        )
+    rows = [row(what, name, pairs) for (what, name), pairs in found.items()]
     header = ["disturbance", "server", "p99 ms, quiet", "p99 ms, disturbed", "ratio, median (range)"]
     return f"{PER_SECOND} questions a second for 200 bars:\n\n" + table(header, rows)
 
@@ -187,7 +245,7 @@ async def measure(ports: dict[str, int], repeats: int, seconds: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     arguments = parser.parse_args()
     with contextlib.ExitStack() as stack:
