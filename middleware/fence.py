@@ -1,4 +1,4 @@
-"""The outermost ring: what fails before Quart can answer, and whether a WebSocket is open.
+"""The outermost ring: what fails before Quart can answer, who waits, and whether a WebSocket is open.
 
 Quart reads the Host header before any of its error handlers is in reach.
 """
@@ -6,6 +6,7 @@ Quart reads the Host header before any of its error handlers is in reach.
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import nullcontext
 from typing import Any
 
 from quart import Quart
@@ -16,6 +17,7 @@ from middleware.request_log import HEADER
 from middleware.security_headers import baseline_headers
 from utils.json_codec import encode_json
 from utils.problems import CONTENT_TYPE
+from utils.waiting import somebody_waits
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,9 @@ def init_fence(app: Quart, *, production: bool) -> None:
             await send(message)
 
         try:
-            await inner(scope, receive, watched)  # type: ignore[arg-type]  # the same shapes, named otherwise
+            # Nobody waits for a connection to end that is there to be open.
+            with somebody_waits() if scope["type"] == "http" else nullcontext():
+                await inner(scope, receive, watched)  # type: ignore[arg-type]  # the same shapes, named otherwise
         except HTTPException as error:
             if begun:
                 raise

@@ -31,8 +31,8 @@ from tests.reliability.server_losses import (
 )
 from tests.reliability.soak_faults import Tormentor
 
-# Two commands to PostgreSQL one after the other, each to its own deadline. The bar is 3, and is missed.
-HUNG_ANSWER_MAX_S = 9.0
+# The bar is 3; the client shares the machine with what it asks.
+HUNG_ANSWER_MAX_S = 4.0
 RECOVERY_MAX_S = 5.0
 KILLED_MAX_S = 15.0
 CACHED_MIN = 0.99
@@ -50,7 +50,8 @@ class Extent:
     replays: int
 
 
-SHORT = Extent(1, 1, 3, 1, 1, 200)
+# A hang has to outlast what is allowed for an answer.
+SHORT = Extent(1, 1, 5, 1, 1, 200)
 LONG = Extent(20, 5, 10, 20, 10, 1_000)
 
 
@@ -106,6 +107,7 @@ async def hang_the_database(stage: Stage, hangs: int, hang_s: float) -> None:
         await make_ready(stage.http)
         ready_made = Watch(stage.http, "/market/fetch_ohlcv", {"params": PAST})
         account = Watch(stage.http, "/api/v1/users/profile", mine)
+        alerts = Watch(stage.http, "/api/v1/alerts", mine)
 
         async def work(account: Watch = account) -> None:
             await stage.tormentor.hang_database(hang_s)
@@ -119,15 +121,16 @@ async def hang_the_database(stage: Stage, hangs: int, hang_s: float) -> None:
             say(hung_s=hang_s, account_answers_again_after_s=round(recovered_s, 2))
             assert recovered_s <= RECOVERY_MAX_S
 
-        await during([ready_made, account], work())
+        await during([ready_made, account, alerts], work())
         say(
             ready_made=dict(ready_made.statuses()),
             account=dict(account.statuses()),
-            slowest_s=[round(watch.slowest_s, 2) for watch in (ready_made, account)],
+            alerts=dict(alerts.statuses()),
+            slowest_s=[round(watch.slowest_s, 2) for watch in (ready_made, account, alerts)],
         )
         assert ready_made.statuses()[200] >= CACHED_MIN * len(ready_made.answers)
-        assert max(ready_made.slowest_s, account.slowest_s) <= HUNG_ANSWER_MAX_S
-        assert set(account.statuses()) <= {200, 503}
+        assert max(watch.slowest_s for watch in (ready_made, account, alerts)) <= HUNG_ANSWER_MAX_S
+        assert set(account.statuses()) == set(alerts.statuses()) == {200, 503}
 
 
 async def lose_the_cache(stage: Stage, kills: int, hang_s: float) -> None:

@@ -1,0 +1,66 @@
+"""A request waits for a database that hangs as long as it may, and work of our own as long as it needs."""
+
+import time
+
+import asyncpg
+import pytest
+
+from app_extensions import measured_pool
+from utils.waiting import somebody_waits
+
+LONG = "SELECT pg_sleep(3)"
+WORK_OF_A_SECOND = "SELECT 1 FROM pg_sleep(1)"
+
+
+@pytest.fixture(autouse=True)
+def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measured_pool, "REQUEST_WAIT_MAX_S", 0.6)
+    monkeypatch.setattr(measured_pool, "NEXT_WAIT_MAX_S", 0.1)
+    monkeypatch.setattr(measured_pool, "REMEMBERED_S", 60.0)
+
+
+async def waited_in_vain_s(pool: asyncpg.Pool) -> float:
+    began_s = time.monotonic()
+    with pytest.raises((asyncpg.PostgresConnectionError, asyncpg.InterfaceError, TimeoutError)):
+        async with pool.acquire(timeout=5) as connection, connection.transaction():
+            await connection.execute(LONG)
+    return time.monotonic() - began_s
+
+
+async def test_a_request_waits_once_and_the_next_one_less(pool: asyncpg.Pool) -> None:
+    with somebody_waits():
+        assert 0.5 < await waited_in_vain_s(pool) < 2
+        # What it asks after that is not even tried.
+        with pytest.raises(TimeoutError):
+            await pool.fetchval("SELECT 1")
+    with somebody_waits():
+        assert await waited_in_vain_s(pool) < 0.5
+    with somebody_waits():
+        assert await pool.fetchval("SELECT 1") == 1
+    with somebody_waits():
+        # The database answers: there is all the time again.
+        assert await waited_in_vain_s(pool) > 0.5
+
+
+async def test_a_request_without_a_connection_does_not_wait_for_one_longer(pool: asyncpg.Pool) -> None:
+    held = [await pool.acquire() for _ in range(pool.get_max_size())]
+    try:
+        began_s = time.monotonic()
+        with somebody_waits(), pytest.raises(TimeoutError):
+            await pool.fetchval("SELECT 1")
+        assert time.monotonic() - began_s < 2
+    finally:
+        for connection in held:
+            await pool.release(connection)
+
+
+async def test_work_of_our_own_takes_the_time_that_it_takes(pool: asyncpg.Pool) -> None:
+    assert await pool.fetchval(WORK_OF_A_SECOND) == 1
+
+
+async def test_what_a_request_leaves_behind_has_time_again(pool: asyncpg.Pool) -> None:
+    with somebody_waits():
+        acquiring = pool.acquire()
+        connection = await acquiring.__aenter__()
+    assert await connection.fetchval(WORK_OF_A_SECOND) == 1
+    await acquiring.__aexit__(None, None, None)
