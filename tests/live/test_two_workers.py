@@ -30,7 +30,9 @@ async def workers(config, exchange):
         yield one.test_client(), other.test_client()
 
 
-async def test_five_hundred_cold_requests_on_two_workers_make_one_call(workers, exchange):
+# Each round begins with an empty store and two new workers.
+@pytest.mark.parametrize("_round", [1, *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 12))])
+async def test_five_hundred_cold_requests_on_two_workers_make_one_call(workers, exchange, _round):
     for client in workers:
         await client.get("/market/get_symbols?market=crypto&exchange=bitstamp")
     answers = await asyncio.gather(*(workers[number % 2].get(PATH) for number in range(500)))

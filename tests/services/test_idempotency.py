@@ -21,13 +21,21 @@ def requests(pool: asyncpg.Pool) -> IdempotentRequests:
     return IdempotentRequests(pool, Clock(now_ms=lambda: Hand.now_ms))
 
 
-async def test_of_fifty_at_once_one_does_it_and_all_get_its_answer(requests: IdempotentRequests) -> None:
+@pytest.mark.parametrize("times", [1, pytest.param(100, marks=pytest.mark.long)])
+async def test_of_fifty_at_once_one_does_it_and_all_get_its_answer(
+    requests: IdempotentRequests, times: int
+) -> None:
+    for number in range(times):
+        await send_fifty_at_once(requests, f"key {number}")
+
+
+async def send_fifty_at_once(requests: IdempotentRequests, name: str) -> None:
     effects: list[int] = []
 
     async def send(number: int) -> KeptAnswer:
         while True:
             try:
-                claim = await requests.begin(name="key", content=b"{}")
+                claim = await requests.begin(name=name, content=b"{}")
             except Conflict as busy:
                 assert busy.error_code == "request_in_progress"  # noqa: PT017 - asked again until it is done
                 await asyncio.sleep(0.001)

@@ -24,6 +24,8 @@ WAIT_S = 1.0
 ASKED_TO_WAIT = UpstreamLimited("Bitstamp asked us to wait. Try again in 1 second.", retry_after_s=WAIT_S)
 BUSY = UpstreamBusy("Bitstamp is being asked enough. Try again.", retry_after_s=5)
 
+often = pytest.mark.parametrize("times", [1, pytest.param(20, marks=pytest.mark.long)])
+
 
 def make_ban(redis: OptionalRedis, steady: object = time.monotonic) -> Ban:
     return Ban("bitstamp", KEY, redis=redis, steady_s=steady)
@@ -44,25 +46,33 @@ async def until_over(wait_s: float = WAIT_S) -> None:
     await asyncio.sleep(wait_s + 0.05)  # Redis counts this time; nothing tells of its end
 
 
-async def test_what_one_worker_is_told_all_obey(workers: tuple[Ban, Ban]) -> None:
-    exchange = Exchange([ASKED_TO_WAIT, "bars"])
-    with pytest.raises(UpstreamLimited):
-        await ask(workers[0], exchange)
-    for ban in workers * 20:
-        with pytest.raises(UpstreamLimited, match=r"asked us to wait\. Try again in 1 second") as told:
-            await ask(ban, exchange)
-        assert 0 < told.value.retry_after_s <= WAIT_S
-        # Known here now: Redis need not be asked to refuse the next.
+@often
+async def test_what_one_worker_is_told_all_obey(workers: tuple[Ban, Ban], times: int) -> None:
+    for _ in range(times):
+        exchange = Exchange([ASKED_TO_WAIT, "bars"])
         with pytest.raises(UpstreamLimited):
-            ban.check()
-    assert exchange.asked == 1
-    await until_over()
-    assert await ask(workers[1], exchange) == "bars"
+            await ask(workers[0], exchange)
+        for ban in workers * 20:
+            with pytest.raises(UpstreamLimited, match=r"asked us to wait\. Try again in 1 second") as told:
+                await ask(ban, exchange)
+            assert 0 < told.value.retry_after_s <= WAIT_S
+            # Known here now: Redis need not be asked to refuse the next.
+            with pytest.raises(UpstreamLimited):
+                ban.check()
+        assert exchange.asked == 1
+        await until_over()
+        assert await ask(workers[1], exchange) == "bars"
 
 
+@often
 async def test_after_the_wait_one_asks_and_the_others_wait_for_how_that_ends(
-    workers: tuple[Ban, Ban],
+    workers: tuple[Ban, Ban], times: int
 ) -> None:
+    for _ in range(times):
+        await try_again_together(workers)
+
+
+async def try_again_together(workers: tuple[Ban, Ban]) -> None:
     exchange, trying, gate = Exchange([ASKED_TO_WAIT, "bars"]), asyncio.Event(), asyncio.Event()
     with pytest.raises(UpstreamLimited):
         await ask(workers[0], exchange)
