@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import sys
+import time
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -37,6 +40,7 @@ ONE_ROW = {
 }
 NO_ROWS = set(Fault) - HARMLESS - WHOLE_PAGE - ONE_ROW
 SLOW = {Fault.HANG, Fault.DRIP}
+REQUESTS, AT_ONCE = 10_000, 50
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +138,31 @@ async def test_stored_bars_do_not_wait_for_an_exchange_that_hangs(app, exchange)
         answer = json.loads(await (await client.get(path)).get_data())
     assert answer["stale"] is True
     assert answer["ohlcv"]
+
+
+@pytest.mark.long
+async def test_ten_thousand_requests_are_answered_while_an_exchange_hangs(app, exchange):
+    client = app.test_client()
+    known, unknown = (f"/market/fetch_ohlcv?market=crypto&{PATHS[venue]}" for venue in PATHS)
+    await client.get("/market/get_symbols?market=crypto&exchange=binance")
+    await client.get(f"{known}&until={NOW_MS - 10 * MINUTE_MS}")
+    exchange.bitstamp.fault = exchange.binance.fault = Fault.HANG
+    slots, statuses, slowest_s = asyncio.Semaphore(AT_ONCE), Counter(), Counter()
+
+    async def ask(path):
+        async with slots:
+            began_s = time.monotonic()
+            answer = await client.get(path)
+            slowest_s[path] = max(slowest_s[path], time.monotonic() - began_s)
+            statuses[path, answer.status_code] += 1
+            assert path == unknown or (await answer.get_json())["stale"]
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(REQUESTS):
+            group.create_task(ask((known, unknown)[number % 2]))
+    told = {f"{'stored' if path == known else 'others'} {code}": n for (path, code), n in statuses.items()}
+    sys.stdout.write(f"{told}; stored {slowest_s[known]:.2f} s at most, others {slowest_s[unknown]:.2f} s\n")
+    assert statuses[known, 200] == REQUESTS // 2
+    assert statuses[unknown, 503] + statuses[unknown, 504] == REQUESTS // 2
+    assert slowest_s[known] < 3
+    assert slowest_s[unknown] < 6
