@@ -10,12 +10,9 @@ one for a name that does not: 0.50 tells nothing.
 
 import argparse
 import asyncio
-import contextlib
-import itertools
 import random
 import statistics
 import sys
-import tempfile
 import time
 from bisect import bisect_left, bisect_right
 from pathlib import Path
@@ -26,21 +23,12 @@ import asyncpg
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from app_extensions.embedded import embedded_servers  # noqa: E402 - the product is found by its path
-from app_extensions.migrations import migrate_blocking  # noqa: E402
-from benchmarks.harness import free_port, server, table, write_section  # noqa: E402
+from benchmarks.harness import table, write_section  # noqa: E402 - the product is found by its path
+from benchmarks.service import client, services  # noqa: E402
 
 PASSWORD, WRONG = "seven herons over a quiet weir", "eight herons over a quiet weir"
 KNOWN, DISABLED, UNKNOWN = "ada", "gone", "nemo"
-ANSWER_TIMEOUT = aiohttp.ClientTimeout(total=30)
-
-addresses = (f"127.8.{number // 250 % 250}.{number % 250 + 1}" for number in itertools.count())
-
-
-def client(port: int) -> aiohttp.ClientSession:
-    """Return a client at an address of its own."""
-    connector = aiohttp.TCPConnector(local_addr=(next(addresses), 0))
-    return aiohttp.ClientSession(f"http://127.0.0.1:{port}", connector=connector, timeout=ANSWER_TIMEOUT)
+SERVER = "hypercorn"
 
 
 async def guess(http: aiohttp.ClientSession, name: str) -> tuple[float, tuple[object, ...]]:
@@ -106,25 +94,8 @@ def main() -> None:
     parser.add_argument("--tries", type=int, default=400)
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     arguments = parser.parse_args()
-    with contextlib.ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        found = stack.enter_context(embedded_servers(scratch, postgres=True, valkey=True, durable=False))
-        assert found.db_connection_string
-        assert found.redis_url
-        migrate_blocking(found.db_connection_string)
-        port = free_port()
-        environment = {
-            "ENV": "development",
-            "DB_CONNECTION_STRING": found.db_connection_string,
-            "REDIS_URL": found.redis_url,
-            "VAR_DIR": str(scratch),
-            "PORT": str(port),
-            "RATE_LIMIT_PER_MINUTE": "1000000",
-            "LOG_LEVEL": "WARNING",
-        }
-        url = f"http://127.0.0.1:{port}/live"
-        stack.enter_context(server([sys.executable, "app.py"], environment, url))
-        text = asyncio.run(measure(port, found.db_connection_string, arguments.tries))
+    with services([SERVER]) as running:
+        text = asyncio.run(measure(running.ports[SERVER], running.dsn, arguments.tries))
     print(text)
     if arguments.write:
         write_section("same answer", text)
