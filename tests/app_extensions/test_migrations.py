@@ -77,7 +77,15 @@ def test_callers_without_a_loop_can_migrate_too(empty_dsn: str) -> None:
         asyncio.run(drop_database(empty_dsn, "migrating_blocking"))
 
 
-async def test_eight_processes_at_once_all_succeed_and_each_file_is_applied_once(database: str) -> None:
+@pytest.mark.parametrize("starts", [1, pytest.param(20, marks=pytest.mark.long)])
+async def test_eight_processes_at_once_all_succeed_and_each_file_is_applied_once(
+    new_database: NewDatabase, starts: int
+) -> None:
+    for _ in range(starts):
+        await start_eight_at_once(await new_database())
+
+
+async def start_eight_at_once(database: str) -> None:
     gate = await asyncpg.connect(database)
     await gate.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK_ID)
     program = "import sys; from app_extensions.migrations import migrate_blocking as m; print(m(sys.argv[1]))"
