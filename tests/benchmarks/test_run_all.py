@@ -10,7 +10,7 @@ from tests.docs.reading import ROOT
 FOLDER = ROOT / "benchmarks"
 PATHS = {PEERS: "python-of-peers", LOCUST: "locust"}
 # Parts of others, and what fits figures of ours rather than comparing.
-NO_COMPARISONS = {"fanout_load", "harness", "plots", "run_all", "speech"}
+NO_COMPARISONS = {"disturbances", "fanout_load", "harness", "plots", "run_all", "service", "speech"}
 
 
 def test_every_comparison_is_among_them() -> None:
