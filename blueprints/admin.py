@@ -25,7 +25,7 @@ from middleware.auth_middleware import requires_role
 from middleware.caller import caller
 from middleware.context import services
 from middleware.documentation import Answers, responses
-from middleware.idempotency import idempotent
+from middleware.idempotency import answered, idempotent
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, json_body, query
 from utils.accounts import Role
@@ -127,7 +127,8 @@ async def put_role(user_id: int, body: RoleBody) -> ResponseReturnValue:
 async def post_disable(user_id: int) -> ResponseReturnValue:
     """Shut a user out and end every session of theirs."""
     admin = services().user_admin
-    return format_user(await admin.set_disabled(g.principal, user_id, caller(), disabled=True))
+    keep = answered(format_user)
+    return format_user(await admin.set_disabled(g.principal, user_id, caller(), disabled=True, keep=keep))
 
 
 @blueprint.post("/users/<int:user_id>/enable")
@@ -138,7 +139,8 @@ async def post_disable(user_id: int) -> ResponseReturnValue:
 async def post_enable(user_id: int) -> ResponseReturnValue:
     """Let a disabled user sign in again."""
     admin = services().user_admin
-    return format_user(await admin.set_disabled(g.principal, user_id, caller(), disabled=False))
+    keep = answered(format_user)
+    return format_user(await admin.set_disabled(g.principal, user_id, caller(), disabled=False, keep=keep))
 
 
 @blueprint.get("/sessions")

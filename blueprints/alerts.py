@@ -12,10 +12,10 @@ from blueprints.formats.announcement_models import AlertAnswer, AlertsPage
 from middleware.auth_middleware import requires_user
 from middleware.context import services
 from middleware.documentation import OF_BARS, Answers, refusals, responses
-from middleware.idempotency import idempotent
+from middleware.idempotency import answered, idempotent
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, json_body, query
-from services.stores.alerts import AlertKind, AlertTerms
+from services.stores.alerts import AlertKind, AlertTerms, PriceAlert
 from utils.domain import Timeframe
 from utils.errors import FieldError, InvalidRequest
 from utils.field_types import Name, TimeframeName, plain_decimal_schema, read_plain_decimal
@@ -144,8 +144,8 @@ async def get_alerts(query: AlertsQuery) -> ResponseReturnValue:
 @responses(Answers(AlertAnswer, status=201), refuses=refusals(OF_BARS, {409: ("too_many_alerts",)}))
 async def post_alert(body: AlertBody) -> ResponseReturnValue:
     """Add an alert: it watches every price from now on."""
-    alert = await services().announcing.alerts.create(g.principal.user_id, await _terms(body))
-    return format_alert(alert), 201
+    book = services().announcing.alerts
+    return _made(await book.create(g.principal.user_id, await _terms(body), answered(_made)))
 
 
 @blueprint.delete("/<int:alert_id>")
@@ -156,6 +156,10 @@ async def delete_alert(alert_id: int) -> ResponseReturnValue:
     """Take an alert away."""
     await services().announcing.alerts.delete(g.principal.user_id, min(alert_id, BIGINT_MAX))
     return "", 204
+
+
+def _made(alert: PriceAlert) -> ResponseReturnValue:
+    return format_alert(alert), 201
 
 
 async def _terms(body: AlertBody) -> AlertTerms:

@@ -13,13 +13,14 @@ from middleware.auth_middleware import public_without_token, requires_user
 from middleware.caller import caller
 from middleware.context import services
 from middleware.documentation import Answers, responses
-from middleware.idempotency import idempotent
+from middleware.idempotency import answered, idempotent
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, json_body, query
 from services.accounts import USERNAME_SHAPE
 from services.passwords import PASSWORD_CHARACTERS_MAX, PASSWORD_CHARACTERS_MIN
 from services.sessions import TokenPair
 from services.tickets import TICKET_LIFE_S
+from utils.accounts import User
 
 blueprint = Blueprint("auth", __name__, url_prefix="/auth")
 
@@ -121,8 +122,8 @@ async def post_refresh(body: RefreshBody) -> ResponseReturnValue:
 )
 async def post_register(body: RegisterBody) -> ResponseReturnValue:
     """Make an account, where the operator lets people do so by themselves."""
-    user = await services().auth.accounts.register(body.username, body.password, caller())
-    return format_user(user), 201, PRIVATE
+    accounts = services().auth.accounts
+    return _registered(await accounts.register(body.username, body.password, caller(), answered(_registered)))
 
 
 @blueprint.post("/logout")
@@ -188,6 +189,10 @@ async def post_ws_ticket() -> ResponseReturnValue:
     """Give a ticket that opens one WebSocket from a browser, which can send no header with it."""
     ticket = await services().auth.tickets.issue(g.principal, request.headers.get("Origin"))
     return {"ticket": ticket, "expires_in": TICKET_LIFE_S}
+
+
+def _registered(user: User) -> ResponseReturnValue:
+    return format_user(user), 201, PRIVATE
 
 
 def _format_pair(pair: TokenPair) -> dict[str, str | int]:

@@ -16,11 +16,11 @@ from middleware.caching import cached_response
 from middleware.caller import caller
 from middleware.context import services
 from middleware.documentation import OF_BARS, Answers, refusals, responses
-from middleware.idempotency import idempotent
+from middleware.idempotency import answered, idempotent
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, json_body, query
 from services.answers import Answer, AnswerKey, make_answer
-from services.collecting import COLLECT
+from services.collecting import COLLECT, Collected
 from services.market_service import HistoryQuery, MarketService
 from utils.domain import Timeframe, Topic
 from utils.field_types import Name, TimeframeName, TimeMs
@@ -126,9 +126,13 @@ async def post_collected_symbol(body: SymbolBody) -> ResponseReturnValue:
     """Collect a symbol from now on: its history is filled and kept warm; asking again changes nothing."""
     house = services()
     spec = await house.search.resolve(body.symbol, market=body.market, exchange=body.exchange)
-    collected = await house.collecting.ask(g.principal.user_id, spec.instrument)
+    collected = await house.collecting.ask(g.principal.user_id, spec.instrument, answered(_collected))
     if collected.added:
         await house.jobs.enqueue(COLLECT)
+    return _collected(collected)
+
+
+def _collected(collected: Collected) -> ResponseReturnValue:
     return format_symbol(collected.symbol, yours=True), 201 if collected.added else 200
 
 

@@ -22,7 +22,7 @@ from middleware.auth_middleware import public, requires_role
 from middleware.caching import cached_response
 from middleware.context import services
 from middleware.documentation import Answers, responses
-from middleware.idempotency import idempotent
+from middleware.idempotency import answered, idempotent
 from middleware.language import asked_voice, language_headers
 from middleware.rate_limit import limit
 from middleware.validation import query
@@ -31,6 +31,7 @@ from services.coins.answers import TOPIC
 from services.coins.coin_jobs import SYNC
 from services.coins.listings import CoinListings
 from services.coins.questions import Category, Cursor, HistoryQuestion, rule_of, top_question
+from services.jobs.job import JobTicket
 from services.narration.telling_coins import DAY_CHANGE, tell_coin, tell_history, tell_list
 from services.narration.voice import Voice
 from services.stores.coin_filters import SortBy
@@ -130,7 +131,11 @@ async def post_sync(query: SyncQuery) -> ResponseReturnValue:
     """Order a listing of the first coins, and return its run; while one is open, that one."""
     _check_provider(query)
     order = {"limit": query.limit, "provider": query.provider}
-    return format_ticket(await services().jobs.enqueue(SYNC, order, dedupe_key=SYNC)), 202
+    return _ordered(await services().jobs.enqueue(SYNC, order, dedupe_key=SYNC, keep=answered(_ordered)))
+
+
+def _ordered(ticket: JobTicket) -> ResponseReturnValue:
+    return format_ticket(ticket), 202
 
 
 def _check_provider(query: HeardQuery | SyncQuery) -> None:

@@ -12,10 +12,10 @@ from middleware.auth_middleware import requires_role
 from middleware.caller import caller
 from middleware.context import services
 from middleware.documentation import Answers, responses
-from middleware.idempotency import idempotent
+from middleware.idempotency import answered, idempotent
 from middleware.rate_limit import limit
 from middleware.validation import RequestModel, json_body, query
-from services.jobs.job import RunState
+from services.jobs.job import JobTicket, RunState
 from services.tokens import BIGINT_MAX
 from utils.accounts import Role
 from utils.errors import InvalidRequest, NotFound
@@ -88,7 +88,8 @@ async def get_job(run_id: int) -> ResponseReturnValue:
 @responses(Answers(JobRunAnswer), refuses={**OF_RUNS, 409: ("job_ended",)})
 async def post_cancel(run_id: int) -> ResponseReturnValue:
     """End a run: at once when it waits, within a few seconds when it goes on."""
-    return format_run(await services().jobs.cancel(_possible(run_id), by=(g.principal, caller())))
+    by = g.principal, caller()
+    return format_run(await services().jobs.cancel(_possible(run_id), by=by, keep=answered(format_run)))
 
 
 @blueprint.post("/run")
@@ -104,7 +105,12 @@ async def post_run(body: OrderBody) -> ResponseReturnValue:
         raise InvalidRequest(
             f"The job {body.job} has to be told more than its name. Order it at the address that it has."
         )
-    return format_ticket(await jobs.enqueue(body.job, by=(g.principal, caller()))), 202
+    by = g.principal, caller()
+    return _ordered(await jobs.enqueue(body.job, by=by, keep=answered(_ordered)))
+
+
+def _ordered(ticket: JobTicket) -> ResponseReturnValue:
+    return format_ticket(ticket), 202
 
 
 def _possible(run_id: int) -> int:

@@ -1,19 +1,22 @@
 """``Idempotency-Key``: a POST that is sent twice is done once, and answered the same.
 
-The decorator stands below the limit and above the body. What a view raises is not kept.
+The decorator stands below the limit and above the body. What a view raises is not kept. A view whose work is
+one transaction gives ``answered`` along, so that no death can come between the work and its answer.
 """
 
 import functools
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
+import asyncpg
 from quart import Response, current_app, g, request
+from quart.typing import ResponseReturnValue
 
 from middleware.client_address import address_group, client_address
 from middleware.context import services
 from middleware.declarations import declare
-from services.idempotency import Claim, KeptAnswer
+from services.idempotency import Claim, Keep, KeptAnswer, keep_nothing
 from utils.errors import AppError, FieldError, InvalidRequest
 
 HEADER = "Idempotency-Key"
@@ -21,6 +24,7 @@ REPLAYED_HEADER = "Idempotency-Replayed"
 KEY_SHAPE = re.compile(r"[\x21-\x7e]{8,128}")
 
 View = Callable[..., Awaitable[Any]]
+Result = TypeVar("Result")
 
 
 def idempotent(view: View) -> View:
@@ -37,10 +41,25 @@ def idempotent(view: View) -> View:
         if isinstance(claim, KeptAnswer):
             headers = {REPLAYED_HEADER: "true"}
             return Response(claim.body, claim.status, content_type=claim.content_type, headers=headers)
+        g.claim = claim
         return await _done(claim, view(*args, **kwargs))
 
     declare(wrapper, idempotent=True)
     return wrapper
+
+
+def answered(answer: Callable[[Result], ResponseReturnValue]) -> Keep[Result]:
+    """Return what keeps the answer to this request in the transaction that does its work."""
+    claim: Claim | None = g.get("claim")
+    if claim is None:
+        return keep_nothing
+
+    async def keep(connection: asyncpg.Connection, result: Result) -> None:
+        kept = await _kept(await current_app.make_response(answer(result)))
+        await services().requests.finish_with(connection, claim, kept)
+        g.answer_is_kept = True
+
+    return keep
 
 
 async def _done(claim: Claim, work: Awaitable[Any]) -> Response:
@@ -51,9 +70,14 @@ async def _done(claim: Claim, work: Awaitable[Any]) -> Response:
         await requests.forget(claim)
         raise
     assert isinstance(response, Response)
-    body = await response.get_data(as_text=False)
-    await requests.finish(claim, KeptAnswer(response.status_code, response.content_type or "", body))
+    if "answer_is_kept" not in g:
+        await requests.finish(claim, await _kept(response))
     return response
+
+
+async def _kept(response: Any) -> KeptAnswer:
+    body = await response.get_data(as_text=False)
+    return KeptAnswer(response.status_code, response.content_type or "", body)
 
 
 def _checked(keys: list[str]) -> str:

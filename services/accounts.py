@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from services.first_admin import is_first_admin_token
+from services.idempotency import Keep, keep_nothing
 from services.passwords import check_new_password
 from services.sessions import ACQUIRE_TIMEOUT_S
 from services.stores import audit, users
@@ -53,6 +54,7 @@ class Accounts:
         *,
         caller: Caller = NOBODY,
         only_first_admin: bool = False,
+        keep: Keep[User] = keep_nothing,
     ) -> User:
         """Add an account and return it.
 
@@ -82,16 +84,19 @@ class Accounts:
                 detail=f"role {role}",
                 now_ms=now_ms,
             )
+            await keep(connection, user)
         return user
 
-    async def register(self, username: str, password: str, caller: Caller) -> User:
+    async def register(
+        self, username: str, password: str, caller: Caller, keep: Keep[User] = keep_nothing
+    ) -> User:
         """Add an account for whoever asks. Raises: as ``create_user``; Forbidden when that is not wanted."""
         if not self._rules.registration_open:
             raise Forbidden(
                 "Nobody can register here by themselves. Ask the operator of this service for an account.",
                 code="registration_closed",
             )
-        return await self.create_user(username, password, Role.USER, caller=caller)
+        return await self.create_user(username, password, Role.USER, caller=caller, keep=keep)
 
     async def check_first_admin_token(self, token: str) -> None:
         """Refuse a link to make the first admin that is not good, or that nobody needs any more.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from services.backfill import Backfill, BackfillOrder, Progress, Waiting
+from services.idempotency import Keep, keep_nothing
 from services.stores import audit, collected_symbols
 from services.stores.collected_symbols import CollectedSymbol, SymbolListing
 from utils.accounts import Caller, Principal, Role
@@ -70,7 +71,9 @@ class Collecting:
         """Return of what bars are collected, the shortest first."""
         return tuple(sorted(DEPTHS_MS, key=lambda each: each.approximate_ms))
 
-    async def ask(self, user_id: int, instrument: Instrument) -> Collected:
+    async def ask(
+        self, user_id: int, instrument: Instrument, keep: Keep[Collected] = keep_nothing
+    ) -> Collected:
         """Collect an instrument from now on, for this user too; asking twice is asking once.
 
         Raises: Conflict when there are too many, of this user or of all together.
@@ -87,8 +90,10 @@ class Collecting:
                     await collected_symbols.count_asked(connection, user_id), new_to_all=there is None
                 )
             symbol = await collected_symbols.select_collected(connection, instrument)
-        assert symbol is not None
-        return Collected(symbol, added)
+            assert symbol is not None
+            collected = Collected(symbol, added)
+            await keep(connection, collected)
+        return collected
 
     async def list(self) -> tuple[SymbolListing, ...]:
         """Return all that is collected, by market, exchange and symbol."""

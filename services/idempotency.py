@@ -2,10 +2,14 @@
 
 The key, the caller and the address of the request together name it. An answer is kept for two days. What
 failed is not kept: nothing was done, and the same key may try again.
+
+Who does the work keeps the answer in the transaction of the work: both are there, or neither.
 """
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -17,6 +21,14 @@ from utils.errors import Conflict, InvalidRequest
 # A request that was not answered by then never will be: its worker is gone.
 GIVEN_UP_MS = 60_000
 RETRY_AFTER_S = 1.0
+
+Result = TypeVar("Result")
+# Called with what was done, over the connection and before the end of the transaction that does it.
+Keep = Callable[[asyncpg.Connection, Result], Awaitable[None]]
+
+
+async def keep_nothing(_connection: asyncpg.Connection, _result: object) -> None:
+    """Keep no answer: the request has no key, or is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +79,40 @@ class IdempotentRequests:
         if kept.claim == claim.claim:
             return claim
         if kept.status is None:
-            raise Conflict(
-                "The same request is being answered at this moment. Send it again in a second.",
-                code="request_in_progress",
-                retry_after_s=RETRY_AFTER_S,
-            )
+            raise _in_progress()
         return KeptAnswer(kept.status, kept.content_type or "", kept.body or b"")
 
     async def finish(self, claim: Claim, answer: KeptAnswer) -> None:
-        """Keep the answer."""
-        await idempotency.keep_answer(
-            self._pool,
-            claim.key_hash,
-            claim.claim,
-            status=answer.status,
-            content_type=answer.content_type,
-            body=answer.body,
-        )
+        """Keep the answer to what left nothing behind, or nothing that may not be done again."""
+        await _keep(self._pool, claim, answer)
+
+    async def finish_with(self, connection: asyncpg.Connection, claim: Claim, answer: KeptAnswer) -> None:
+        """Keep the answer together with what this transaction does.
+
+        Raises: Conflict when somebody else has taken the request over, so that nothing is done here.
+        """
+        if not await _keep(connection, claim, answer):
+            raise _in_progress()
 
     async def forget(self, claim: Claim) -> None:
         """Give the right back, since nothing was done."""
         await idempotency.release_key(self._pool, claim.key_hash, claim.claim)
+
+
+async def _keep(connection: asyncpg.Connection | asyncpg.Pool, claim: Claim, answer: KeptAnswer) -> bool:
+    return await idempotency.keep_answer(
+        connection,
+        claim.key_hash,
+        claim.claim,
+        status=answer.status,
+        content_type=answer.content_type,
+        body=answer.body,
+    )
+
+
+def _in_progress() -> Conflict:
+    return Conflict(
+        "The same request is being answered at this moment. Send it again in a second.",
+        code="request_in_progress",
+        retry_after_s=RETRY_AFTER_S,
+    )

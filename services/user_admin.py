@@ -9,6 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.idempotency import Keep, keep_nothing
 from services.sessions import ACQUIRE_TIMEOUT_S, Sessions, no_such_session
 from services.stores import (
     audit,
@@ -83,7 +84,15 @@ class UserAdmin:
             )
         return user
 
-    async def set_disabled(self, admin: Principal, user_id: int, caller: Caller, *, disabled: bool) -> User:
+    async def set_disabled(
+        self,
+        admin: Principal,
+        user_id: int,
+        caller: Caller,
+        *,
+        disabled: bool,
+        keep: Keep[User] = keep_nothing,
+    ) -> User:
         """Disable a user, which ends every session of theirs, or enable one, and return the user.
 
         Raises: NotFound; Conflict when nobody would be left to administer the service.
@@ -103,6 +112,7 @@ class UserAdmin:
                 )
             action = DISABLED if disabled else ENABLED
             await self._note(connection, action, by=(admin, caller), user_id=user_id)
+            await keep(connection, user)
         return user
 
     async def end_session(self, admin: Principal, session_id: UUID, caller: Caller) -> None:

@@ -7,6 +7,7 @@ from redis.exceptions import RedisError
 
 from services.announcing.alerts import event_ms, first_state, place_of
 from services.announcing.record import FiringRecord
+from services.idempotency import Keep, keep_nothing
 from services.live.log import LiveLog
 from services.stores import alerts
 from services.stores.alerts import AlertTerms, LogPlace, PriceAlert
@@ -32,7 +33,9 @@ class AlertBook:
         self._log = log_
         self._record = record
 
-    async def create(self, user_id: int, terms: AlertTerms) -> PriceAlert:
+    async def create(
+        self, user_id: int, terms: AlertTerms, keep: Keep[PriceAlert] = keep_nothing
+    ) -> PriceAlert:
         """Add an alert that watches every price from now on. Raises: Conflict when there are too many."""
         price, place = await self._newest(terms.topic)
         async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
@@ -50,6 +53,7 @@ class AlertBook:
                 place=place,
                 now_ms=self._clock.now_ms(),
             )
+            await keep(connection, alert)
         await self._record.tell_changed(terms.topic)
         return alert
 

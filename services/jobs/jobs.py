@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import asyncpg
 
+from services.idempotency import Keep, keep_nothing
 from services.jobs.job import NO_PAYLOAD, Job, JobTicket, RunState
 from services.jobs.queue import put_in_queue
 from services.stores import audit, job_attempts, job_runs
@@ -56,6 +57,7 @@ class Jobs:
         *,
         dedupe_key: str | None = None,
         by: By | None = None,
+        keep: Keep[JobTicket] = keep_nothing,
     ) -> JobTicket:
         """Order a run of a job and return its ticket; ``by`` is noted as who wanted it.
 
@@ -73,7 +75,9 @@ class Jobs:
                     if run is not None:
                         await put_in_queue(connection, run.job, run.job_run_id)
                         await self._note(connection, ORDERED, run, by)
-                        return _ticket(run)
+                        ticket = _ticket(run)
+                        await keep(connection, ticket)
+                        return ticket
                 assert new.dedupe_key is not None
                 run = await job_runs.select_open_run(connection, new.job, new.dedupe_key)
                 # None: it ended between the two statements, and its key is free again.
@@ -105,7 +109,7 @@ class Jobs:
         """Return the attempts at a run, in their order."""
         return await job_attempts.select_attempts(self._pool, run_id)
 
-    async def cancel(self, run_id: int, *, by: By | None = None) -> JobRun:
+    async def cancel(self, run_id: int, *, by: By | None = None, keep: Keep[JobRun] = keep_nothing) -> JobRun:
         """End a run: at once when it waits, within a few seconds when it goes on; return it as it is now.
 
         ``by`` is noted as who wanted it.
@@ -125,7 +129,10 @@ class Jobs:
                 await job_attempts.end_run(
                     connection, run_id, RunState.CANCELLED, CANCELLED, self._clock.now_ms()
                 )
-        return await self.find(run_id)
+            run = await job_runs.select_run(connection, run_id)
+            assert run is not None
+            await keep(connection, run)
+        return run
 
     async def tidy(self) -> None:
         """Forget what the queue noted and what was skipped longer ago than anybody asks."""

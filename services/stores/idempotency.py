@@ -52,10 +52,16 @@ async def claim_key(
 
 
 async def keep_answer(
-    pool: asyncpg.Pool, key_hash: bytes, claim: UUID, *, status: int, content_type: str, body: bytes
-) -> None:
-    """Keep the answer to a request that was claimed."""
-    await pool.execute(
+    connection: asyncpg.Connection | asyncpg.Pool,
+    key_hash: bytes,
+    claim: UUID,
+    *,
+    status: int,
+    content_type: str,
+    body: bytes,
+) -> bool:
+    """Keep the answer to a request that was claimed; False when the claim is no longer good."""
+    result = await connection.execute(
         """
         UPDATE idempotency_key
         SET status = $3, content_type = $4, body = $5
@@ -67,6 +73,7 @@ async def keep_answer(
         content_type,
         body,
     )
+    return bool(result == "UPDATE 1")
 
 
 async def release_key(pool: asyncpg.Pool, key_hash: bytes, claim: UUID) -> None:
