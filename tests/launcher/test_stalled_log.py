@@ -5,6 +5,8 @@ import http.client
 import os
 import re
 import select
+import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +18,9 @@ from tests.launcher.conftest import APP, Service
 
 QUIET_S = 2.0
 READ_TIMEOUT_S = 60
+# More than are kept for a sink that stalls.
+OVERFLOWING = 12_000
+REPEATS, ASKED_EACH = 5, 1_000
 
 
 @dataclass
@@ -46,15 +51,24 @@ def sink(tmp_path: Path) -> Iterator[Sink]:
     os.close(descriptor)
 
 
-def ask(service: Service, times: int) -> None:
-    """Ask for an answer again and again; each of them comes."""
+def ask(service: Service, times: int) -> list[float]:
+    """Ask for an answer again and again; each of them comes. Return how long each took."""
     connection = http.client.HTTPConnection(*service.address, timeout=20)
+    took_s = []
     for _ in range(times):
+        began_s = time.perf_counter()
         connection.request("GET", "/live")
         answer = connection.getresponse()
         answer.read()
         assert answer.status == 200
+        took_s.append(time.perf_counter() - began_s)
     connection.close()
+    return took_s
+
+
+def slow_s(service: Service) -> float:
+    """Return what one answer in a hundred takes longer than."""
+    return statistics.quantiles(ask(service, ASKED_EACH), n=100)[98]
 
 
 def test_requests_are_answered_while_nobody_reads_the_log_and_no_line_is_lost(
@@ -75,16 +89,36 @@ def test_after_ten_thousand_lines_further_ones_are_dropped_counted_and_told(
     sink: Sink,
 ) -> None:
     service = launch(APP, **beside, RATE_LIMIT_PER_MINUTE="100000")
-    sent = 12_000
-    ask(service, sent)
+    ask(service, OVERFLOWING)
     data = sink.read_until(lambda data: b"log lines were dropped." in data)
     told = re.search(rb"(\d+) log lines were dropped\.", data)
     assert told
     dropped = int(told[1])
     assert 0 < dropped < 2_100
-    data += sink.read_until(lambda more: (data + more).count(b"route=/live") >= sent - dropped)
+    data += sink.read_until(lambda more: (data + more).count(b"route=/live") >= OVERFLOWING - dropped)
     # The sink goes on: what is said now is written at once.
     ask(service, 500)
     sink.read_until(lambda data: data.count(b"route=/live") >= 500)
     service.process.terminate()
     assert service.exit_code() == 0
+
+
+@pytest.mark.long
+def test_a_log_that_nobody_reads_is_compared_with_one_that_is_read(
+    launch: Callable[..., Service], beside: dict[str, str], sink: Sink, tmp_path: Path
+) -> None:
+    plenty = beside | {"RATE_LIMIT_PER_MINUTE": "1000000"}
+    stalled = launch(APP, **plenty)
+    read = launch(APP, **plenty, VAR_DIR=str(tmp_path / "other"))
+    # From here on each of its lines is dropped.
+    ask(stalled, OVERFLOWING)
+    ask(read, ASKED_EACH)
+    # One after the other, again and again: what a busy machine does to one it does to the other.
+    ratios = [slow_s(stalled) / slow_s(read) for _ in range(REPEATS)]
+    # A ratio of times is told, and no reason to fail; that all were answered and the loss is told, is.
+    sys.stdout.write(
+        f"p99 with a stalled log to p99 with a read one: {[round(each, 2) for each in ratios]}\n"
+    )
+    sink.read_until(lambda data: b"log lines were dropped." in data)
+    for service in (stalled, read):
+        assert service.stop() == 0
