@@ -9,7 +9,6 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-import asyncpg
 from quart import Response, current_app, g, request
 from quart.typing import ResponseReturnValue
 
@@ -54,12 +53,11 @@ def answered(answer: Callable[[Result], ResponseReturnValue]) -> Keep[Result]:
     if claim is None:
         return keep_nothing
 
-    async def keep(connection: asyncpg.Connection, result: Result) -> None:
-        kept = await _kept(await current_app.make_response(answer(result)))
-        await services().requests.finish_with(connection, claim, kept)
+    async def kept(result: Result) -> KeptAnswer:
         g.answer_is_kept = True
+        return await _kept(await current_app.make_response(answer(result)))
 
-    return keep
+    return services().requests.keeper(claim, kept)
 
 
 async def _done(claim: Claim, work: Awaitable[Any]) -> Response:

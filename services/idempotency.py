@@ -86,13 +86,17 @@ class IdempotentRequests:
         """Keep the answer to what left nothing behind, or nothing that may not be done again."""
         await _keep(self._pool, claim, answer)
 
-    async def finish_with(self, connection: asyncpg.Connection, claim: Claim, answer: KeptAnswer) -> None:
-        """Keep the answer together with what this transaction does.
+    def keeper(self, claim: Claim, answer: Callable[[Result], Awaitable[KeptAnswer]]) -> Keep[Result]:
+        """Return what keeps the answer to a result together with what its transaction does.
 
-        Raises: Conflict when somebody else has taken the request over, so that nothing is done here.
+        It raises Conflict when somebody else has taken the request over, so that nothing is done here.
         """
-        if not await _keep(connection, claim, answer):
-            raise _in_progress()
+
+        async def keep(connection: asyncpg.Connection, result: Result) -> None:
+            if not await _keep(connection, claim, await answer(result)):
+                raise _in_progress()
+
+        return keep
 
     async def forget(self, claim: Claim) -> None:
         """Give the right back, since nothing was done."""
