@@ -81,7 +81,10 @@ class HashPool:
 def _give_way() -> None:
     # Linux gives each thread a priority of its own: the event loop comes before the hashing.
     with contextlib.suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        thread = threading.get_native_id()
+        # Whoever runs as root could also come to the front by this.
+        niceness = max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread))
+        os.setpriority(os.PRIO_PROCESS, thread, niceness)
 
 
 def _busy() -> Unavailable:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from app_extensions.migrations import SQL_DIR, migrate, read_migrations
+from app_extensions.migrations import SQL_DIR, MigrationError, migrate, read_migrations
 from services.stores.bars import upsert_bars
 from services.stores.coin_prices import delete_old_points, drop_chunks
 from services.stores.series import Series, upsert_series
@@ -335,8 +335,13 @@ async def test_who_may_not_create_the_extension_gets_plain_tables_and_keeps_them
     await execute(TIMESCALE_DSN, f"CREATE ROLE {guest} LOGIN PASSWORD '{PASSWORD}'")
     try:
         await execute(address(DATABASE), f"GRANT CREATE ON SCHEMA public TO {guest}")
-        assert await migrate(address(DATABASE, guest)) == NAMES
+        # The queue of jobs has a schema of its own, which is made long after the tables of the bars.
+        with pytest.raises(MigrationError, match="may not change its tables"):
+            await migrate(address(DATABASE, guest))
         await execute(timescale_dsn, f"GRANT CREATE ON DATABASE {DATABASE} TO {guest}")
+        applied = await migrate(address(DATABASE, guest))
+        assert 0 < len(applied) < len(NAMES)
+        assert applied == NAMES[-len(applied) :]
         assert await migrate(address(DATABASE, guest)) == []
         connection = await asyncpg.connect(address(DATABASE, guest))
         try:

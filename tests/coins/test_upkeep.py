@@ -16,6 +16,7 @@ from services.stores.coin_prices import PricePoint, roll_up, select_days, select
 from services.stores.coin_syncs import Sync
 from tests.coins.house import Coins
 from tests.coins.made_coins import NOW_MS, made_coins, page_of, store
+from tests.databases import TIMESCALE_DSN
 from utils.domain import DAY_MS, HOUR_MS, MINUTE_MS
 
 KEY = 7
@@ -120,7 +121,9 @@ async def test_what_is_older_than_it_is_kept_is_forgotten_and_nothing_else(
     await insert(pool, [(NOW_MS - year_ms - 40 * DAY_MS, 2.5, None, None)])
     await roll_up(pool, [KEY], before_ms=TODAY_MS, since_ms=0)
     forgotten = await coins.services.coin_upkeep.clean_up()
-    assert (forgotten.chunks, forgotten.points, forgotten.days) == (0, 11, 2)
+    # TimescaleDB drops a whole chunk where all of it is old, and here one holds the oldest point.
+    whole = 1 if TIMESCALE_DSN else 0
+    assert (forgotten.chunks, forgotten.points, forgotten.days) == (whole, 11 - whole, 2)
     left = await pool.fetch("SELECT price_time FROM coin_price")
     assert len(left) == 10
     assert (await coins.services.coin_upkeep.clean_up()).points == 0
