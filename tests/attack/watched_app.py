@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import os
 import sys
 from pathlib import Path
 
@@ -23,9 +24,10 @@ def open_descriptors() -> list[str]:
 
 
 def connections_of_clients(descriptors: list[str]) -> int:
-    """Count the TCP sockets: the servers of the tests are reached by Unix sockets."""
+    """Count the sockets of the port that is served; a database may be reached by TCP as well."""
     rows = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
-    inodes = {f"socket:[{row[9]}]" for row in rows}
+    served = f":{int(os.environ['PORT']):04X}"
+    inodes = {f"socket:[{row[9]}]" for row in rows if row[1].endswith(served)}
     return sum(each in inodes for each in descriptors)
 
 
