@@ -51,5 +51,5 @@ def test_every_long_command_that_the_page_names_has_something_to_run() -> None:
 
 
 def test_the_soak_stands_between_its_marks() -> None:
-    soak = section(PAGE, "The second run")
+    soak = section(PAGE, "The run of two hours")
     assert soak.index(BEGINS) < soak.index(ENDS)
