@@ -58,11 +58,11 @@ class HistoryFetcher:
         patience_s = self._patience.wait_s(exchange) if shown else FILL_TIMEOUT_S
         try:
             async with asyncio.timeout(patience_s):
-                while missing := missing_spans(whole, series, venue.knowledge(series), venue.now_ms):
+                while missing_spans(whole, series, venue.knowledge(series), venue.now_ms):
                     # One at a time for a series: whoever waits finds most of its own range filled after.
                     waited = self._flight.busy(series.series_id)
                     await self._flight.run(
-                        series.series_id, functools.partial(self._fill_in_turn, venue, series, missing, whole)
+                        series.series_id, functools.partial(self._fill_in_turn, venue, series, whole)
                     )
                     series = await upsert_series(self._pool, series.instrument, series.timeframe)
                     if not waited:
@@ -74,18 +74,18 @@ class HistoryFetcher:
             return await self._failed(series, UpstreamTimeout(detail, retry_after_s=5))
         return Filled(series, None)
 
-    async def _fill_in_turn(
-        self, venue: Venue, series: Series, missing: list[Span], whole: Span
-    ) -> tuple[Bar, ...]:
+    async def _fill_in_turn(self, venue: Venue, series: Series, whole: Span) -> tuple[Bar, ...]:
         if self._shared is None:
-            return await self._fetch(venue, series, missing)
+            return await self._fetch(venue, series, whole)
         async with self._shared.turn(f"fill:{series.series_id}", TURN_TIMEOUT_S):
-            # Another worker may have filled the same while this one waited for its turn.
-            series = await upsert_series(self._pool, series.instrument, series.timeframe)
-            missing = missing_spans(whole, series, venue.knowledge(series), venue.now_ms)
-            return await self._fetch(venue, series, missing)
+            return await self._fetch(venue, series, whole)
 
-    async def _fetch(self, venue: Venue, series: Series, missing: list[Span]) -> tuple[Bar, ...]:
+    async def _fetch(self, venue: Venue, series: Series, whole: Span) -> tuple[Bar, ...]:
+        # A call that ended since the caller looked, here or in another worker, may have filled the same.
+        series = await upsert_series(self._pool, series.instrument, series.timeframe)
+        missing = missing_spans(whole, series, venue.knowledge(series), venue.now_ms)
+        if not missing:
+            return ()
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         changed = await self._filler.fill(venue.plugin, venue.profile, series, missing)

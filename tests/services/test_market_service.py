@@ -8,8 +8,9 @@ import pytest
 
 from services.bar_checks import CLOSE_GRACE_MS
 from services.catalog import Catalog
+from services.history_fetcher import HistoryFetcher
 from services.history_filler import HistoryFiller
-from services.history_query import FORMING_MAX_AGE_MS
+from services.history_query import FORMING_MAX_AGE_MS, Venue
 from services.market_service import MarketService
 from services.quarantine import Quarantine
 from services.stores.series import upsert_series
@@ -71,6 +72,20 @@ async def test_two_hundred_cold_requests_at_once_make_one_call(
     assert len(upstream.asked) == 1
     truth = tuple(await truth_of(RECENT, BEGAN_MS))
     assert all(answer.bars == truth and not answer.stale for answer in answers)
+
+
+async def test_who_looked_before_the_call_and_comes_after_it_asks_nothing(
+    upstream: RecordedMarket, pool: asyncpg.Pool, catalog: Catalog, hand: HandClock
+) -> None:
+    fetcher = HistoryFetcher(pool, HistoryFiller(pool, Quarantine()), None)
+    venue = Venue(upstream, await upstream.profile("simex"), await catalog.find(BTC), hand.now_ms)
+    looked = await upsert_series(pool, BTC, HOUR)
+    for _ in range(2):
+        filled = await fetcher.fill(venue, looked, RECENT.span(hand.now_ms))
+        assert filled.failure is None
+        assert filled.series.known
+    await fetcher.close()
+    assert len(upstream.asked) == 1
 
 
 async def test_many_different_ranges_at_once_are_all_answered_in_full(
