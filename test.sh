@@ -35,4 +35,4 @@ elif [ "$#" -eq 0 ]; then
     say "Running the tests."
     set -- -m "not long"
 fi
-exec .venv/bin/python -m pytest -n 2 "$@"
+exec .venv/bin/python -m pytest -n 3 "$@"
