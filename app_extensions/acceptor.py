@@ -7,7 +7,6 @@ while in any case. Those who wait do so in the system's queue, where they cost n
 """
 
 import asyncio
-import errno
 import logging
 import select
 import socket
@@ -23,7 +22,6 @@ QUICK_ROUNDS = 5
 # However busy the loop is, so often somebody is let in.
 PATIENCE_S = 0.02
 # Where files have run out, some will be given back soon.
-EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 EXHAUSTED_REST_S = 1.0
 
 Factory = Callable[[], asyncio.BaseProtocol]
@@ -87,7 +85,7 @@ class PatientServer(asyncio.AbstractServer):
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 continue  # another worker was quicker, or the client has left the line
             except OSError as error:
-                if error.errno not in EXHAUSTED and self._listener.fileno() < 0:
+                if self._listener.fileno() < 0:
                     return  # uvicorn closes the socket by itself
                 log.warning("no connection can be taken", extra={"reason": str(error)})
                 await asyncio.sleep(EXHAUSTED_REST_S)

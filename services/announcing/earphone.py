@@ -168,7 +168,7 @@ class Earphone:
             listening.hold_firings(after)
             await record.join(user_id, listening.fire)
             listening.replay(await record.since(user_id, after))
-        except (*DATABASE_AWAY, TimeoutError) as error:
+        except DATABASE_AWAY as error:
             listening.replay(())
             log.warning("alerts of a listener not readable", extra={"reason": str(error)})
             self._mailbox.put(Failure(Unavailable.code, ALERTS_AWAY))
@@ -178,7 +178,7 @@ class Earphone:
             return Preferences()
         try:
             text = await select_preferences(self._parts.pool, self._principal.user_id)
-        except (*DATABASE_AWAY, TimeoutError):
+        except DATABASE_AWAY:
             return Preferences()
         return Preferences() if text is None else decode_preferences(orjson.loads(text))
 
@@ -189,7 +189,7 @@ class Earphone:
         try:
             now_ms = self._parts.clock.now_ms()
             await upsert_preferences(self._parts.pool, self._principal.user_id, text, now_ms=now_ms)
-        except (*DATABASE_AWAY, TimeoutError):
+        except DATABASE_AWAY:
             self._mailbox.put(Failure(Unavailable.code, NOT_KEPT))
             return False
         return True
