@@ -27,6 +27,8 @@ PAST = PLACE | {
     "since": "2025-01-01T00:00Z",
     "until": "2025-01-02T00:00Z",
 }
+# Its last bar is forming, so that its answer is never ready for long.
+MOVING = PLACE | {"symbol": "BTC/USD", "timeframe": "1h", "limit": "50"}
 LIVE_EVERY_S = 0.1
 
 
