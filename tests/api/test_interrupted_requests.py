@@ -11,7 +11,7 @@ from quart.typing import TestClientProtocol as Client
 from app import create_app
 from config import Config
 from services.auth_service import AuthService
-from services.idempotency import GIVEN_UP_MS
+from tests.given_up import let_claims_grow_old
 from utils.accounts import Role
 
 PASSWORD = "a horse in a field of corn"
@@ -28,8 +28,6 @@ $$;
 CREATE TRIGGER die BEFORE UPDATE OF status ON idempotency_key FOR EACH ROW EXECUTE FUNCTION die();
 """
 DIE_NO_MORE = "DROP FUNCTION die CASCADE"
-# As if the worker had been gone for so long.
-LET_TIME_PASS = "UPDATE idempotency_key SET claimed_at = claimed_at - make_interval(secs => $1)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +103,7 @@ async def test_a_connection_that_dies_when_the_answer_is_kept_leaves_nothing_don
         await pool.execute(DIE_NO_MORE)
     assert (died.status_code, (await died.get_json())["code"]) == (503, "database_unavailable")
     assert await pool.fetchval(work.counted) == 0
-    await pool.execute(LET_TIME_PASS, GIVEN_UP_MS / 1000 + 1)
+    await let_claims_grow_old(pool)
     again, once_more = [await client.post(work.path, json=work.body, headers=root | KEYED) for _ in range(2)]
     assert again.status_code == once_more.status_code == work.status
     assert await again.get_data() == await once_more.get_data()

@@ -112,6 +112,11 @@ class Service:
         self.process.send_signal(number)
         return self.exit_code()
 
+    def kill(self) -> None:
+        """Kill it and its workers at once; no goodbye is said."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(STOP_TIMEOUT_S)
+
     def exit_code(self) -> int:
         return self.process.wait(STOP_TIMEOUT_S)
 

@@ -5,26 +5,22 @@ Run the long form by name: ``./test.sh tests/reliability/test_alert_kill.py -m l
 
 import asyncio
 import json
-import os
 import random
-import signal
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from itertools import count
 from typing import Any
 
 import aiohttp
-import asyncpg
 import pytest
 
-from services.auth_service import AuthService, AuthSettings
 from tests.exchange import HeldTrade, LocalExchange
-from tests.launcher.conftest import APP, Service
-from utils.accounts import Role
+from tests.launcher.conftest import Service
+from tests.reliability.conftest import ADA
 from utils.clock import Clock
 
-PASSWORD = "a horse in a field of corn"
 SYMBOL = "BTC/USD"
 PLACE = {"market": "crypto", "exchange": "bitstamp", "symbol": SYMBOL, "timeframe": "1m"}
 MIDDLE, BELOW, ABOVE = "60000.00", "58900.00", "61100.00"
@@ -57,9 +53,7 @@ class Trader:
         """Start the service, sign in and listen, from where this trader was."""
         self._service = await asyncio.to_thread(self.start)
         self._session = aiohttp.ClientSession(self._service.url)
-        async with self._session.post(
-            "/auth/login", json={"username": "Ada", "password": PASSWORD}
-        ) as answer:
+        async with self._session.post("/auth/login", json=ADA) as answer:
             token = (await answer.json())["access_token"]
         self._session.headers["Authorization"] = f"Bearer {token}"
         query = {"market": "crypto", "exchange": "bitstamp", "symbols": SYMBOL, "timeframe": "1m"}
@@ -110,8 +104,7 @@ class Trader:
     async def kill(self) -> None:
         """Kill the launcher and its workers at once; no goodbye is said."""
         assert self._service is not None
-        os.killpg(self._service.process.pid, signal.SIGKILL)
-        await asyncio.to_thread(self._service.process.wait)
+        await asyncio.to_thread(self._service.kill)
         await self.close()
 
     async def close(self) -> None:
@@ -128,24 +121,11 @@ class Trader:
 
 
 @pytest.fixture
-async def trader(
-    dsn: str, redis_url: str, pool: asyncpg.Pool, launch: Callable[..., Service]
-) -> AsyncIterator[Trader]:
+async def trader(launch_for_ada: Callable[..., Service]) -> AsyncIterator[Trader]:
     """Ada, with the service on its own PostgreSQL and Valkey, which outlive it."""
-    settings = AuthSettings(("not the app's",), access_token_life_s=1, session_life_s=1, bcrypt_cost=4)
-    accounts = AuthService(pool=pool, clock=Clock(), settings=settings)
-    await accounts.create_user("Ada", PASSWORD, Role.USER)
-    accounts.close()
     async with LocalExchange(time_ms=Clock().now_ms()) as exchange:
-        environment = {
-            "SECRET_KEY": "a-key-that-only-the-tests-know-0123456789",
-            "DB_CONNECTION_STRING": dsn,
-            "REDIS_URL": redis_url,
-            "CRYPTO_ENDPOINT": exchange.endpoint,
-            "CRYPTO_EXCHANGES": "bitstamp",
-            "RATE_LIMIT_PER_MINUTE": "100000",
-        }
-        trader = Trader(exchange, lambda: launch(APP, **environment))
+        start = partial(launch_for_ada, CRYPTO_ENDPOINT=exchange.endpoint, CRYPTO_EXCHANGES="bitstamp")
+        trader = Trader(exchange, start)
         await trader.trade(MIDDLE)
         yield trader
         await trader.close()

@@ -4,9 +4,7 @@ What was seen is printed: run it with ``-s``.
 """
 
 import asyncio
-import os
 import random
-import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -16,14 +14,10 @@ import aiohttp
 import asyncpg
 import pytest
 
-from services.auth_service import AuthService, AuthSettings
-from services.idempotency import GIVEN_UP_MS
-from tests.launcher.conftest import APP, Service
-from utils.accounts import Role
-from utils.clock import Clock
+from tests.given_up import let_claims_grow_old
+from tests.launcher.conftest import Service
+from tests.reliability.conftest import ADA
 
-PASSWORD = "a horse in a field of corn"
-SECRET_KEY = "a-key-that-only-the-tests-know-0123456789"
 ALERT = {"market": "simulated", "exchange": "simex", "symbol": "BTC/USD", "kind": "cross_above", "level": "1"}
 DEADLINE_S = 30
 KILLS_LONG = 20
@@ -54,9 +48,6 @@ HELD = f"FROM pg_locks WHERE locktype = 'advisory' AND objid = {LOCK} AND NOT gr
 # Else it would keep the answer of whoever is dead.
 END_HELD = f"SELECT pg_terminate_backend(pid) {HELD}"
 NO_MORE = "DROP FUNCTION tell CASCADE; DROP FUNCTION hold CASCADE"
-# As if the service had been gone for so long.
-LET_TIME_PASS = "UPDATE idempotency_key SET claimed_at = claimed_at - make_interval(secs => $1)"
-
 
 KEEPING, MADE, ANY = "keeping", "made", "any"
 RNG = random.Random(25)
@@ -85,11 +76,10 @@ class Stage:
         self._service = await asyncio.to_thread(self._start)
 
     async def sign_in(self) -> None:
-        login = {"username": "Ada", "password": PASSWORD}
         assert self._service is not None
         async with (
             aiohttp.ClientSession(self._service.url) as http,
-            http.post("/auth/login", json=login) as answer,
+            http.post("/auth/login", json=ADA) as answer,
         ):
             self._token = (await answer.json())["access_token"]
 
@@ -108,23 +98,15 @@ class Stage:
 
     async def kill(self) -> None:
         assert self._service is not None
-        os.killpg(self._service.process.pid, signal.SIGKILL)
-        await asyncio.to_thread(self._service.process.wait)
+        await asyncio.to_thread(self._service.kill)
 
 
 @pytest.fixture
-async def stage(
-    dsn: str, redis_url: str, pool: asyncpg.Pool, launch: Callable[..., Service]
-) -> AsyncIterator[Stage]:
-    settings = AuthSettings(("not the app's",), access_token_life_s=1, session_life_s=1, bcrypt_cost=4)
-    accounts = AuthService(pool=pool, clock=Clock(), settings=settings)
-    await accounts.create_user("Ada", PASSWORD, Role.USER)
-    accounts.close()
-    environment = {"SECRET_KEY": SECRET_KEY, "DB_CONNECTION_STRING": dsn, "REDIS_URL": redis_url}
+async def stage(dsn: str, launch_for_ada: Callable[..., Service]) -> AsyncIterator[Stage]:
     listener = await asyncpg.connect(dsn)
     await listener.execute(TELL + HOLD)
     try:
-        stage = Stage(lambda: launch(APP, RATE_LIMIT_PER_MINUTE="100000", **environment), listener)
+        stage = Stage(launch_for_ada, listener)
         await listener.add_listener("made", lambda *_: stage.made.set())
         await stage.begin()
         await stage.sign_in()
@@ -159,7 +141,7 @@ async def kill_and_ask_again(stage: Stage, pool: asyncpg.Pool, key: str, moment:
     await stage.listener.execute("SELECT pg_advisory_unlock_all()")
     first = await asking
     await stage.begin()
-    await pool.execute(LET_TIME_PASS, GIVEN_UP_MS / 1000 + 1)
+    await let_claims_grow_old(pool)
     again = await stage.ask(key)
     assert again.status == 201
     assert again.alert_id == (first.alert_id or again.alert_id)
