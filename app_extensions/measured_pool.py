@@ -14,6 +14,7 @@ from typing import Any
 import asyncpg
 from asyncpg.pool import PoolAcquireContext
 
+from services.stores.losses import DATABASE_FAULTS
 from utils.figures import DATABASE_WAIT
 from utils.waiting import WaitingRequest, waiting_request
 
@@ -22,6 +23,8 @@ REQUEST_WAIT_MAX_S = 2.5
 # For so long after somebody has waited in vain, the next ones wait less, until anything is answered.
 REMEMBERED_S = 5.0
 NEXT_WAIT_MAX_S = 1.0
+# What asyncpg raises when its connection is cut: between two of its steps it does not look whether it is there.
+CUT_OFF = (*DATABASE_FAULTS, AttributeError)
 
 
 class MeasuredPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg does not tell its types
@@ -59,13 +62,14 @@ class MeasuredPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg does not tell
 class _Hurry:
     """The end of the time that a request has for one connection and all it asks over it."""
 
-    __slots__ = ("_end_s", "_pool", "_request", "_timer")
+    __slots__ = ("_end_s", "_pool", "_request", "_timer", "over")
 
     def __init__(self, pool: MeasuredPool, request: WaitingRequest, wait_max_s: float) -> None:
         self._pool = pool
         self._request = request
         self._end_s = asyncio.get_running_loop().time() + wait_max_s
         self._timer: asyncio.TimerHandle | None = None
+        self.over = False
 
     def begin(self, connection: Any) -> None:
         """Cut the connection off when the time is over."""
@@ -84,6 +88,7 @@ class _Hurry:
     def _cut(self, connection: Any) -> None:
         if self._request.answered:
             return
+        self.over = True
         self.note_silence()
         with suppress(asyncpg.InterfaceError):  # given back already
             connection.terminate()
@@ -121,6 +126,8 @@ class _Acquiring:
                 self._hurry.end()
         if kind is None:
             self._pool.note_answer()
+        elif self._hurry is not None and self._hurry.over and isinstance(error, CUT_OFF):
+            raise TimeoutError from error
 
     def __await__(self) -> Generator[Any, Any, Any]:
         began_s = time.perf_counter()

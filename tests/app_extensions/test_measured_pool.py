@@ -1,5 +1,6 @@
 """A request waits for a database that hangs as long as it may, and work of our own as long as it needs."""
 
+import asyncio
 import time
 
 import asyncpg
@@ -52,6 +53,18 @@ async def test_a_request_without_a_connection_does_not_wait_for_one_longer(pool:
     finally:
         for connection in held:
             await pool.release(connection)
+
+
+async def test_a_connection_cut_between_two_steps_of_its_driver_was_waited_for_in_vain(
+    pool: asyncpg.Pool,
+) -> None:
+    for number in range(6):
+        with somebody_waits(), pytest.raises(TimeoutError):
+            async with pool.acquire() as connection:
+                # When the loop goes on, the statement is mostly prepared and the time is over, both at once.
+                asyncio.get_running_loop().call_soon(time.sleep, 0.8)
+                await connection.fetchval(f"SELECT {number} AS never_asked_before")
+    assert await pool.fetchval("SELECT 1") == 1
 
 
 async def test_work_of_our_own_takes_the_time_that_it_takes(pool: asyncpg.Pool) -> None:
