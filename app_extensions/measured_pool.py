@@ -23,7 +23,7 @@ REQUEST_WAIT_MAX_S = 2.5
 # For so long after somebody has waited in vain, the next ones wait less, until anything is answered.
 REMEMBERED_S = 5.0
 NEXT_WAIT_MAX_S = 1.0
-# What asyncpg raises when its connection is cut: between two of its steps it does not look whether it is there.
+# What asyncpg raises when its connection is cut: between two steps it does not look whether it is there.
 CUT_OFF = (*DATABASE_FAULTS, AttributeError)
 
 

@@ -59,11 +59,10 @@ async def test_a_connection_cut_between_two_steps_of_its_driver_was_waited_for_i
     pool: asyncpg.Pool,
 ) -> None:
     for number in range(6):
+        # When the loop goes on, the statement is mostly prepared and the time is over, both at once.
+        asyncio.get_running_loop().call_soon(asyncio.get_running_loop().call_soon, time.sleep, 0.8)
         with somebody_waits(), pytest.raises(TimeoutError):
-            async with pool.acquire() as connection:
-                # When the loop goes on, the statement is mostly prepared and the time is over, both at once.
-                asyncio.get_running_loop().call_soon(time.sleep, 0.8)
-                await connection.fetchval(f"SELECT {number} AS never_asked_before")
+            await pool.fetchval(f"SELECT {number} AS never_asked_before")
     assert await pool.fetchval("SELECT 1") == 1
 
 

@@ -9,7 +9,9 @@ from random import Random
 import pytest
 
 from plugins.simulated_path import ORIGIN_MS
+from services import patience
 from services.bar_checks import CLOSE_GRACE_MS
+from services.history_fetcher import FILL_TIMEOUT_S
 from services.history_query import FORMING_MAX_AGE_MS
 from services.market_service import LIMIT_DEFAULT, History, HistoryQuery, HistoryText, MarketService
 from tests.services.recorded_market import (
@@ -200,8 +202,14 @@ def assert_text_says_the_same(told: HistoryText | History, history: History) -> 
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_whatever_is_asked_in_whatever_order_the_answer_is_the_truth(
-    market: MarketService, upstream: RecordedMarket, hand: HandClock, seed: int
+    market: MarketService,
+    upstream: RecordedMarket,
+    hand: HandClock,
+    monkeypatch: pytest.MonkeyPatch,
+    seed: int,
 ) -> None:
+    # A busy machine may take its time for seventy pages: here nothing is shown instead of them.
+    monkeypatch.setattr(patience, "WAIT_MIN_S", FILL_TIMEOUT_S)
     chance = Random(seed)
     page_bars = chance.choice([7, 40, 1_000])
     upstream.change_profile = lambda profile: replace(profile, page_bars=page_bars)
