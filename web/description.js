@@ -29,11 +29,16 @@ export function landmarksOf(description) {
   return best.slice(0, LANDMARKS_MAX).sort((left, right) => left.open_time_ms - right.open_time_ms);
 }
 
-/** Return the landmark next to a time in a direction (-1 or 1), or null. */
+/** Return the next time with landmarks in a direction (-1 or 1) and the text of all that are there, or null. */
 export function nextLandmark(description, openTimeMs, direction) {
   const landmarks = landmarksOf(description);
-  if (direction > 0) return landmarks.find((landmark) => landmark.open_time_ms > openTimeMs) ?? null;
-  return landmarks.findLast((landmark) => landmark.open_time_ms < openTimeMs) ?? null;
+  const next =
+    direction > 0
+      ? landmarks.find((landmark) => landmark.open_time_ms > openTimeMs)
+      : landmarks.findLast((landmark) => landmark.open_time_ms < openTimeMs);
+  if (!next) return null;
+  const there = landmarks.filter((landmark) => landmark.open_time_ms === next.open_time_ms);
+  return { open_time_ms: next.open_time_ms, text: there.map((landmark) => landmark.text).join(" ") };
 }
 
 /** Put the brief into the page; plainly none, where there is none. */

@@ -20,6 +20,14 @@ def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measured_pool, "REMEMBERED_S", 60.0)
 
 
+@pytest.fixture(autouse=True)
+async def connections_are_there(pool: asyncpg.Pool) -> None:
+    """Connect beforehand: asyncpg leaves an error behind where it is interrupted between two steps of that."""
+    held = [await pool.acquire() for _ in range(pool.get_max_size())]
+    for connection in held:
+        await pool.release(connection)
+
+
 async def waited_in_vain_s(pool: asyncpg.Pool) -> float:
     began_s = time.monotonic()
     with pytest.raises((asyncpg.PostgresConnectionError, asyncpg.InterfaceError, TimeoutError)):

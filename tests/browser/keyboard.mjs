@@ -265,3 +265,18 @@ test("what was chosen is there again after a reload", async (visit) => {
   await page.locator("#caption", { hasText: "1 Minute" }).waitFor();
   assert.deepEqual(Object.fromEntries(new URL(page.url()).searchParams), CHART);
 });
+
+test("a bar that is two landmarks is one stop at which both are said, in either direction", async () => {
+  const { nextLandmark } = await import("../../web/description.js");
+  const landmarks = [
+    { open_time_ms: 1_000, rank: 2, text: "Highest price." },
+    { open_time_ms: 2_000, rank: 3, text: "New low." },
+    { open_time_ms: 2_000, rank: 1, text: "Lowest price." },
+    { open_time_ms: 3_000, rank: 4, text: "A hole." },
+  ];
+  const both = { open_time_ms: 2_000, text: "Lowest price. New low." };
+  assert.deepEqual(nextLandmark({ landmarks }, 3_000, -1), both);
+  assert.deepEqual(nextLandmark({ landmarks }, 1_000, 1), both);
+  assert.equal(nextLandmark({ landmarks }, 1_000, -1), null);
+  assert.equal(nextLandmark({ landmarks }, 3_000, 1), null);
+});
