@@ -22,7 +22,7 @@ def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 async def connections_are_there(pool: asyncpg.Pool) -> None:
-    """Connect beforehand: asyncpg leaves an error behind where it is interrupted between two steps of that."""
+    """Connect beforehand: asyncpg leaves an error behind where it is interrupted while it connects."""
     held = [await pool.acquire() for _ in range(pool.get_max_size())]
     for connection in held:
         await pool.release(connection)
@@ -63,14 +63,19 @@ async def test_a_request_without_a_connection_does_not_wait_for_one_longer(pool:
             await pool.release(connection)
 
 
+async def ask_while_the_time_runs_out(pool: asyncpg.Pool, statement: str) -> None:
+    async with pool.acquire() as connection:
+        # When the loop goes on, the statement is mostly prepared and the time is over, both at once.
+        asyncio.get_running_loop().call_soon(time.sleep, 0.8)
+        await connection.fetchval(statement)
+
+
 async def test_a_connection_cut_between_two_steps_of_its_driver_was_waited_for_in_vain(
     pool: asyncpg.Pool,
 ) -> None:
     for number in range(6):
-        # When the loop goes on, the statement is mostly prepared and the time is over, both at once.
-        asyncio.get_running_loop().call_soon(asyncio.get_running_loop().call_soon, time.sleep, 0.8)
         with somebody_waits(), pytest.raises(TimeoutError):
-            await pool.fetchval(f"SELECT {number} AS never_asked_before")
+            await ask_while_the_time_runs_out(pool, f"SELECT {number} AS never_asked_before")
     assert await pool.fetchval("SELECT 1") == 1
 
 
