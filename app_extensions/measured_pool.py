@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 from asyncpg.pool import PoolAcquireContext
 
-from services.stores.losses import DATABASE_FAULTS
+from services.stores.losses import DATABASE_FAULTS, DatabaseSilent
 from utils.figures import DATABASE_WAIT
 from utils.waiting import WaitingRequest, waiting_request
 
@@ -106,10 +106,10 @@ class _Acquiring:
         began_s = time.perf_counter()
         try:
             connection = await self._context.__aenter__()
-        except TimeoutError:
+        except TimeoutError as error:
             if self._hurry is not None:
                 self._hurry.note_silence()
-            raise
+            raise DatabaseSilent from error
         finally:
             DATABASE_WAIT.note(time.perf_counter() - began_s)
         if self._hurry is not None:
@@ -127,7 +127,7 @@ class _Acquiring:
         if kind is None:
             self._pool.note_answer()
         elif self._hurry is not None and self._hurry.over and isinstance(error, CUT_OFF):
-            raise TimeoutError from error
+            raise DatabaseSilent from error
 
     def __await__(self) -> Generator[Any, Any, Any]:
         began_s = time.perf_counter()

@@ -11,6 +11,7 @@ from services.history_query import Venue, missing_spans
 from services.patience import Patience
 from services.single_flight import SingleFlight
 from services.spans import clip_spans
+from services.stores.losses import DatabaseSilent
 from services.stores.series import Series, upsert_series
 from services.upstream.shared_flight import SharedFlight
 from utils.domain import Bar, Span
@@ -48,9 +49,10 @@ class HistoryFetcher:
         await self._flight.close()
 
     async def fill(self, venue: Venue, series: Series, whole: Span) -> Filled:
-        """Fetch what of a span is missing, waiting no longer than what is stored deserves; never raises.
+        """Fetch what of a span is missing, waiting no longer than what is stored deserves.
 
-        Whatever is fetched after the waiting has ended is stored all the same.
+        Whatever is fetched after the waiting has ended is stored all the same. What goes wrong with the
+        exchange is told and not raised.
         """
         exchange = series.instrument.exchange
         # Stored bars need not wait for an exchange that hangs; the fetching goes on behind them.
@@ -69,6 +71,8 @@ class HistoryFetcher:
                         break
         except UpstreamError as error:
             return await self._failed(series, error)
+        except DatabaseSilent:
+            raise  # nobody else's silence
         except TimeoutError:
             detail = f"{exchange} did not answer in time. Try again in a moment."
             return await self._failed(series, UpstreamTimeout(detail, retry_after_s=5))

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
 from utils.tasks import end_tasks
+from utils.waiting import somebody_waits
 
 Result = TypeVar("Result")
 
@@ -13,7 +14,8 @@ class SingleFlight(Generic[Result]):
     """Run at most one call per key at a time and give its outcome to everyone who asked meanwhile.
 
     The call belongs to the flight, not to the first asker: when an asker is cancelled, the others still get
-    their answer. Nothing is kept afterwards, so an error reaches those who waited for it and nobody else.
+    their answer. The call waits for the database no longer than a request would: one may join it.
+    Nothing is kept afterwards, so an error reaches those who waited for it and nobody else.
     """
 
     def __init__(self) -> None:
@@ -40,7 +42,9 @@ class SingleFlight(Generic[Result]):
         await end_tasks(self._tasks.values())
 
     async def _call(self, call: Callable[[], Awaitable[Result]]) -> Result:
-        return await call()
+        # Whoever began it: a request may come and wait for it as well.
+        with somebody_waits():
+            return await call()
 
     def _forget(self, key: Hashable, task: "asyncio.Task[Result]") -> None:
         if self._tasks.get(key) is task:

@@ -2,6 +2,11 @@
 
 import asyncpg
 
+
+class DatabaseSilent(TimeoutError):
+    """Say that the database did not answer in the time that somebody could wait."""
+
+
 # A server that is killed in the middle of an answer leaves asyncpg itself confused: the third of them.
 DATABASE_FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 # OSError is also what asyncpg raises where nobody listens or answers; a TimeoutError is one.

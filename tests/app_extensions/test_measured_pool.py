@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from app_extensions import measured_pool
+from services.single_flight import SingleFlight
 from utils.waiting import somebody_waits
 
 LONG = "SELECT pg_sleep(3)"
@@ -77,6 +78,27 @@ async def test_a_connection_cut_between_two_steps_of_its_driver_was_waited_for_i
         with somebody_waits(), pytest.raises(TimeoutError):
             await ask_while_the_time_runs_out(pool, f"SELECT {number} AS never_asked_before")
     assert await pool.fetchval("SELECT 1") == 1
+
+
+@pytest.mark.parametrize("leaves", ["answered", "gone"])
+async def test_who_joins_what_a_request_began_and_left_does_not_wait_longer(
+    pool: asyncpg.Pool, leaves: str
+) -> None:
+    flight: SingleFlight[None] = SingleFlight()
+    with somebody_waits():
+        first = asyncio.create_task(flight.run("key", lambda: pool.execute(LONG)))
+        if leaves == "gone":
+            await asyncio.sleep(0)
+            first.cancel()
+            await asyncio.wait([first])
+    await asyncio.sleep(0)
+    began_s = time.monotonic()
+    with somebody_waits(), pytest.raises(TimeoutError):
+        await flight.run("key", lambda: pool.execute(LONG))
+    assert time.monotonic() - began_s < 2
+    await asyncio.wait([first])
+    assert first.cancelled() or isinstance(first.exception(), TimeoutError)
+    await flight.close()
 
 
 async def test_work_of_our_own_takes_the_time_that_it_takes(pool: asyncpg.Pool) -> None:

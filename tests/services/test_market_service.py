@@ -6,6 +6,7 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
+from app_extensions import measured_pool
 from services.bar_checks import CLOSE_GRACE_MS
 from services.catalog import Catalog
 from services.history_fetcher import HistoryFetcher
@@ -13,6 +14,7 @@ from services.history_filler import HistoryFiller
 from services.history_query import FORMING_MAX_AGE_MS, Venue
 from services.market_service import MarketService
 from services.quarantine import Quarantine
+from services.stores.losses import DatabaseSilent
 from services.stores.series import upsert_series
 from tests.services.recorded_market import (
     BEGAN_MS,
@@ -27,6 +29,7 @@ from tests.services.recorded_market import (
     truth_of,
 )
 from utils.domain import HOUR_MS, BarState, Span
+from utils.waiting import somebody_waits
 
 DEADLINE_S = 10
 
@@ -84,6 +87,25 @@ async def test_who_looked_before_the_call_and_comes_after_it_asks_nothing(
         filled = await fetcher.fill(venue, looked, RECENT.span(hand.now_ms))
         assert filled.failure is None
         assert filled.series.known
+    await fetcher.close()
+    assert len(upstream.asked) == 1
+
+
+async def test_a_database_that_is_silent_is_not_taken_for_the_exchange(
+    upstream: RecordedMarket,
+    pool: asyncpg.Pool,
+    catalog: Catalog,
+    hand: HandClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(measured_pool, "REQUEST_WAIT_MAX_S", 0.5)
+    fetcher = HistoryFetcher(pool, HistoryFiller(pool, Quarantine()), None)
+    venue = Venue(upstream, await upstream.profile("simex"), await catalog.find(BTC), hand.now_ms)
+    series = await upsert_series(pool, BTC, HOUR)
+    async with pool.acquire() as holder, holder.transaction():
+        await holder.execute("LOCK TABLE bar")
+        with somebody_waits(), pytest.raises(DatabaseSilent):
+            await fetcher.fill(venue, series, RECENT.span(hand.now_ms))
     await fetcher.close()
     assert len(upstream.asked) == 1
 
