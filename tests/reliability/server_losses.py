@@ -180,9 +180,17 @@ async def until(condition: Callable[[], bool], timeout_s: float, what: str) -> N
         raise AssertionError(f"{what}: not within {timeout_s} s") from None
 
 
-async def kill_while_writing(tormentor: Tormentor, people: list[Person], kills: int) -> list[float]:
-    """Kill PostgreSQL again and again under writes; return after how many seconds each was made good."""
-    found: list[float] = []
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """When PostgreSQL was killed, and when a write was acknowledged again."""
+
+    killed_s: float
+    again_s: float
+
+
+async def kill_while_writing(tormentor: Tormentor, people: list[Person], kills: int) -> list[Kill]:
+    """Kill PostgreSQL again and again under writes; return when, and when each was made good."""
+    found: list[Kill] = []
     async with asyncio.TaskGroup() as group:
         writing = [group.create_task(p.write_for_ever()) for p in people for _ in range(WRITERS_EACH)]
         try:
@@ -206,7 +214,7 @@ async def kill_while_writing(tormentor: Tormentor, people: list[Person], kills: 
                     30,
                     "a write after the kill",
                 )
-                found.append(max(p.acknowledged_s[-1] for p in people) - killed_s)
+                found.append(Kill(killed_s, max(p.acknowledged_s[-1] for p in people)))
         finally:
             for task in writing:
                 task.cancel()
