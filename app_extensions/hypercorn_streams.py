@@ -15,6 +15,7 @@ from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from wsproto.connection import Connection, ConnectionState
 from wsproto.events import CloseConnection, Message
 
+from app_extensions.inbox import Inbox
 from middleware.live_frames import EXTENSION as FRAMES
 from middleware.live_frames import EXTENSION_NOW as FRAMES_NOW
 from middleware.live_frames import SendNow
@@ -126,9 +127,9 @@ class _Afterwards:
 
 
 def _empty(put: Any) -> None:
-    queue = getattr(put, "__self__", None)
-    while isinstance(queue, asyncio.Queue) and not queue.empty():
-        queue.get_nowait()
+    inbox = getattr(put, "__self__", None)
+    if isinstance(inbox, Inbox):
+        inbox.clear()
 
 
 async def _end_app(stream: WSStream) -> None:

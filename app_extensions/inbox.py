@@ -36,6 +36,11 @@ class Inbox:
         _wake(self._room)
         return message
 
+    def clear(self) -> None:
+        """Drop what is in it, so that whoever waits for room has some."""
+        self._messages.clear()
+        _wake(self._room)
+
     def shutdown(self) -> None:
         """Take note that the client has left, as Quart 0.23 says it: who waits is cancelled right after."""
 

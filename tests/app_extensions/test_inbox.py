@@ -43,6 +43,18 @@ async def test_who_puts_more_than_there_is_room_for_has_to_wait() -> None:
         assert [await inbox.get() for _ in range(MESSAGES_MAX)] == [*range(1, MESSAGES_MAX), "one more"]
 
 
+async def test_what_is_cleared_leaves_room_for_who_waits_for_it() -> None:
+    inbox = Inbox()
+    for number in range(MESSAGES_MAX):
+        await inbox.put(number)
+    putting = asyncio.create_task(inbox.put("the last word"))
+    await asyncio.sleep(0)
+    inbox.clear()
+    async with asyncio.timeout(DEADLINE_S):
+        await putting
+        assert await inbox.get() == "the last word"
+
+
 async def test_a_wait_that_was_given_up_loses_nothing() -> None:
     inbox = Inbox()
     with pytest.raises(TimeoutError):
