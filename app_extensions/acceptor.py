@@ -11,16 +11,11 @@ import logging
 import select
 import socket
 import ssl
-import time
 from collections.abc import Callable
 from typing import Any
 
-# A round of the loop in which nothing else was due takes less.
-QUICK_S = 0.000_3
-# Who has just come in has something to do in one of the next.
-QUICK_ROUNDS = 5
-# However busy the loop is, so often somebody is let in.
-PATIENCE_S = 0.02
+from utils.turns import others_first
+
 # Where files have run out, some will be given back soon.
 EXHAUSTED_REST_S = 1.0
 
@@ -78,7 +73,7 @@ class PatientServer(asyncio.AbstractServer):
             try:
                 # Until it is let in, a connection stands in the system's line: whoever stops loses none.
                 if self._line.poll(0):
-                    await _others_first()
+                    await others_first()
                     connection, _ = self._listener.accept()
                 else:
                     connection, _ = await self._loop.sock_accept(self._listener)
@@ -102,16 +97,6 @@ class PatientServer(asyncio.AbstractServer):
             # It has gone again, or does not speak TLS.
             log.debug("a connection did not begin", extra={"reason": str(error)})
             connection.close()
-
-
-async def _others_first() -> None:
-    # The loop's own clock stands still for a whole round.
-    began_s = ended_s = time.perf_counter()
-    quick = 0
-    while quick < QUICK_ROUNDS and ended_s - began_s < PATIENCE_S:
-        await asyncio.sleep(0)
-        round_s, ended_s = ended_s, time.perf_counter()
-        quick = quick + 1 if ended_s - round_s < QUICK_S else 0
 
 
 def patient(loop_class: type[asyncio.AbstractEventLoop]) -> Callable[[], asyncio.AbstractEventLoop]:

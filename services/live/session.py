@@ -20,6 +20,7 @@ from services.live.recent_bars import RecentBars
 from services.live.snapshot import bars_as_told
 from utils.domain import Bar, Topic
 from utils.errors import Conflict, NotFound, Unavailable, shorten
+from utils.turns import Turnstile
 
 SNAPSHOT_BARS = 2
 OVERLAY_ENTRIES = 64
@@ -40,6 +41,7 @@ class LiveParts:
     feeds: Feeds
     recent_bars: RecentBars
     topics_max: int
+    turnstile: Turnstile = field(default_factory=Turnstile)
 
 
 @dataclass(eq=False, slots=True)
@@ -84,6 +86,8 @@ class LiveSession:
         Raises: Conflict when the topic is subscribed or the connection holds too many; Unavailable while the
         log is away.
         """
+        # A thousand who subscribe at once do so one after the other, and hold nobody else up.
+        await self._parts.turnstile.go_through()
         if topic in self._subscriptions:
             raise Conflict(
                 f"{topic.text} is subscribed already. Unsubscribe first.", code="subscribed_already"
