@@ -1,9 +1,12 @@
 """What only holds itself is freed, however old it has become; and what is there for good is left out."""
 
 import asyncio
+import ctypes
 import gc
+import os
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,8 @@ from app_extensions import collector
 from app_extensions.collector import settle_collector
 
 DEADLINE_S = 20
+# More than Python's own allocator takes, less than what the system gives and takes back one by one.
+PIECE_BYTES, PIECES = 4_096, 16_000
 
 
 class Ring:
@@ -26,6 +31,25 @@ def as_before() -> Iterator[None]:
     yield
     # What was frozen stays so: the collection after each test that is still to come has less to look at.
     gc.set_threshold(*threshold)
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.usefixtures("as_before")
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="NOT TESTED: no GNU C library")
+async def test_what_is_free_goes_back_to_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collector, "SETTLED_AFTER_S", 0)
+    monkeypatch.setattr(collector, "LOOK_EVERY_S", 0)
+    pieces = [bytes(PIECE_BYTES) for _ in range(PIECES)]
+    # With the last of them in use, the C library keeps all the others.
+    del pieces[:-1]
+    kept_bytes = resident_bytes()
+    settle_collector(asyncio.get_running_loop())
+    async with asyncio.timeout(DEADLINE_S):
+        while resident_bytes() > kept_bytes - PIECES * PIECE_BYTES // 2:  # noqa: ASYNC110 - the system tells nobody
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.usefixtures("as_before")
