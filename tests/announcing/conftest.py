@@ -8,22 +8,19 @@ import pytest
 from redis.asyncio import Redis
 
 from app_extensions.redis_manager import open_blocking_redis
-from services.auth_service import AuthService, AuthSettings
 from tests.announcing.alert_house import AlertHouse
+from tests.user_maker import making_users
 from utils.accounts import Role
-from utils.clock import Clock
 
 PASSWORD = "a horse in a field of corn"
 
 
 @pytest.fixture
-async def ada(pool: asyncpg.Pool) -> AsyncIterator[int]:
+async def ada(pool: asyncpg.Pool) -> int:
     """A user named Ada."""
-    settings = AuthSettings(("not the app's",), access_token_life_s=1, session_life_s=1, bcrypt_cost=4)
-    service = AuthService(pool=pool, clock=Clock(), settings=settings)
-    user = await service.create_user("Ada", PASSWORD, Role.USER)
-    yield user.user_id
-    service.close()
+    with making_users(pool) as accounts:
+        user = await accounts.create_user("Ada", PASSWORD, Role.USER)
+    return user.user_id
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ import gc
 import os
 import weakref
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from app_extensions import collector
 from app_extensions.collector import settle_collector
+from app_extensions.process_files import use_of
 
 DEADLINE_S = 20
 # More than Python's own allocator takes, less than what the system gives and takes back one by one.
@@ -34,7 +34,9 @@ def as_before() -> Iterator[None]:
 
 
 def resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    use = use_of(os.getpid())
+    assert use is not None
+    return use.resident_bytes
 
 
 @pytest.mark.usefixtures("as_before")

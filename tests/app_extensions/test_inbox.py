@@ -30,13 +30,18 @@ async def test_every_message_is_got_once_and_in_order_however_both_sides_pause()
     assert got == messages
 
 
-async def test_who_puts_more_than_there_is_room_for_has_to_wait() -> None:
+async def full_with_one_who_waits() -> tuple[Inbox, asyncio.Task[None]]:
     inbox = Inbox()
     for number in range(MESSAGES_MAX):
         await inbox.put(number)
     putting = asyncio.create_task(inbox.put("one more"))
     await asyncio.sleep(0)
     assert not putting.done()
+    return inbox, putting
+
+
+async def test_who_puts_more_than_there_is_room_for_has_to_wait() -> None:
+    inbox, putting = await full_with_one_who_waits()
     assert await inbox.get() == 0
     async with asyncio.timeout(DEADLINE_S):
         await putting
@@ -44,15 +49,11 @@ async def test_who_puts_more_than_there_is_room_for_has_to_wait() -> None:
 
 
 async def test_what_is_cleared_leaves_room_for_who_waits_for_it() -> None:
-    inbox = Inbox()
-    for number in range(MESSAGES_MAX):
-        await inbox.put(number)
-    putting = asyncio.create_task(inbox.put("the last word"))
-    await asyncio.sleep(0)
+    inbox, putting = await full_with_one_who_waits()
     inbox.clear()
     async with asyncio.timeout(DEADLINE_S):
         await putting
-        assert await inbox.get() == "the last word"
+        assert await inbox.get() == "one more"
 
 
 async def test_a_wait_that_was_given_up_loses_nothing() -> None:

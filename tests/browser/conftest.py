@@ -15,11 +15,10 @@ import pytest
 from app_extensions.db_pool import close_pool, open_pool
 from app_extensions.embedded import embedded_servers
 from app_extensions.migrations import migrate_blocking
-from services.auth_service import AuthService, AuthSettings
 from tests.databases import create_database
 from tests.launcher.conftest import APP, STOP_TIMEOUT_S, Service, launch
+from tests.user_maker import making_users
 from utils.accounts import Role
-from utils.clock import Clock
 
 __all__ = ["launch"]
 
@@ -106,10 +105,8 @@ class Driver:
 async def make_user(dsn: str, role: Role) -> None:
     """Make the user of these tests in a database that is up to date."""
     pool = await open_pool(dsn)
-    settings = AuthSettings(("not the app's",), access_token_life_s=1, session_life_s=1, bcrypt_cost=4)
-    accounts = AuthService(pool=pool, clock=Clock(), settings=settings)
-    await accounts.create_user(USERNAME, PASSWORD, role)
-    accounts.close()
+    with making_users(pool) as accounts:
+        await accounts.create_user(USERNAME, PASSWORD, role)
     await close_pool(pool)
 
 

@@ -6,10 +6,10 @@ import asyncpg
 import pytest
 
 from config import Config
-from services.auth_service import AuthService, AuthSettings
+from services.auth_service import AuthService
 from tests.coins.house import Coins, opened
 from tests.coins.made_coins import NOW_MS
-from utils.clock import Clock
+from tests.user_maker import making_users
 
 
 @pytest.fixture
@@ -21,7 +21,5 @@ async def coins(config: Config) -> AsyncIterator[Coins]:
 @pytest.fixture
 def accounts(pool: asyncpg.Pool) -> Iterator[AuthService]:
     """Make users in the database of ``coins``; cheap hashes, which the app verifies as it does dear ones."""
-    settings = AuthSettings(("not the app's",), access_token_life_s=1, session_life_s=1, bcrypt_cost=4)
-    service = AuthService(pool=pool, clock=Clock(), settings=settings)
-    yield service
-    service.close()
+    with making_users(pool) as service:
+        yield service

@@ -13,12 +13,12 @@ from app_extensions.job_table import job_table
 from blueprints.pages import FOLDER
 from middleware.context import EXTENSION
 from services import Services
-from services.auth_service import AuthService, AuthSettings
+from services.auth_service import AuthService
 from services.jobs.job import Job, JobContext
 from tests.docs.reading import ROOT, code_words, table
 from tests.jobs.conftest import JobHouse
+from tests.user_maker import making_users
 from utils.accounts import Role
-from utils.clock import Clock
 
 PASSWORD = "a horse in a field of corn"
 JOBS = "/api/v1/admin/jobs"
@@ -26,10 +26,8 @@ JOBS = "/api/v1/admin/jobs"
 
 @pytest.fixture
 def accounts(pool: asyncpg.Pool) -> Iterator[AuthService]:
-    settings = AuthSettings(("not the app's",), access_token_life_s=1, session_life_s=1, bcrypt_cost=4)
-    service = AuthService(pool=pool, clock=Clock(), settings=settings)
-    yield service
-    service.close()
+    with making_users(pool) as service:
+        yield service
 
 
 async def headers_of(client: Client, accounts: AuthService, name: str, role: Role) -> dict[str, str]:

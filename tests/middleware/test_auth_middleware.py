@@ -16,9 +16,8 @@ from middleware.auth_middleware import public, public_without_token, requires_ro
 from middleware.context import EXTENSION
 from middleware.declarations import declared
 from services import Services
-from services.auth_service import AuthService, AuthSettings
+from tests.user_maker import making_users
 from utils.accounts import Role
-from utils.clock import Clock
 
 PASSWORD = "a horse in a field of corn"
 
@@ -44,17 +43,12 @@ async def house(config: Config, pool: asyncpg.Pool) -> AsyncIterator[tuple[Quart
     app.add_websocket("/socket", "socket_view", requires_user(who_over_websocket))
     async with ServedApp(app):
         services: Services = app.extensions[EXTENSION]
-        cheap = AuthService(
-            pool=pool,
-            clock=Clock(),
-            settings=AuthSettings(("not the app's",), access_token_life_s=1, session_life_s=1, bcrypt_cost=4),
-        )
         headers = {}
-        for name, role in (("ada", Role.USER), ("root", Role.ADMIN)):
-            await cheap.create_user(name, PASSWORD, role)
-            pair = await services.auth.sign_in(name, PASSWORD)
-            headers[name] = Headers({"Authorization": f"Bearer {pair.access_token}"})
-        cheap.close()
+        with making_users(pool) as accounts:
+            for name, role in (("ada", Role.USER), ("root", Role.ADMIN)):
+                await accounts.create_user(name, PASSWORD, role)
+                pair = await services.auth.sign_in(name, PASSWORD)
+                headers[name] = Headers({"Authorization": f"Bearer {pair.access_token}"})
         headers["nobody"] = Headers()
         headers["bad"] = Headers({"Authorization": "Bearer x.y.z"})
         headers["two"] = Headers([*headers["ada"].items(), *headers["root"].items()])

@@ -5,10 +5,9 @@ from collections.abc import Callable
 import asyncpg
 import pytest
 
-from services.auth_service import AuthService, AuthSettings
 from tests.launcher.conftest import APP, Service, beside, launch
+from tests.user_maker import making_users
 from utils.accounts import Role
-from utils.clock import Clock
 
 __all__ = ["beside", "launch"]
 
@@ -21,10 +20,8 @@ async def launch_for_ada(
     dsn: str, redis_url: str, pool: asyncpg.Pool, launch: Callable[..., Service]
 ) -> Callable[..., Service]:
     """Starts a service that Ada can sign in to, on a PostgreSQL and a Valkey that outlive it."""
-    settings = AuthSettings(("not the app's",), access_token_life_s=1, session_life_s=1, bcrypt_cost=4)
-    accounts = AuthService(pool=pool, clock=Clock(), settings=settings)
-    await accounts.create_user(ADA["username"], ADA["password"], Role.USER)
-    accounts.close()
+    with making_users(pool) as accounts:
+        await accounts.create_user(ADA["username"], ADA["password"], Role.USER)
     environment = {
         "SECRET_KEY": SECRET_KEY,
         "DB_CONNECTION_STRING": dsn,

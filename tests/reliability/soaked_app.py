@@ -19,6 +19,7 @@ from typing import IO, Any
 from quart import Quart
 
 from app import create_app
+from app_extensions.process_files import use_of
 from app_extensions.server import main
 from config import Config
 from tests.attack.watched_app import connections_of_clients, open_descriptors
@@ -26,10 +27,6 @@ from tests.attack.watched_app import connections_of_clients, open_descriptors
 EVERY_S = 10.0
 FAULTS_TOLD = 200
 NEVER_RETRIEVED = "never retrieved"
-
-
-def resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 HEAP_FIELDS = (
@@ -80,11 +77,12 @@ class Diary:
             await asyncio.sleep(EVERY_S)
 
     def write(self) -> None:
-        descriptors, tasks = open_descriptors(), asyncio.all_tasks()
+        use, descriptors, tasks = use_of(os.getpid()), open_descriptors(), asyncio.all_tasks()
+        assert use is not None
         line = {
             "at_s": round(time.time(), 1),
             "pid": os.getpid(),
-            "rss": resident_bytes(),
+            "rss": use.resident_bytes,
             "descriptors": len(descriptors),
             "kinds": kinds_of(descriptors),
             "clients": connections_of_clients(descriptors),

@@ -1,14 +1,13 @@
 """What a listener who only listens costs a worker in memory. What was seen is printed: run it with ``-s``."""
 
 import asyncio
-import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import aiohttp
 import pytest
 
+from app_extensions.process_files import use_of
 from tests.embedded.processes import command_of, descendants
 from tests.launcher.conftest import APP, Service
 
@@ -23,7 +22,9 @@ QUERY = {"market": "simulated", "symbols": "BTC/USD", "timeframe": "1h"}
 
 def resident_bytes(service: Service) -> int:
     (worker,) = [pid for pid in descendants(service.process.pid) if "--worker" in command_of(pid)]
-    return int(Path(f"/proc/{worker}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    use = use_of(worker)
+    assert use is not None
+    return use.resident_bytes
 
 
 async def join(http: aiohttp.ClientSession, count: int) -> list[aiohttp.ClientWebSocketResponse]:
