@@ -1,13 +1,12 @@
 """Make the log of a topic say what the store says: every final bar once, every correction once."""
 
-from collections import OrderedDict
-
 import asyncpg
 from redis.exceptions import RedisError
 
 from services.bar_writer import Announce, announce_nothing, topics_touched, write_bars
 from services.live.broadcaster import BroadcastCounters
 from services.live.log import FINALS_KEPT, LeaseLost, LiveLog, Position, order_of
+from services.live.logged_finals import LoggedFinals
 from services.stores.bars import select_bars
 from services.stores.series import Series, select_series
 from utils import figures
@@ -44,7 +43,8 @@ class Projector:
         self._series = series
         self._token = token
         self._counters = counters
-        self._logged: OrderedDict[int, Bar] = OrderedDict()
+        self._finals = LoggedFinals(BARS_REMEMBERED)
+        self._moving: dict[int, Bar] = {}
 
     async def recall(self) -> None:
         """Learn from the log what an earlier holder of the topic has already written."""
@@ -57,23 +57,26 @@ class Projector:
     async def begin_anew(self) -> None:
         """Begin a new life of the log: between its newest bar and now lies more than can be told."""
         await self._log.begin_anew(self._topic, token=self._token)
-        self._logged.clear()
+        self._finals.clear()
+        self._moving.clear()
 
     @property
     def newest_final_ms(self) -> int | None:
         """Return the open of the newest final bar in the log, None when it holds none."""
-        finals = [open_ms for open_ms, bar in self._logged.items() if bar.final]
-        return max(finals, default=None)
+        return self._finals.newest_ms
 
     @property
     def oldest_logged_ms(self) -> int | None:
         """Return the open of the oldest bar that is remembered of the log, None when it holds none."""
-        return min(self._logged, default=None)
+        opens_ms = self._moving.keys() | {self._finals.oldest_ms}
+        return min((open_ms for open_ms in opens_ms if open_ms is not None), default=None)
 
     async def write_forming(self, bar: Bar) -> None:
         """Log a bar that still moves, unless it has closed already."""
-        known = self._logged.get(bar.open_time_ms)
-        if known is None or (not known.final and known.values != bar.values):
+        if self.has_final(bar.open_time_ms):
+            return
+        known = self._moving.get(bar.open_time_ms)
+        if known is None or known.values != bar.values:
             await self._write(bar)
 
     async def write_final(self, bar: Bar, *, known: bool) -> None:
@@ -89,8 +92,7 @@ class Projector:
 
     def has_final(self, open_ms: int) -> bool:
         """Tell whether the log says that the bar has closed."""
-        logged = self._logged.get(open_ms)
-        return logged is not None and logged.final
+        return open_ms in self._finals
 
     async def write_stored(self, span: Span, *, forming: bool = False) -> tuple[Bar, ...]:
         """Log what the store holds for the span and the log does not say yet; on request the forming bar.
@@ -101,8 +103,7 @@ class Projector:
             self._pool, self._series, start_ms=span.start_ms, end_ms=span.end_ms, limit=BARS_REMEMBERED
         )
         for bar in bars:
-            logged = self._logged.get(bar.open_time_ms)
-            if bar.final and (logged is None or logged != bar):
+            if bar.final and not self._finals.says(bar):
                 await self._write(bar)
             elif forming and not bar.final:
                 await self.write_forming(bar)
@@ -135,14 +136,21 @@ class Projector:
         return position
 
     def _note_delay(self, bar: Bar, position: Position) -> None:
-        before = self._logged.get(bar.open_time_ms)
-        if bar.final and before is not None and not before.final:
+        if bar.final and bar.open_time_ms in self._moving:
             # Followed while it formed: what is caught up with has closed long ago.
             closed_ms = self._series.timeframe.next(bar.open_time_ms)
             delay_s = (order_of(position.offset)[0] - closed_ms) / 1_000
             figures.CLOSE_DELAY.note(max(delay_s, 0.0), self._topic.instrument.exchange)
 
     def _remember(self, bar: Bar) -> None:
-        self._logged[bar.open_time_ms] = bar
-        while len(self._logged) > BARS_REMEMBERED:
-            del self._logged[min(self._logged)]
+        if not bar.final:
+            self._moving[bar.open_time_ms] = bar
+            if len(self._moving) > FORMING_RECALLED:
+                del self._moving[min(self._moving)]
+            return
+        self._moving.pop(bar.open_time_ms, None)
+        self._finals.note(bar)
+        oldest_ms = self._finals.oldest_ms
+        if self._finals.is_full and oldest_ms is not None:
+            # What never closed goes with the bars of its time.
+            self._moving = {ms: moving for ms, moving in self._moving.items() if ms >= oldest_ms}
