@@ -128,7 +128,9 @@ async def post_collected_symbol(body: SymbolBody) -> ResponseReturnValue:
     spec = await house.search.resolve(body.symbol, market=body.market, exchange=body.exchange)
     collected = await house.collecting.ask(g.principal.user_id, spec.instrument, answered(_collected))
     if collected.added:
-        await house.jobs.enqueue(COLLECT)
+        # A round of its own: one that goes on may have looked for the last time at what is to be done.
+        asked = f"{collected.symbol.instrument.text} for {g.principal.user_id}"
+        await house.jobs.enqueue(COLLECT, dedupe_key=asked)
     return _collected(collected)
 
 

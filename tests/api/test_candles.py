@@ -11,7 +11,7 @@ from quart.typing import TestClientProtocol as Client
 from app import create_app
 from config import Config
 from middleware.context import EXTENSION
-from services import collecting
+from services import Services, collecting
 from services.auth_service import AuthService
 from tests.jobs.conftest import eventually
 from utils.accounts import Role
@@ -150,6 +150,21 @@ async def test_what_is_asked_for_is_filled_without_anybody_looking(
     assert symbol["complaint"] is None
     assert 29 * MINUTE_MS <= symbol["last_bar_ms"] - symbol["first_bar_ms"] <= 31 * MINUTE_MS
     assert symbol["last_bar_ms"] <= symbol["filled_ms"] < symbol["last_bar_ms"] + 2 * MINUTE_MS
+
+
+async def test_what_is_asked_for_while_a_round_is_ending_has_a_round_to_come(
+    app: Quart, client: Client, ada: Headers
+) -> None:
+    services: Services = app.extensions[EXTENSION]
+    round_of_now = await services.jobs.enqueue(collecting.COLLECT)
+    # It may have looked for the last time already at what is to be done.
+    await services.pool.execute(
+        "UPDATE job_run SET state = 'running' WHERE job_run_id = $1", round_of_now.run_id
+    )
+    asked = await client.post("/api/symbols", json={"symbol": "simex:BTC/USD"}, headers=ada)
+    assert asked.status_code == 201
+    waiting = await services.pool.fetchval("SELECT count(*) FROM job_run WHERE state = 'queued'")
+    assert waiting == 1
 
 
 async def test_a_key_makes_a_request_safe_to_send_again(client: Client, ada: Headers) -> None:
