@@ -1,5 +1,6 @@
 """What admins see of jobs, order and cancel; all of it is noted, and none of it is for anybody else."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,10 +12,11 @@ from quart.typing import TestClientProtocol as Client
 
 from app_extensions.job_table import job_table
 from blueprints.pages import FOLDER
+from config import Config
 from middleware.context import EXTENSION
 from services import Services
 from services.auth_service import AuthService
-from services.jobs.job import Job, JobContext
+from services.jobs.job import Every, Job, JobContext
 from tests.docs.reading import ROOT, code_words, table
 from tests.jobs.conftest import JobHouse
 from tests.user_maker import making_users
@@ -105,11 +107,29 @@ async def test_the_table_says_what_there_is_and_when_it_comes(
     assert (jobs["backfill"]["every_s"], jobs["backfill"]["next_at"]) == (None, None)
 
 
-def test_the_page_of_operators_has_a_row_for_every_job(app: Quart) -> None:
+def length_s(words: str) -> int:
+    """Read ``6 hours`` or ``hour``."""
+    *count, unit = words.removesuffix("s").split()
+    return int(*count or "1") * {"minute": 60, "hour": 3_600, "day": 86_400}[unit]
+
+
+def planned(words: str) -> Every | None:
+    """Read ``Every 15 minutes, from 00:07`` or ``Daily, 03:00``; None for what is only done on order."""
+    if words == "On order":
+        return None
+    match = re.match(r"(?:Every ([\w ]+)|Daily)(?:, (?:from )?(\d\d):(\d\d))?", words)
+    assert match, words
+    length, hours, minutes = match.groups()
+    return Every(length_s(length or "day"), after_s=int(hours or 0) * 3_600 + int(minutes or 0) * 60)
+
+
+def test_the_page_of_operators_has_a_row_for_every_job(app: Quart, config: Config) -> None:
+    services: Services = app.extensions[EXTENSION]
+    named = replace(config, backfill=("simulated:simex:BTC/USD:1h:2026-01-01",))
     rows = table((ROOT / "docs/jobs.md").read_text(), "What comes when", "Job")
-    limits_s = {"1 day": 86_400, "6 hours": 21_600, "1 hour": 3_600, "10 minutes": 600, "4 minutes": 240}
-    documented = {code_words(row[0])[0]: limits_s[row[3]] for row in rows}
-    assert documented == {job.name: job.time_limit_s for job in app.extensions[EXTENSION].jobs.table}
+    documented = {code_words(row[0])[0]: (planned(row[2]), length_s(row[3])) for row in rows}
+    jobs = {job.name: (job.every, job.time_limit_s) for job in job_table(services, named)}
+    assert documented == jobs
 
 
 async def test_a_run_that_waits_is_cancelled_once(client: Client, root: dict[str, str]) -> None:
