@@ -25,6 +25,8 @@ from utils.tasks import end_tasks
 CLOSE_TIMEOUT_S = 2.0
 # A look at the queue that finds runs which others are about to take comes again this soon.
 LOOK_AGAIN_S = 1.0
+# A connection that was cut is noticed this soon.
+CUT_LOOK_S = 0.5
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
 
@@ -101,8 +103,8 @@ class JobRunner:
 
     async def _do(self, connection: asyncpg.Connection) -> None:
         queue = self._queue(connection)
-        connection.add_termination_listener(lambda _: queue.shutdown.set())
         beside = [
+            asyncio.create_task(self._pass_on_end(connection, queue), name="end of the job connection"),
             asyncio.create_task(self._pass_on_stop(queue), name="stop of the job queue"),
             asyncio.create_task(self._give_back_at_end(queue), name="giving back jobs"),
         ]
@@ -134,6 +136,13 @@ class JobRunner:
 
     async def _pass_on_stop(self, queue: _Queue) -> None:
         await self._stopping.wait()
+        queue.shutdown.set()
+
+    async def _pass_on_end(self, connection: asyncpg.Connection, queue: _Queue) -> None:
+        # Looked at, not listened for: asyncpg tells its listeners nothing of a connection that it gives up
+        # itself, and the library would wait for what goes on, for as long as that takes.
+        while not connection.is_closed():  # noqa: ASYNC110 - nobody would set an event
+            await asyncio.sleep(CUT_LOOK_S)
         queue.shutdown.set()
 
     async def _give_back_at_end(self, queue: _Queue) -> None:

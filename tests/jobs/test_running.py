@@ -5,9 +5,12 @@ import contextlib
 import logging
 from dataclasses import replace
 
+import asyncpg
 import pytest
 
+from app_extensions.db_pool import open_queue_connection
 from services.jobs.job import Job, JobContext, JobFailed, JobSkipped, RunState
+from tests.jobs import conftest as jobs_conftest
 from tests.jobs.conftest import DEADLINE_S, PACE, JobHouse, eventually
 from utils.errors import UpstreamDown
 
@@ -263,3 +266,27 @@ async def test_a_cut_connection_is_made_again_and_what_went_on_is_done(job_house
     run = await job_house.ended(ticket.run_id)
     assert run.state == "done"
     assert (await job_house.outcomes(ticket.run_id))[-1] == "done"
+
+
+async def test_a_connection_that_asyncpg_gives_up_in_silence_is_made_again(
+    job_house: JobHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[asyncpg.Connection] = []
+
+    async def connect(dsn: str) -> asyncpg.Connection:
+        made.append(await open_queue_connection(dsn))
+        return made[-1]
+
+    async def give_up(context: JobContext) -> None:
+        if context.attempt == 1:
+            # What asyncpg does in a critical error of the protocol: nobody who listens for the end is told.
+            made[-1]._protocol.abort()
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(jobs_conftest, "open_queue_connection", connect)
+    job_house.add(Job("give_up", "Gives up.", give_up))
+    job_house.worker()
+    ticket = await job_house.jobs.enqueue("give_up")
+    run = await job_house.ended(ticket.run_id)
+    assert run.state == "done"
+    assert len(made) == 2
