@@ -65,7 +65,7 @@ class _Gathered:
             bars=_believed(bars, gaps)[-self.window.count :],
             gaps=gaps,
             as_of_ms=min(part.as_of_ms for part in self.parts),
-            stale=any(part.stale for part in self.parts),
+            stale=timed_out or any(part.stale for part in self.parts),
             settled=not timed_out and all(part.settled for part in self.parts),
             next_ms=None,
         )
@@ -82,8 +82,8 @@ class LastBars:
     async def read(self, window: BarWindow, *, timeout_s: float = TIMEOUT_S) -> History:
         """Return the bars of a window, oldest first: ``count`` of them wherever there are as many.
 
-        There are fewer where the exchange fails, or takes too long, on the way back: what is there then
-        reaches from the end of the window back to its first bar without an unknown hole.
+        There are fewer where the exchange fails, or takes too long, on the way back: what is there then is
+        stale, and reaches from the end of the window back to its first bar without an unknown hole.
         Raises: as ``MarketService.bars``; UpstreamTimeout where there was no time to find any bar.
         """
         timeframe, place = window.timeframe, window.instrument

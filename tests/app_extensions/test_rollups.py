@@ -288,7 +288,9 @@ async def test_history_that_is_filled_in_later_and_corrections_reach_the_aggrega
     await store_stretches(timescale, stored, shift_ms=-364 * DAY_MS)
     for series, by_open in list(stored.items()):
         oldest, newest = min(by_open), max(by_open)
-        corrected = [replace(by_open[open_ms], close=120.0, high=160.0) for open_ms in (oldest, newest)]
+        corrected = [
+            replace(by_open[open_ms], low=40.0, close=120.0, high=160.0) for open_ms in (oldest, newest)
+        ]
         await store(timescale, stored, series, corrected)
     await refresh(timescale)
     await assert_rollups(timescale, stored)

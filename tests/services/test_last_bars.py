@@ -108,11 +108,12 @@ async def test_the_last_bars_are_those_that_a_reader_of_all_bars_would_pick(
     end_ms = ago(end)
     floor_ms = 0 if reach is None else max(0, end_ms - reach * HOUR_MS)
     window = BarWindow(BTC, HOUR, end_ms, count, floor_ms)
-    # A busy machine is not what this is about.
-    history = await last_bars.read(window, timeout_s=DEADLINE_S)
+    # A busy machine is not what this is about: what it had no time to look for is said to be stale.
+    async with asyncio.timeout(DEADLINE_S):
+        while (history := await last_bars.read(window, timeout_s=DEADLINE_S)).stale:
+            pass
     expected = [open_ms for open_ms in hours if floor_ms <= open_ms < end_ms]
     assert opens_of(history.bars) == expected[-count:]
-    assert not history.stale
 
 
 async def test_a_bar_after_a_long_silence_is_found_in_few_questions(
