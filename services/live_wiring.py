@@ -25,9 +25,9 @@ from services.live.lease import Leases
 from services.live.limits import LiveLimits
 from services.live.log import LiveLog
 from services.live.projector import Projector
-from services.live.recent_bars import RecentBars
 from services.live.remote_feeds import RemoteFeeds
 from services.live.session import LiveParts
+from services.live.snapshot import Snapshots
 from services.live.wish_follower import WishFollower
 from services.live.wishes import Wishes
 from services.market_service import HistoryQuery, MarketService
@@ -75,7 +75,7 @@ def build_live(
         )
         follower = WishFollower(wishes, feeds)
     read_bars = _bars_reader(market)
-    parts = LiveParts(hub, log, feeds, RecentBars(read_bars, backends.clock), settings.limits.topics_max)
+    parts = LiveParts(hub, log, feeds, Snapshots(log, read_bars, backends.clock), settings.limits.topics_max)
     live = WebSocketService(
         catalog=catalog,
         parts=parts,

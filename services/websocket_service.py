@@ -63,7 +63,7 @@ class WebSocketService:
             await self._follower.close()
         await self._parts.feeds.close()
         await self._hub.close()
-        await self._parts.recent_bars.close()
+        await self._parts.snapshots.close()
 
     @property
     def connections(self) -> int:

@@ -72,10 +72,12 @@ class Hub:
             await end_tasks([self._reader])
         await self._watch.close()
 
-    async def join(self, listener: Listener) -> Position:
+    async def join(self, listener: Listener, *, newest: bool = True) -> Position:
         """Deliver every entry after the returned position to the listener, until it leaves.
 
-        The position is read after the listener was registered: nothing can fall between the two.
+        The position is that of the log's newest entry; without ``newest`` it is where the hub is reading, if
+        others listen to the topic: that costs no question to the log, and is a moment older at most. It is
+        taken after the listener was registered: nothing can fall between the two.
         """
         channel = self._channels.get(listener.topic)
         known = channel is not None
@@ -87,8 +89,10 @@ class Hub:
         try:
             if not known:
                 await self._watch.begin(listener.topic)
-            if not known or self._reader is None or self._reader.done():
+            if not known or not self._is_reading:
                 await self._wake()
+            elif not newest and not self._watch.is_lost:
+                return channel.position
             return await self._log.position(listener.topic)
         except BaseException:
             self.leave(listener)
@@ -113,9 +117,13 @@ class Hub:
         """Return the topics with listeners here."""
         return tuple(self._channels)
 
+    @property
+    def _is_reading(self) -> bool:
+        return self._reader is not None and not self._reader.done()
+
     async def _wake(self) -> None:
         # A reader that waits does not know of a new topic; an entry in its own stream ends its wait.
-        if self._reader is None or self._reader.done():
+        if not self._is_reading:
             self._reader = start_apart(self._read_for_ever(), name="live log reader")
             return
         async with self._redis.pipeline(transaction=False) as pipeline:

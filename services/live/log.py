@@ -179,9 +179,9 @@ class LiveLog:
             epoch, offset = await heed_cancellation(self._position(keys=_log_keys(topic), args=[KEPT_MS]))
         return Position(epoch.decode(), offset.decode())
 
-    async def read_newest(self, topic: Topic, count: int) -> tuple[LogEntry, ...]:
-        """Return the newest entries, oldest first."""
-        return await self._read_back(topic, stream_key(topic), count)
+    async def read_newest(self, topic: Topic, count: int, *, until: str = "+") -> tuple[LogEntry, ...]:
+        """Return the newest entries up to an offset, that included, oldest first."""
+        return await self._read_back(topic, stream_key(topic), count, until)
 
     async def read_finals(self, topic: Topic) -> tuple[LogEntry, ...]:
         """Return the newest final bars, oldest first, also those that the log itself holds no longer."""
@@ -203,9 +203,9 @@ class LiveLog:
             held = await heed_cancellation(pipeline.execute())
         return tuple(itertools.compress(topics, held))
 
-    async def _read_back(self, topic: Topic, key: str, count: int) -> tuple[LogEntry, ...]:
+    async def _read_back(self, topic: Topic, key: str, count: int, until: str = "+") -> tuple[LogEntry, ...]:
         async with self._reading:
-            raw: Any = await heed_cancellation(self._redis.xrevrange(key, count=count))
+            raw: Any = await heed_cancellation(self._redis.xrevrange(key, max=until, count=count))
         return tuple(decode_entry(topic, raw_id, fields) for raw_id, fields in reversed(raw))
 
     async def read_at(self, topic: Topic, position: Position) -> LogEntry | None:

@@ -16,14 +16,11 @@ from services.live.hub import Hub, Listener
 from services.live.log import EMPTY_OFFSET, FeedStatus, LiveLog, LogEntry, Position, order_of
 from services.live.mailbox import Mailbox
 from services.live.messages import Goodbye, Message, Resync, Snapshot, Subscribed, Unsubscribed, Update
-from services.live.recent_bars import RecentBars
-from services.live.snapshot import bars_as_told
+from services.live.snapshot import Snapshots
 from utils.domain import Bar, Topic
 from utils.errors import Conflict, NotFound, Unavailable, shorten
 from utils.turns import Turnstile
 
-SNAPSHOT_BARS = 2
-OVERLAY_ENTRIES = 64
 # How soon a subscription is worth another try while the log is away.
 LOG_AWAY_S = 2.0
 # How long the newest bars of a topic that nobody followed are waited for.
@@ -39,7 +36,7 @@ class LiveParts:
     hub: Hub
     log: LiveLog
     feeds: Feeds
-    recent_bars: RecentBars
+    snapshots: Snapshots
     topics_max: int
     turnstile: Turnstile = field(default_factory=Turnstile)
 
@@ -108,14 +105,15 @@ class LiveSession:
         self._parts.feeds.want(topic)
         try:
             await self._begin_hearing(topic)
-            position = await self._join(subscription)
+            # Who comes back may have been told more by another worker than this one has read.
+            position = await self._join(subscription, newest=since is not None)
             missed = await self._parts.log.read_between(topic, since, position) if since else None
             if since is not None and missed is not None:
                 self.mailbox.put(Subscribed(topic, since, recovered=True, name=subscription.name))
                 bars_missed = (Update(entry) for entry in missed if isinstance(entry.event, Bar))
                 self._post_all(bars_missed, missed=True)
             else:
-                bars = await self._newest_bars(topic, position)
+                bars = await self._parts.snapshots.bars_at(topic, position)
                 self.mailbox.put(Subscribed(topic, position, recovered=False, name=subscription.name))
                 self.mailbox.put(Snapshot(topic, position, bars))
         except (RedisError, OSError) as error:
@@ -147,7 +145,8 @@ class LiveSession:
 
     async def resynced(self, resync: Resync) -> Snapshot:
         """Return the snapshot that follows a resync."""
-        return Snapshot(resync.topic, resync.position, await self._newest_bars(resync.topic, resync.position))
+        bars = await self._parts.snapshots.bars_at(resync.topic, resync.position)
+        return Snapshot(resync.topic, resync.position, bars)
 
     def close(self) -> None:
         """End every topic."""
@@ -186,8 +185,8 @@ class LiveSession:
         for update in waiting:
             self._deliver(subscription, (update,))
 
-    async def _join(self, subscription: _Subscription) -> Position:
-        position = await self._parts.hub.join(subscription.listener)
+    async def _join(self, subscription: _Subscription, *, newest: bool) -> Position:
+        position = await self._parts.hub.join(subscription.listener, newest=newest)
         if position.offset != EMPTY_OFFSET:
             return position
         # A log without an entry knows no newest bar; a feed that has just been asked for tells it at once.
@@ -254,11 +253,3 @@ class LiveSession:
                 mailbox.put(update, replaces=update if missed else None)
             else:
                 mailbox.put(update, replaces=update.slot)
-
-    async def _newest_bars(self, topic: Topic, position: Position) -> tuple[Bar, ...]:
-        try:
-            entries = await self._parts.log.read_newest(topic, OVERLAY_ENTRIES)
-        except (RedisError, OSError):
-            return ()
-        stored = await self._parts.recent_bars.newest(topic, SNAPSHOT_BARS)
-        return bars_as_told(entries, stored, position, SNAPSHOT_BARS)

@@ -76,6 +76,11 @@ class StatusWatch:
         if feed is not None:
             self._say_due(topic, status)
 
+    @property
+    def is_lost(self) -> bool:
+        """Tell whether the logs cannot be read at the moment."""
+        return self._reading.lost_s is not None
+
     def lose(self) -> None:
         """Note that the logs could not be read."""
         self._reading.lose(self._clock.steady_s())

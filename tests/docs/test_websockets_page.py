@@ -11,7 +11,7 @@ from blueprints.formats import ws_native_models
 from blueprints.formats.ws_frame import WireMessage
 from blueprints.formats.ws_native_models import OUTGOING, parse_command
 from middleware import live_connection
-from services.live import broadcaster, log, mailbox, session
+from services.live import broadcaster, log, mailbox, snapshot
 from services.live.limits import LiveLimits
 from tests.docs.reading import ROOT, Block, blocks, code_words, headings, section, table
 
@@ -40,7 +40,7 @@ LIMITS = {
     "Hours that a log is kept after its last entry": log.KEPT_MS // 3_600_000,
     "Milliseconds between two frames with `batch=true`": ALLOWED.batch_s * 1_000,
     "Milliseconds between two versions of a forming bar": broadcaster.FORMING_EVERY_MS,
-    "Bars of a snapshot": session.SNAPSHOT_BARS,
+    "Bars of a snapshot": snapshot.SNAPSHOT_BARS,
 }
 
 

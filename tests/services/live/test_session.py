@@ -11,8 +11,8 @@ from services.live.lease import Leases
 from services.live.log import LiveLog
 from services.live.mailbox import MESSAGES_MAX
 from services.live.messages import Snapshot, Subscribed, Update
-from services.live.recent_bars import RecentBars
 from services.live.session import LiveParts, LiveSession
+from services.live.snapshot import Snapshots
 from utils.clock import Clock
 from utils.domain import Bar, BarState, Instrument, Timeframe, Topic
 from utils.errors import Conflict
@@ -44,7 +44,7 @@ async def session(redis, redis_url, log):
     blocking = open_blocking_redis(redis_url, longest_wait_s=2)
     hub = Hub(log, redis, blocking, Clock())
     keeper = FeedKeeper(leases=Leases(redis), log_=log, clock=Clock(), open_feed=open_feed)
-    session = LiveSession(LiveParts(hub, log, keeper, RecentBars(no_bars, Clock()), topics_max=1))
+    session = LiveSession(LiveParts(hub, log, keeper, Snapshots(log, no_bars, Clock()), topics_max=1))
     yield session
     session.close()
     await keeper.close()
