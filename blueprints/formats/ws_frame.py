@@ -9,6 +9,10 @@ from services.live.messages import SHUTDOWN_TEXT, Authenticated, Heartbeat, Pong
 from utils.errors import MalformedRequest
 from utils.json_codec import JsonError, decode_json
 
+# What is news is encoded once for all who listen, and a moment later it is not wanted any more. Each takes a
+# kilobyte and a half.
+NEWS_ENCODED = 512
+
 Read = TypeVar("Read")
 
 

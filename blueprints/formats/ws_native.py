@@ -5,7 +5,14 @@ from functools import lru_cache
 import orjson
 
 from blueprints.formats.ws_announce import PreferencesCommand, encode_announce, encode_preferred
-from blueprints.formats.ws_frame import AuthenticateCommand, PingCommand, common, status_fields, typed
+from blueprints.formats.ws_frame import (
+    NEWS_ENCODED,
+    AuthenticateCommand,
+    PingCommand,
+    common,
+    status_fields,
+    typed,
+)
 from blueprints.formats.ws_native_models import SubscribeCommand, parse_command
 from services.announcing.messages import Announce, AnnouncementsDue, Preferred
 from services.live.dialect import Authenticate, Command, Dialect, Ping, Subscribe, Told, Unsubscribe, Wanted
@@ -53,7 +60,7 @@ def parse_since(text: str) -> Position | None:
     return Position(epoch, offset)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=NEWS_ENCODED)
 def _encode_entry(entry: LogEntry) -> tuple[bytes, bytes]:
     event = entry.event
     if isinstance(event, Bar):

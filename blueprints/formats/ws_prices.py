@@ -11,6 +11,7 @@ import orjson
 from pydantic import Field, TypeAdapter
 
 from blueprints.formats.ws_frame import (
+    NEWS_ENCODED,
     AuthenticateCommand,
     AuthenticatedMessage,
     HeartbeatMessage,
@@ -160,7 +161,7 @@ def encode(message: Message, told: Told) -> bytes | None:
     return None if shape is None else orjson.dumps(shape)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=NEWS_ENCODED)
 def _encode_price(day: Bar, name: str, time_ms: int) -> bytes:
     # Exact, so that nobody hears of a change of 84.00999999999476.
     opened, price = Decimal(repr(day.open)), Decimal(repr(day.close))

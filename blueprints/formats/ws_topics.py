@@ -8,6 +8,7 @@ from functools import lru_cache
 import orjson
 
 from blueprints.formats.ws_frame import (
+    NEWS_ENCODED,
     AuthenticateCommand,
     PingCommand,
     common,
@@ -83,7 +84,7 @@ def encode(message: Message, told: Told) -> bytes | None:
     return orjson.dumps(_shape(message, told))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=NEWS_ENCODED)
 def _encode_entry(entry: LogEntry, name: str) -> tuple[bytes, bytes]:
     event = entry.event
     if isinstance(event, Bar):

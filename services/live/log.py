@@ -77,7 +77,7 @@ class LeaseLost(Exception):
     """Say that another worker holds the topic now."""
 
 
-@lru_cache(maxsize=4_096)
+@lru_cache(maxsize=1_024)
 def order_of(offset: str) -> tuple[int, int]:
     """Return an offset as numbers that compare as the log is ordered."""
     milliseconds, _, sequence = offset.partition("-")
