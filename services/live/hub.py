@@ -25,8 +25,8 @@ WAKE_KEPT_MS = 60_000
 # them, news are gathered before the next one. With fewer than twenty there is nothing to gain.
 REST_S_PER_TOPIC = 50e-6
 REST_S_MIN, REST_S_MAX = 1e-3, 0.2
-# After so many listeners everybody else has a turn.
-LISTENERS_AT_ONCE = 250
+# When handing on has taken so long, everybody else has a turn.
+TURN_S = 0.002
 
 log = logging.getLogger(__name__)
 
@@ -173,12 +173,14 @@ class Hub:
 
     async def _fan_out(self, channel: _Channel, updates: Sequence[Update]) -> None:
         began_s, straight = self._clock.steady_s(), 0
+        turn_ends_s = began_s + TURN_S
         # Who joins or leaves meanwhile knows by the position what is new to it.
-        for number, listener in enumerate(tuple(channel.listeners), 1):
+        for listener in tuple(channel.listeners):
             if listener.deliver(updates):
                 straight += 1
-            if not number % LISTENERS_AT_ONCE:
+            if self._clock.steady_s() > turn_ends_s:
                 await asyncio.sleep(0)
+                turn_ends_s = self._clock.steady_s() + TURN_S
         # Once for all of them: counting each would cost a tenth of telling it.
         figures.MESSAGES.add(straight, "bar")
         figures.FAN_OUT.note(self._clock.steady_s() - began_s)

@@ -1,56 +1,14 @@
 import asyncio
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 
-import pytest
-
-from app_extensions.redis_manager import open_blocking_redis
-from services.live.hub import REST_S_PER_TOPIC, Hub, Listener
+from services.live.hub import REST_S_PER_TOPIC, Listener
 from services.live.lease import Leases
-from services.live.log import FeedStatus, LiveLog, LogEntry, Position, encode_event, order_of, stream_key
-from services.live.messages import Update
-from utils.clock import Clock
-from utils.domain import Bar, BarState, Instrument, Timeframe, Topic
+from services.live.log import FeedStatus, encode_event, stream_key
+from tests.services.live.hub_house import BAR, DEADLINE_S, TOPICS, Ear, hub, log
+from utils.domain import Bar, Instrument, Timeframe, Topic
 
-TOPICS = [Topic(Instrument("crypto", "x", symbol), Timeframe.parse("1m")) for symbol in ("A/USD", "B/USD")]
-BAR = Bar(60_000, 1.0, 1.0, 1.0, 1.0, 1.0, BarState.CLOSED)
-DEADLINE_S = 5
-
-
-class Ear:
-    """A listener that writes down what it hears."""
-
-    def __init__(self, topic: Topic) -> None:
-        self.heard: asyncio.Queue[LogEntry] = asyncio.Queue()
-        self.broken: asyncio.Queue[Position] = asyncio.Queue()
-        self.told: asyncio.Queue[FeedStatus] = asyncio.Queue()
-        self.listener = Listener(topic, self._hear, self.broken.put_nowait, self.told.put_nowait)
-
-    def _hear(self, updates: Sequence[Update]) -> None:
-        for update in updates:
-            self.heard.put_nowait(update.entry)
-
-    async def next(self) -> LogEntry:
-        async with asyncio.timeout(DEADLINE_S):
-            return await self.heard.get()
-
-
-@pytest.fixture
-async def log(redis):
-    leases = Leases(redis)
-    for topic in TOPICS:
-        assert await leases.take(topic)
-    return LiveLog(redis), leases.token
-
-
-@pytest.fixture
-async def hub(redis, redis_url, log):
-    blocking = open_blocking_redis(redis_url, longest_wait_s=2)
-    hub = Hub(log[0], redis, blocking, Clock())
-    yield hub
-    await hub.close()
-    await blocking.aclose()
+__all__ = ["hub", "log"]
 
 
 async def test_every_listener_hears_every_entry_of_its_topic_and_no_other(hub, log):
@@ -186,61 +144,3 @@ def many_topics(count: int) -> list[Topic]:
     return [
         Topic(Instrument("crypto", "x", f"C{number}/USD"), Timeframe.parse("1m")) for number in range(count)
     ]
-
-
-async def test_who_joins_others_is_placed_without_a_question_and_hears_all_that_follows(hub, log, redis):
-    live_log, token = log
-    first = Ear(TOPICS[0])
-    await hub.join(first.listener)
-    written = [await live_log.append(TOPICS[0], replace(BAR, volume=1.0), token=token)]
-    assert (await first.next()).position == written[0]
-    scripts = await scripts_run(redis)
-    late = Ear(TOPICS[0])
-    assert await hub.join(late.listener, newest=False) == written[0]
-    assert await scripts_run(redis) == scripts
-    await live_log.append(TOPICS[0], replace(BAR, volume=2.0), token=token)
-    assert (await late.next()).event.volume == 2.0
-
-
-async def test_who_joins_while_a_log_is_being_written_misses_nothing_after_its_position(hub, log):
-    live_log, token = log
-    first = Ear(TOPICS[0])
-    await hub.join(first.listener)
-    written = []
-
-    async def write() -> None:
-        for number in range(60):
-            bar = replace(BAR, volume=float(number))
-            written[number:] = [await live_log.append(TOPICS[0], bar, token=token)]
-
-    writing = asyncio.create_task(write())
-    joined = []
-    while not writing.done():
-        ear = Ear(TOPICS[0])
-        joined.append((ear, await hub.join(ear.listener, newest=False)))
-        await asyncio.sleep(0)
-    await writing
-    assert len({position for _, position in joined}) > 1
-    for ear, position in joined:
-        due = written[written.index(position) + 1 :] if position in written else written
-        heard = [(await ear.next()).position for _ in due]
-        # What it was placed behind may come once more: the session leaves it out.
-        assert heard[-len(due) :] == due if due else not heard
-        assert heard == sorted(heard, key=lambda each: order_of(each.offset))
-
-
-async def test_who_joins_while_the_log_is_away_is_not_placed(hub, log, redis):
-    live_log, token = log
-    first = Ear(TOPICS[0])
-    await hub.join(first.listener)
-    await live_log.append(TOPICS[0], BAR, token=token)
-    await first.next()
-    hub._watch.lose()
-    scripts = await scripts_run(redis)
-    assert await hub.join(Ear(TOPICS[0]).listener, newest=False) == await live_log.position(TOPICS[0])
-    assert await scripts_run(redis) > scripts + 1
-
-
-async def scripts_run(redis) -> int:
-    stats = await redis.info("commandstats")
-    return sum(stats.get(name, {"calls": 0})["calls"] for name in ("cmdstat_evalsha", "cmdstat_eval"))
