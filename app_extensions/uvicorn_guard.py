@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from wsproto.connection import ConnectionState
 
@@ -70,13 +71,14 @@ class FramesProtocol(WSProtocol):
         super().handle_close(event)
 
     async def send(self, message: Any) -> None:
-        """Send what the app gives; frames for a connection that is ending are dropped."""
-        if message["type"] != FRAMES:
-            await super().send(message)
-            return
+        """Send what the app gives; what comes behind a goodbye, whoever said it, is dropped."""
         await self.writable.wait()
-        if self._takes_frames():
-            self.transport.write(message["frames"])
+        if message["type"] == FRAMES:
+            if self._takes_frames():
+                self.transport.write(message["frames"])
+        elif self.response_started or not self._is_over():
+            with contextlib.suppress(ClientDisconnected):
+                await super().send(message)
 
     async def run_asgi(self) -> None:
         """Run the app, which may write frames at once to a client that has read all before them."""
@@ -89,6 +91,10 @@ class FramesProtocol(WSProtocol):
             return False
         self.transport.write(frames)
         return True
+
+    def _is_over(self) -> bool:
+        left_early = not self.handshake_complete and self.transport.is_closing()
+        return left_early or self.close_sent
 
     def _takes_frames(self) -> bool:
         open_ = self.handshake_complete and not self.close_sent and self.conn.state is ConnectionState.OPEN
