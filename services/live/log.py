@@ -6,7 +6,7 @@ goes on from where it was. Only the holder of a topic's lease can append (the sc
 
 import asyncio
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -123,16 +123,19 @@ def encode_event(event: Bar | FeedStatus) -> bytes:
     return orjson.dumps({"s": [event.state, event.since_ms, event.text]})
 
 
+def decode_event(encoded: bytes) -> Bar | FeedStatus:
+    """Return the event that ``encode_event`` stored."""
+    stored = orjson.loads(encoded)
+    if "b" not in stored:
+        return FeedStatus(*stored["s"])
+    open_ms, opened, high, low, close, volume, state, revision, source = stored["b"]
+    return Bar(open_ms, opened, high, low, close, volume, BarState(state), revision, BarSource(source))
+
+
 def decode_entry(topic: Topic, raw_id: bytes, fields: Mapping[bytes, bytes]) -> LogEntry:
     """Return an entry as read from the stream."""
-    stored = orjson.loads(fields[b"d"])
-    event: Bar | FeedStatus
-    if "b" in stored:
-        open_ms, opened, high, low, close, volume, state, revision, source = stored["b"]
-        event = Bar(open_ms, opened, high, low, close, volume, BarState(state), revision, BarSource(source))
-    else:
-        event = FeedStatus(*stored["s"])
-    return LogEntry(topic, Position(fields[b"e"].decode(), raw_id.decode()), event)
+    position = Position(fields[b"e"].decode(), raw_id.decode())
+    return LogEntry(topic, position, decode_event(fields[b"d"]))
 
 
 def _log_keys(topic: Topic) -> list[str]:
@@ -181,11 +184,14 @@ class LiveLog:
 
     async def read_newest(self, topic: Topic, count: int, *, until: str = "+") -> tuple[LogEntry, ...]:
         """Return the newest entries up to an offset, that included, oldest first."""
-        return await self._read_back(topic, stream_key(topic), count, until)
+        raw = await self._read_back(stream_key(topic), count, until)
+        return tuple(decode_entry(topic, raw_id, fields) for raw_id, fields in raw)
 
-    async def read_finals(self, topic: Topic) -> tuple[LogEntry, ...]:
+    async def read_finals(self, topic: Topic) -> Iterator[Bar]:
         """Return the newest final bars, oldest first, also those that the log itself holds no longer."""
-        return await self._read_back(topic, finals_key(topic), FINALS_KEPT)
+        raw = await self._read_back(finals_key(topic), FINALS_KEPT)
+        events = (decode_event(fields[b"d"]) for _, fields in raw)
+        return (event for event in events if isinstance(event, Bar))
 
     async def feed_of(self, topic: Topic) -> FeedSeen:
         """Return how the feed of a topic is."""
@@ -203,10 +209,11 @@ class LiveLog:
             held = await heed_cancellation(pipeline.execute())
         return tuple(itertools.compress(topics, held))
 
-    async def _read_back(self, topic: Topic, key: str, count: int, until: str = "+") -> tuple[LogEntry, ...]:
+    async def _read_back(self, key: str, count: int, until: str = "+") -> Iterator[Any]:
         async with self._reading:
             raw: Any = await heed_cancellation(self._redis.xrevrange(key, max=until, count=count))
-        return tuple(decode_entry(topic, raw_id, fields) for raw_id, fields in reversed(raw))
+        newest_first: list[Any] = raw
+        return reversed(newest_first)
 
     async def read_at(self, topic: Topic, position: Position) -> LogEntry | None:
         """Return the entry at a position; None where the log does not hold it any more."""

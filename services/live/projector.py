@@ -48,11 +48,12 @@ class Projector:
 
     async def recall(self) -> None:
         """Learn from the log what an earlier holder of the topic has already written."""
-        newest = await self._log.read_newest(self._topic, FORMING_RECALLED)
-        # Final bars last: what had closed is final, whatever the log says of it besides.
-        for entry in (*newest, *await self._log.read_finals(self._topic)):
+        for entry in await self._log.read_newest(self._topic, FORMING_RECALLED):
             if isinstance(entry.event, Bar):
                 self._remember(entry.event)
+        # Final bars last: what had closed is final, whatever the log says of it besides.
+        for bar in await self._log.read_finals(self._topic):
+            self._remember(bar)
 
     async def begin_anew(self) -> None:
         """Begin a new life of the log: between its newest bar and now lies more than can be told."""
