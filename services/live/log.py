@@ -209,11 +209,12 @@ class LiveLog:
             held = await heed_cancellation(pipeline.execute())
         return tuple(itertools.compress(topics, held))
 
-    async def _read_back(self, key: str, count: int, until: str = "+") -> Iterator[Any]:
+    async def _read_back(self, key: str, count: int, until: str = "+") -> list[Any]:
         async with self._reading:
-            raw: Any = await heed_cancellation(self._redis.xrevrange(key, max=until, count=count))
-        newest_first: list[Any] = raw
-        return reversed(newest_first)
+            newest_first: list[Any] = await heed_cancellation(
+                self._redis.xrevrange(key, max=until, count=count)
+            )
+        return newest_first[::-1]
 
     async def read_at(self, topic: Topic, position: Position) -> LogEntry | None:
         """Return the entry at a position; None where the log does not hold it any more."""
