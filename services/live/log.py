@@ -211,10 +211,8 @@ class LiveLog:
 
     async def _read_back(self, key: str, count: int, until: str = "+") -> list[Any]:
         async with self._reading:
-            newest_first: list[Any] = await heed_cancellation(
-                self._redis.xrevrange(key, max=until, count=count)
-            )
-        return newest_first[::-1]
+            newest_first: Any = await heed_cancellation(self._redis.xrevrange(key, max=until, count=count))
+        return list(reversed(newest_first))
 
     async def read_at(self, topic: Topic, position: Position) -> LogEntry | None:
         """Return the entry at a position; None where the log does not hold it any more."""
