@@ -104,6 +104,8 @@ class _GuardedWebsocket(ASGIWebsocketConnection):
     def __init__(self, app: Quart, scope: WebsocketScope) -> None:
         super().__init__(app, scope)
         self.queue = cast("asyncio.Queue[Any]", Inbox())
+        self._over = False
+        self._reading: asyncio.Task[Any] | None = None
 
     def _create_websocket_from_scope(self, send: ASGISendCallable) -> Websocket:
         websocket = super()._create_websocket_from_scope(send)
@@ -111,6 +113,26 @@ class _GuardedWebsocket(ASGIWebsocketConnection):
         if buffer is not None:  # where Quart 0.23 and later keep the queue
             buffer._queue = Inbox()  # noqa: SLF001 - there is no public way
         return websocket
+
+    async def handle_messages(self, *arguments: Any) -> None:
+        """Read what the client sends, until it leaves or the handler has ended."""
+        if not self._over:
+            self._reading = asyncio.current_task()
+            await super().handle_messages(*arguments)
+
+    async def handle_websocket(self, websocket: Websocket, send: ASGISendCallable) -> None:
+        """Run the handler, and end the reading with it.
+
+        Quart 0.23 reads on until the client leaves. One that kept on sending was never hung up on, and kept
+        its descriptor and four tasks for as long as it liked.
+        """
+        try:
+            await super().handle_websocket(websocket, send)
+        finally:
+            self._over = True
+            if self._reading is not None:
+                self._reading.cancel()
+                self._reading = None
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         async def send_if_there(message: ASGISendEvent) -> None:

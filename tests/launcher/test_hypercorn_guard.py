@@ -157,6 +157,19 @@ def test_who_goes_on_sending_hears_why_the_connection_ends_and_leaves_nothing_be
     standing.assert_nothing_is_kept()
 
 
+def test_who_goes_on_sending_for_ever_is_hung_up_on(standing: StandingService) -> None:
+    for _ in range(3):
+        with standing.ask(standing.upgrade("/curt")) as connection:
+            read_head(connection)
+            connection.settimeout(10)
+            message = frame(b"x" * 60_000)
+            # A client that neither hears the goodbye nor hangs up: the server must.
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    connection.sendall(message)
+    standing.assert_nothing_is_kept()
+
+
 @on_hypercorn
 def test_http_2_that_asks_for_nothing_is_hung_up_on(standing: StandingService) -> None:
     empty_settings = b"\0\0\0\x04\0\0\0\0\0"
