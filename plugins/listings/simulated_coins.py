@@ -81,8 +81,8 @@ class SimulatedPrices:
         self._seed = seed
         rows = {row.symbol: row for row in INSTRUMENTS}
         self._paths = {coin.traded_as: SimulatedPath(seed, rows[coin.traded_as]) for coin in TRADED}
-        # A list of a thousand coins is asked for again and again within its minute.
-        self.price = lru_cache(16 * COINS)(self._price)
+        # A list of all coins, each with five prices, is asked for again and again within its minute.
+        self.price = lru_cache(5 * COINS)(self._price)
 
     def _price(self, coin: SimulatedCoin, time_s: int) -> float:
         path = self._paths.get(coin.traded_as)
