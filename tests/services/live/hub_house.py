@@ -1,9 +1,11 @@
 """A hub on a real log, and listeners that write down what they hear."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import pytest
+from redis.asyncio import Redis
 
 from app_extensions.redis_manager import open_blocking_redis
 from services.live.hub import Hub, Listener
@@ -44,10 +46,29 @@ async def log(redis):
     return LiveLog(redis), leases.token
 
 
+@asynccontextmanager
+async def hub_by(clock: Clock, log: LiveLog, redis: Redis, redis_url: str) -> AsyncIterator[Hub]:
+    """A hub that goes by this clock, closed whatever comes of it."""
+    blocking = open_blocking_redis(redis_url, longest_wait_s=2)
+    hub = Hub(log, redis, blocking, clock)
+    try:
+        yield hub
+    finally:
+        await hub.close()
+        await blocking.aclose()
+
+
 @pytest.fixture
 async def hub(redis, redis_url, log):
-    blocking = open_blocking_redis(redis_url, longest_wait_s=2)
-    hub = Hub(log[0], redis, blocking, Clock())
-    yield hub
-    await hub.close()
-    await blocking.aclose()
+    async with hub_by(Clock(), log[0], redis, redis_url) as hub:
+        yield hub
+
+
+async def follow(hub: Hub, log: tuple[LiveLog, str]) -> tuple[Ear, Position]:
+    """Return a listener of the first topic that has heard an entry, and the place of that."""
+    live_log, token = log
+    ear = Ear(TOPICS[0])
+    await hub.join(ear.listener)
+    position = await live_log.append(TOPICS[0], BAR, token=token)
+    assert (await ear.next()).position == position
+    return ear, position

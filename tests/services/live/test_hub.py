@@ -5,7 +5,7 @@ from dataclasses import replace
 from services.live.hub import REST_S_PER_TOPIC, Listener
 from services.live.lease import Leases
 from services.live.log import FeedStatus, encode_event, stream_key
-from tests.services.live.hub_house import BAR, DEADLINE_S, TOPICS, Ear, hub, log
+from tests.services.live.hub_house import BAR, DEADLINE_S, TOPICS, Ear, follow, hub, log
 from utils.domain import Bar, Instrument, Timeframe, Topic
 
 __all__ = ["hub", "log"]
@@ -88,10 +88,7 @@ async def test_a_log_that_begins_anew_is_said_to_every_listener(hub, log, redis)
 
 async def test_a_reader_cut_off_goes_on_where_it_was(hub, log, redis):
     live_log, token = log
-    ear = Ear(TOPICS[0])
-    await hub.join(ear.listener)
-    await live_log.append(TOPICS[0], BAR, token=token)
-    await ear.next()
+    ear, _ = await follow(hub, log)
     for client in await redis.client_list():
         if client["cmd"].startswith("xread"):
             await redis.client_kill_filter(_id=client["id"])

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from app_extensions.redis_manager import open_blocking_redis
-from services.live.hub import TURN_S, Hub, Listener
+from services.live.hub import TURN_S, Listener
 from services.live.log import order_of
 from services.live.messages import Update
-from tests.services.live.hub_house import BAR, DEADLINE_S, TOPICS, Ear, hub, log
+from tests.services.live.hub_house import BAR, DEADLINE_S, TOPICS, Ear, follow, hub, hub_by, log
 from utils.clock import Clock
 
 __all__ = ["hub", "log"]
@@ -17,13 +16,10 @@ __all__ = ["hub", "log"]
 
 async def test_who_joins_others_is_placed_without_a_question_and_hears_all_that_follows(hub, log, redis):
     live_log, token = log
-    first = Ear(TOPICS[0])
-    await hub.join(first.listener)
-    written = [await live_log.append(TOPICS[0], replace(BAR, volume=1.0), token=token)]
-    assert (await first.next()).position == written[0]
+    _, position = await follow(hub, log)
     scripts = await scripts_run(redis)
     late = Ear(TOPICS[0])
-    assert await hub.join(late.listener, newest=False) == written[0]
+    assert await hub.join(late.listener, newest=False) == position
     assert await scripts_run(redis) == scripts
     await live_log.append(TOPICS[0], replace(BAR, volume=2.0), token=token)
     assert (await late.next()).event.volume == 2.0
@@ -57,15 +53,11 @@ async def test_who_joins_while_a_log_is_being_written_misses_nothing_after_its_p
 
 
 async def test_who_joins_while_the_log_is_away_is_not_placed(hub, log, redis):
-    live_log, token = log
-    first = Ear(TOPICS[0])
-    await hub.join(first.listener)
-    await live_log.append(TOPICS[0], BAR, token=token)
-    await first.next()
+    _, position = await follow(hub, log)
     hub._watch.lose()
     scripts = await scripts_run(redis)
-    assert await hub.join(Ear(TOPICS[0]).listener, newest=False) == await live_log.position(TOPICS[0])
-    assert await scripts_run(redis) > scripts + 1
+    assert await hub.join(Ear(TOPICS[0]).listener, newest=False) == position
+    assert await scripts_run(redis) > scripts
 
 
 async def scripts_run(redis) -> int:
@@ -91,17 +83,14 @@ async def test_others_have_their_turn_while_many_are_handed_an_entry(redis, redi
             turns.append("other")
             await asyncio.sleep(0)
 
-    blocking = open_blocking_redis(redis_url, longest_wait_s=2)
-    hub = Hub(live_log, redis, blocking, Clock(steady_s=lambda: now_s))
-    for _ in range(40):
-        await hub.join(Listener(TOPICS[0], hear, lambda _: None, lambda _: None))
-    beside = asyncio.create_task(live_beside())
-    await live_log.append(TOPICS[0], BAR, token=token)
-    async with asyncio.timeout(DEADLINE_S):
-        await all_heard.wait()
-    await beside
+    async with hub_by(Clock(steady_s=lambda: now_s), live_log, redis, redis_url) as hub:
+        for _ in range(40):
+            await hub.join(Listener(TOPICS[0], hear, lambda _: None, lambda _: None))
+        beside = asyncio.create_task(live_beside())
+        await live_log.append(TOPICS[0], BAR, token=token)
+        async with asyncio.timeout(DEADLINE_S):
+            await all_heard.wait()
+        await beside
     first, last = turns.index("listener"), len(turns) - turns[::-1].index("listener")
     without_others = [len(list(run)) for who, run in groupby(turns[first:last]) if who == "listener"]
     assert max(without_others) == 5
-    await hub.close()
-    await blocking.aclose()
