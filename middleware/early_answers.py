@@ -8,7 +8,6 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
@@ -22,7 +21,7 @@ from middleware.rate_limit import RateLimits, caller_at, leased_call, take_call
 from middleware.request_log import HEADER, ROUTE, id_of, log_early
 from middleware.security_headers import baseline_headers
 from services import Services
-from services.answers import Answer, AnswerKey, tag_matches
+from services.answers import AnswerKey, encode_headers, tag_matches
 
 EXTENSION = "accessibletrader_early_answers"
 BUCKET = "default"
@@ -47,18 +46,13 @@ UNUSUAL = frozenset(
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Pairs = list[tuple[bytes, bytes]]
 
 
-@dataclass(slots=True)
-class _Question:
-    """One question as clients write it, and its answer as it was sent last."""
+class _Question(NamedTuple):
+    """What a question as clients write it is answered under; never an answer, which the cache lets go."""
 
     key: AnswerKey
     rule: str
-    answer: Answer | None = None
-    whole: Pairs = field(default_factory=list)
-    unchanged: Pairs = field(default_factory=list)
 
 
 class _Asked(NamedTuple):
@@ -83,9 +77,9 @@ class EarlyAnswers:
     def __init__(self, app: Quart, *, production: bool) -> None:
         self._app = app
         # In the order of the slow way, whose headers are added from the inside out.
-        self._tail = _encoded([("Vary", "Origin"), *baseline_headers(production=production).items()])
+        self._tail = encode_headers([("Vary", "Origin"), *baseline_headers(production=production).items()])
         self._id_name = HEADER.lower().encode()
-        self._exposed = _encoded([("Access-Control-Expose-Headers", ", ".join(EXPOSED_HEADERS))])
+        self._exposed = encode_headers([("Access-Control-Expose-Headers", ", ".join(EXPOSED_HEADERS))])
         self._questions: OrderedDict[tuple[str, bytes], _Question] = OrderedDict()
 
     def learn(self, rule: str, path: str, query_string: bytes, key: AnswerKey) -> None:
@@ -127,14 +121,12 @@ class EarlyAnswers:
         if allowance is not None and not allowance.allowed:
             # A refusal is a rare thing, and has its words in one place.
             return False
-        if question.answer is not answer:
-            _prepare(question, answer)
         unchanged = bool(asked.if_none_match) and tag_matches(asked.if_none_match, answer.etag)
-        headers = list(question.unchanged if unchanged else question.whole)
+        headers = list(answer.raw_cache_headers if unchanged else answer.raw_headers)
         if allowance is not None:
-            headers += _encoded(allowance.headers)
+            headers += encode_headers(allowance.headers)
         if asked.origin in trusted:
-            headers += (*_encoded([("Access-Control-Allow-Origin", asked.origin)]), *self._exposed)
+            headers += (*encode_headers([("Access-Control-Allow-Origin", asked.origin)]), *self._exposed)
         request_id = id_of(asked.given_id)
         headers += self._tail
         headers.append((self._id_name, request_id.encode()))
@@ -153,14 +145,6 @@ class EarlyAnswers:
     def _caller(self, scope: Message, asked: _Asked) -> str:
         hops: int = self._app.config[TRUSTED_PROXY_HOPS]
         return caller_at(BUCKET, believed_address(scope.get("client"), asked.forwarded_for, hops))
-
-
-def _prepare(question: _Question, answer: Answer) -> None:
-    tags = tuple(answer.cache_headers.items())
-    content = (("Content-Type", answer.content_type), ("Content-Length", str(len(answer.body))))
-    question.answer = answer
-    question.whole = _encoded((*answer.headers, *tags, *content))
-    question.unchanged = _encoded(tags)
 
 
 def _plain(headers: Sequence[tuple[bytes, bytes]]) -> _Asked | None:
@@ -187,12 +171,3 @@ def _plain(headers: Sequence[tuple[bytes, bytes]]) -> _Asked | None:
 @lru_cache(HOSTS_MAX)
 def _is_plain_host(host: str) -> bool:
     return len(host) <= HOST_LENGTH_MAX and PLAIN_HOST.fullmatch(host) is not None
-
-
-def _encoded(pairs: Sequence[tuple[str, str]]) -> Pairs:
-    return [(_lower(name), text.encode("latin1")) for name, text in pairs]
-
-
-@lru_cache(64)
-def _lower(name: str) -> bytes:
-    return name.lower().encode()

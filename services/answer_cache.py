@@ -29,8 +29,8 @@ RETRY_S = 1.0
 ENTRIES_MAX = 10_000
 REFRESHES_MAX = 32
 GENERATIONS_MAX = 10_000
-# What an entry takes beside its body.
-ENTRY_BYTES = 1_000
+# What an entry takes beside its body, with its headers as they are sent, rounded up.
+ENTRY_BYTES = 3_000
 
 log = logging.getLogger(__name__)
 

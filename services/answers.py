@@ -1,13 +1,16 @@
 """Ready answers: bytes, what they say about how long they hold, and the tag they are known by. Pure."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 
 from services.history_query import History, HistoryText
 from utils.domain import GapReason
+
+RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 # Written on every answer, and no part of what a tag stands for.
@@ -51,9 +54,12 @@ class AnswerKey:
         return hash(self.question)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
-    """Hold an encoded answer; ``etag`` is None when it is for nobody else."""
+    """Hold an encoded answer; ``etag`` is None when it is for nobody else.
+
+    It keeps its encoded headers, so that they live as long as it does; hence no slots.
+    """
 
     body: bytes
     content_type: str
@@ -67,6 +73,30 @@ class Answer:
         tag = {} if self.etag is None else {"ETag": self.etag}
         vary = {name: text for name, text in self.headers if name == VARY_HEADER}
         return tag | {"Cache-Control": CACHE_CONTROL[self.lasting]} | vary
+
+    @cached_property
+    def raw_headers(self) -> RawHeaders:
+        """Return all its headers as they are sent: ``((b"etag", b'W/"r1-…"'), …)``.
+
+        Source: ASGI 3.0, response start: byte strings, names in lower case.
+        """
+        content = (("Content-Type", self.content_type), ("Content-Length", str(len(self.body))))
+        return (*encode_headers(self.headers), *self.raw_cache_headers, *encode_headers(content))
+
+    @cached_property
+    def raw_cache_headers(self) -> RawHeaders:
+        """Return what a 304 says as well, as it is sent."""
+        return encode_headers(self.cache_headers.items())
+
+
+def encode_headers(pairs: Iterable[tuple[str, str]]) -> RawHeaders:
+    """Return headers as they are sent: names in lower case, which are few, and texts in Latin-1."""
+    return tuple((_lower(name), text.encode("latin1")) for name, text in pairs)
+
+
+@lru_cache(64)
+def _lower(name: str) -> bytes:
+    return name.lower().encode()
 
 
 def make_answer(

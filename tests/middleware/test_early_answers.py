@@ -1,3 +1,4 @@
+import gc
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -11,7 +12,9 @@ from app import create_app
 from config import Config
 from middleware import early_answers
 from middleware.early_answers import EXTENSION
+from services.answers import Answer
 from tests.early import QUERY, SETTLED, SLOWLY, Headers, Seen, ask
+from utils.domain import Topic
 
 ORIGIN = "https://charts.example.org"
 # What differs between any two answers.
@@ -156,3 +159,17 @@ async def test_the_questions_remembered_are_bounded(app: Quart, monkeypatch: pyt
         assert len(known) <= 3
     await ask(app, f"{QUERY}&since={'1' * 600}")
     assert all(len(query) < 512 for _, query in known)
+
+
+async def test_an_answer_that_the_cache_has_let_go_is_held_by_nobody(app: Quart) -> None:
+    seen = await ask(app, SETTLED)
+    assert answers_alive(seen) == 1
+    topic = Topic.parse("bars:simulated:simex:BTC/USD:1h")
+    await app.extensions["accessibletrader"].answers.announce([topic])
+    assert answers_alive(seen) == 0
+
+
+def answers_alive(seen: Seen) -> int:
+    gc.collect()
+    alive = [each for each in gc.get_objects() if isinstance(each, Answer)]
+    return sum(each.etag == seen.header("etag") and each.body == seen.body for each in alive)
