@@ -10,6 +10,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DAY = dt.timedelta(days=1)
+SIGNS = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 class Authority:
@@ -22,8 +33,11 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name("throwaway authority")
         now = dt.datetime.now(dt.UTC)
-        own = self._builder(self._name, self._key, now - DAY, now + DAY).add_extension(
-            x509.BasicConstraints(ca=True, path_length=0), critical=True
+        # Python 3.13 asks of an authority that it says it may sign.
+        own = (
+            self._builder(self._name, self._key, now - DAY, now + DAY)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(SIGNS, critical=True)
         )
         self.trusted.write_bytes(_pem(own.sign(self._key, hashes.SHA256())))
 
