@@ -63,25 +63,35 @@ class Earphone:
         self._accept_language = accept_language
         self._topics: set[Topic] = set()
         self._listening: Listening | None = None
+        # What was asked for on this connection, for whoever signs in on it later.
+        self._asked = PreferencesChange()
+        self._since_sequence: int | None = None
 
     async def plug(self, change: PreferencesChange, since_sequence: int | None = None) -> None:
         """Begin to hear; alerts that fired after ``since_sequence`` are told first.
 
         Raises: InvalidRequest for an unknown language or time zone; Unavailable while the log is away.
         """
-        stored = await self._stored()
-        preferences = change.apply_to(stored)
+        preferences = change.apply_to(await self._stored())
         listening = self._parts.desk.open(preferences, self._post, self._accept_language)
+        self._asked, self._since_sequence = change, since_sequence
         # Held before it begins, so that it is ended with the connection whatever happens meanwhile.
         self._listening = listening
         await self._begin_all(listening)
-        await self._hear_alerts(listening, since_sequence)
+        await self._hear_alerts(listening)
 
     async def sign_in(self, principal: Principal) -> None:
-        """Hear the alerts of whoever has signed in on this connection since it was opened."""
+        """Hear the alerts of whoever has signed in on this connection since it was opened, as they like it.
+
+        What was asked for on this connection goes before what is kept for them.
+        """
         self._principal = principal
-        if self._listening is not None:
-            await self._hear_alerts(self._listening, None)
+        if self._listening is None:
+            return
+        preferences = self._asked.apply_to(await self._stored())
+        self._listening.prefer(preferences)
+        self._mailbox.put(Preferred(preferences, False, None))
+        await self._hear_alerts(self._listening)
 
     async def prefer(
         self,
@@ -95,6 +105,7 @@ class Earphone:
         if self._listening is None:
             await self.plug(change, since_sequence)
         else:
+            self._asked = self._asked.then(change)
             self._listening.prefer(change.apply_to(self._listening.preferences))
         assert self._listening is not None
         preferences = self._listening.preferences
@@ -158,12 +169,13 @@ class Earphone:
             message, replaces="announcements" if isinstance(message, AnnouncementsDue) else None
         )
 
-    async def _hear_alerts(self, listening: Listening, since_sequence: int | None) -> None:
+    async def _hear_alerts(self, listening: Listening) -> None:
         if self._principal is None:
             return
-        user_id, record = self._principal.user_id, self._parts.record
+        user_id, record, after = self._principal.user_id, self._parts.record, self._since_sequence
         try:
-            after = await record.newest() if since_sequence is None else since_sequence
+            if after is None:
+                after = await record.newest()
             # First held, then joined, then read: nothing falls between, and nothing is told twice.
             listening.hold_firings(after)
             await record.join(user_id, listening.fire)

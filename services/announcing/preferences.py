@@ -81,8 +81,16 @@ class PreferencesChange:
 
     def apply_to(self, preferences: Preferences) -> Preferences:
         """Return the preferences with the change."""
-        named = {field.name: getattr(self, field.name) for field in fields(self)}
-        return replace(preferences, **{name: value for name, value in named.items() if value is not None})
+        return replace(preferences, **_named(self))
+
+    def then(self, later: "PreferencesChange") -> "PreferencesChange":
+        """Return what both changes make, one after the other."""
+        return replace(self, **_named(later))
+
+
+def _named(change: PreferencesChange) -> dict[str, Any]:
+    named = {field.name: getattr(change, field.name) for field in fields(change)}
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def encode_preferences(preferences: Preferences) -> dict[str, object]:

@@ -112,9 +112,9 @@ async def test_an_alert_is_heard_on_every_connection_of_its_user_on_every_worker
     assert (again["sequence"], again["text"]) == (sequence, heard[0]["text"])
 
 
-async def test_an_alert_of_a_topic_nobody_listens_to_has_the_decimals_of_its_symbol(
-    client, pool, ada, signed_in
-):
+@pytest.fixture
+async def fired(pool, ada):
+    """An alert of a topic that nobody listens to."""
     await pool.execute(
         """
         INSERT INTO alert_firing (
@@ -125,6 +125,9 @@ async def test_an_alert_of_a_topic_nobody_listens_to_has_the_decimals_of_its_sym
         """,
         ada,
     )
+
+
+async def test_an_alert_of_a_topic_nobody_listens_to_has_the_decimals_of_its_symbol(client, fired, signed_in):
     async with client.websocket(f"{LISTEN}&announce_since=0", headers=signed_in) as connection:
         heard = await Talk(connection).until("announce")
     assert heard["text"] == "Alert. Solana in US dollars: rose to 2,840, now 2,843.60."
@@ -144,6 +147,26 @@ async def test_preferences_are_kept_for_who_is_signed_in(client, signed_in):
     assert (kept["locale"], kept["move"], kept["min_gap_s"]) == ("pl", {"atr": 2.0}, 30.0)
     # What the address asks for goes before what is kept.
     assert (kept["mode"], kept["verbosity"]) == ("alerts", "full")
+
+
+async def test_who_signs_in_on_the_connection_is_told_what_was_asked_for_in_its_address(
+    client, fired, signed_in
+):
+    async with client.websocket(LISTEN, headers=signed_in) as connection:
+        talk = Talk(connection)
+        await talk.say(type="preferences", locale="de", verbosity="full", mode="all")
+        await talk.until("preferred")
+    async with client.websocket(f"{LISTEN}&announce_since=0") as connection:
+        talk = Talk(connection)
+        await talk.say(type="preferences", min_gap_s=30)
+        assert (await talk.until("preferred"))["locale"] is None
+        await talk.say(type="authenticate", token=signed_in["Authorization"].removeprefix("Bearer "))
+        now = await talk.until("preferred")
+        heard = await talk.until("announce")
+    # What was asked for on this connection goes before what is kept, and is not kept by that.
+    asked = ("locale", "verbosity", "mode", "min_gap_s", "stored")
+    assert [now[name] for name in asked] == ["de", "full", "alerts", 30.0, False]
+    assert heard["text"].startswith("Alarm. Solana in US-Dollar: ")
 
 
 async def test_what_a_symbol_did_since_a_time_is_told_to_anybody(client):

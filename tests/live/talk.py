@@ -6,6 +6,8 @@ import json
 from blueprints.formats.ws_native_models import OUTGOING
 
 DEADLINE_S = 15
+# Bars may come for ever, and none of them what is waited for.
+UNTIL_S = 60
 
 
 class Talk:
@@ -31,10 +33,11 @@ class Talk:
         return message
 
     async def until(self, kind, **facts):
-        while True:
-            message = await self.next()
-            if message["type"] == kind and facts.items() <= message.items():
-                return message
+        async with asyncio.timeout(UNTIL_S):
+            while True:
+                message = await self.next()
+                if message["type"] == kind and facts.items() <= message.items():
+                    return message
 
     async def closed_bars(self, count, topic):
         bars = []
