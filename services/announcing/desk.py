@@ -46,6 +46,11 @@ class _Column:
     tape: TopicTape
     listener: Listener
     listenings: set[Listening] = field(default_factory=set)
+    # Those who wait for it to be open; they hear nothing yet.
+    coming: set[Listening] = field(default_factory=set)
+    # Held by the one that joins for all; as long as a command to Redis may take.
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    is_open: bool = False
 
 
 class Desk:
@@ -77,20 +82,24 @@ class Desk:
         """
         column = self._columns.get(topic)
         if column is None:
-            column = await self._open_column(topic)
-        column.listenings.add(listening)
-        listening.begin(topic, column.tape.last)
+            column = self._columns[topic] = self._make_column(topic)
+        column.coming.add(listening)
+        try:
+            await self._open(column, topic)
+        except BaseException:
+            self._part(listening, column, topic)
+            raise
+        if listening in column.coming:
+            column.coming.discard(listening)
+            column.listenings.add(listening)
+            listening.begin(topic, column.tape.last)
 
     def end(self, listening: Listening, topic: Topic) -> None:
         """Let a listening hear of a topic no more; the last one ends its reading."""
         listening.end(topic)
         column = self._columns.get(topic)
-        if column is None:
-            return
-        column.listenings.discard(listening)
-        if not column.listenings:
-            del self._columns[topic]
-            self._parts.hub.leave(column.listener)
+        if column is not None:
+            self._part(listening, column, topic)
 
     def tell_missed(
         self, listening: Listening, topic: Topic, since: Position, missed: Sequence[LogEntry] | None
@@ -103,23 +112,33 @@ class Desk:
         """Tell once what the bars say of the time since then."""
         self._spawn(self._tell_by_bars(listening, topic, since_ms))
 
-    async def _open_column(self, topic: Topic) -> _Column:
+    def _make_column(self, topic: Topic) -> _Column:
         listener = Listener(
             topic,
             deliver=lambda updates: self._deliver(topic, updates),
             broken=lambda _: None,
             told=lambda status: self._tell(topic, status),
         )
-        column = self._columns[topic] = _Column(TopicTape(topic), listener)
-        try:
-            await self._parts.hub.join(listener)
-        except BaseException:
-            if self._columns.get(topic) is column:
-                del self._columns[topic]
-            raise
+        return _Column(TopicTape(topic), listener)
+
+    async def _open(self, column: _Column, topic: Topic) -> None:
+        async with column.opening:
+            # Who came while another joined has waited for that, and joins where the other could not.
+            if column.is_open:
+                return
+            await self._parts.hub.join(column.listener)
+            column.is_open = True
         if self._columns.get(topic) is column:
             self._spawn(self._learn(column, topic))
-        return self._columns.setdefault(topic, column)
+        else:
+            self._parts.hub.leave(column.listener)
+
+    def _part(self, listening: Listening, column: _Column, topic: Topic) -> None:
+        column.coming.discard(listening)
+        column.listenings.discard(listening)
+        if not (column.coming or column.listenings) and self._columns.get(topic) is column:
+            del self._columns[topic]
+            self._parts.hub.leave(column.listener)
 
     def _deliver(self, topic: Topic, updates: Sequence[Update]) -> None:
         for update in updates:

@@ -47,15 +47,18 @@ class StatusWatch:
 
     async def begin(self, topic: Topic) -> None:
         """Watch a topic, beginning with what is known of it."""
-        feed = await self._log.feed_of(topic)
         if not self._topics:
             # Nobody listened, so nobody knew whether the logs could be read.
             self._reading.forget()
+        # Before the log is asked: others may join meanwhile, and whoever asks may leave before it answers.
         status = self._topics.setdefault(topic, TopicStatus(self._reading, self._clock.steady_s()))
-        if feed.held and status.feed is None:
-            status.feed = feed.status
         if self._task is None or self._task.done():
             self._task = start_apart(self._watch_for_ever(), name="live status watch")
+        feed = await self._log.feed_of(topic)
+        if self._topics.get(topic) is not status:
+            return
+        if feed.held and status.feed is None:
+            status.feed = feed.status
         self._say_due(topic, status)
 
     def end(self, topic: Topic) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from services.live.hub import TURN_S, Listener
-from services.live.log import order_of
+from services.live.log import FeedStatus, order_of
 from services.live.messages import Update
 from tests.services.live.hub_house import BAR, DEADLINE_S, TOPICS, Ear, follow, hub, hub_by, log
 from utils.clock import Clock
@@ -58,6 +58,24 @@ async def test_who_joins_while_the_log_is_away_is_not_placed(hub, log, redis):
     scripts = await scripts_run(redis)
     assert await hub.join(Ear(TOPICS[0]).listener, newest=False) == position
     assert await scripts_run(redis) > scripts
+
+
+async def test_who_joins_hears_of_the_feed_though_the_first_left_before_it_was_placed(hub, log):
+    live_log, token = log
+    first, second = Ear(TOPICS[0]), Ear(TOPICS[0])
+    leaving = asyncio.create_task(hub.join(first.listener))
+    async with asyncio.timeout(DEADLINE_S):
+        while TOPICS[0] not in hub.topics:  # noqa: ASYNC110 - the moment to catch is between two turns
+            await asyncio.sleep(0)
+    joining = asyncio.create_task(hub.join(second.listener))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait({leaving, joining}, timeout=DEADLINE_S)
+    assert (leaving.cancelled(), joining.done()) == (True, True)
+    await live_log.append(TOPICS[0], FeedStatus("stale", 1, "The feed was lost."), token=token)
+    async with asyncio.timeout(DEADLINE_S):
+        while (await second.told.get()).state != "stale":
+            continue
 
 
 async def scripts_run(redis) -> int:
