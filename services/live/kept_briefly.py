@@ -8,15 +8,14 @@ from typing import Generic, TypeVar
 from services.single_flight import SingleFlight
 from utils.clock import Clock
 
-KEPT_MS = 1_000
-READINGS_MAX = 1_000
+KEPT_S = 1.0
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading(Generic[Result]):
-    read_ms: int
+    read_s: float
     result: Result
 
 
@@ -31,7 +30,7 @@ class KeptBriefly(Generic[Result]):
     async def get(self, key: Hashable, read: Callable[[], Awaitable[Result]]) -> Result:
         """Return what was read within the last second, or what ``read`` returns. Raises what it raises."""
         kept = self._kept.get(key)
-        if kept is not None and self._clock.now_ms() - kept.read_ms < KEPT_MS:
+        if kept is not None and self._clock.steady_s() - kept.read_s < KEPT_S:
             return kept.result
         return await self._flight.run(key, lambda: self._read_and_keep(key, read))
 
@@ -41,10 +40,15 @@ class KeptBriefly(Generic[Result]):
 
     async def _read_and_keep(self, key: Hashable, read: Callable[[], Awaitable[Result]]) -> Result:
         # The time before the reading: the result is at least as new as it says.
-        read_ms = self._clock.now_ms()
+        read_s = self._clock.steady_s()
         result = await read()
         self._kept.pop(key, None)
-        self._kept[key] = _Reading(read_ms, result)
-        if len(self._kept) > READINGS_MAX:
-            self._kept.popitem(last=False)
+        self._kept[key] = _Reading(read_s, result)
+        self._forget_old()
         return result
+
+    def _forget_old(self) -> None:
+        # Most keys are asked for once: a position, a span. The oldest comes first, or nearly so.
+        now_s = self._clock.steady_s()
+        while self._kept and now_s - next(iter(self._kept.values())).read_s >= KEPT_S:
+            self._kept.popitem(last=False)

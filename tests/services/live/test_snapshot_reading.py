@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.live.kept_briefly import KEPT_MS, KeptBriefly
+from services.live.kept_briefly import KEPT_S, KeptBriefly
 from services.live.lease import Leases
 from services.live.log import LiveLog
 from services.live.snapshot import OVERLAY_ENTRIES, SNAPSHOT_BARS, Snapshots
@@ -19,10 +19,10 @@ STORED = replace(BAR, open_time_ms=0, state=BarState.CLOSED)
 
 class House:
     def __init__(self, redis) -> None:
-        self.now_ms = 1_795_000_000_000
+        self.now_s = 1_000.0
         self.stored_read = 0
         self.log = LiveLog(redis)
-        self.snapshots = Snapshots(self.log, self._stored, Clock(now_ms=lambda: self.now_ms))
+        self.snapshots = Snapshots(self.log, self._stored, Clock(steady_s=lambda: self.now_s))
 
     async def _stored(self, topic: Topic, limit: int) -> tuple[Bar, ...]:
         assert (topic, limit) == (TOPIC, SNAPSHOT_BARS)
@@ -55,7 +55,7 @@ async def test_a_thousand_who_join_at_one_position_are_one_reading(house, token,
     found = await asyncio.gather(*(house.snapshots.bars_at(TOPIC, position) for _ in range(1_000)))
     assert set(found) == {(STORED, BAR)}
     assert (await reads_of(redis) - before, house.stored_read) == (0, 1)
-    house.now_ms += KEPT_MS
+    house.now_s += KEPT_S
     assert await house.snapshots.bars_at(TOPIC, position) == (STORED, BAR)
     assert (await reads_of(redis) - before, house.stored_read) == (1, 2)
 
@@ -81,7 +81,7 @@ async def test_a_log_that_cannot_be_read_has_no_bars_and_that_is_not_kept(house,
 
 
 async def test_an_error_reaches_those_who_waited_and_is_kept_for_nobody():
-    kept: KeptBriefly[int] = KeptBriefly(Clock(now_ms=lambda: 0))
+    kept: KeptBriefly[int] = KeptBriefly(Clock(steady_s=lambda: 0.0))
     outcomes = iter([ValueError("first"), 2])
 
     async def read() -> int:
@@ -94,4 +94,18 @@ async def test_an_error_reaches_those_who_waited_and_is_kept_for_nobody():
         await kept.get("a", read)
     assert await kept.get("a", read) == 2
     assert await kept.get("a", read) == 2
+    await kept.close()
+
+
+async def test_what_is_over_is_let_go_though_nobody_asks_for_it_again():
+    now_s = 0.0
+    kept: KeptBriefly[list[int]] = KeptBriefly(Clock(steady_s=lambda: now_s))
+
+    async def read() -> list[int]:
+        return []
+
+    for number in range(100):
+        now_s = number * KEPT_S / 10
+        await kept.get(number, read)
+        assert len(kept._kept) <= 11
     await kept.close()
