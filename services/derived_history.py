@@ -12,7 +12,7 @@ from services.spans import subtract_spans
 from services.stores.bars import select_bars
 from services.stores.derived_bars import select_buckets
 from services.stores.history import BarText
-from services.stores.series import Series, upsert_series
+from services.stores.series import Series, lock_series, upsert_series
 from utils.domain import Bar, Gap, Span, Timeframe
 
 
@@ -79,11 +79,16 @@ class DerivedHistory:
 
     async def _build(self, series: Series, base: Series, span: Span) -> tuple[Bar, ...]:
         buckets = await select_buckets(self._pool, base, series.timeframe, span)
-        bars, complete = build_bars(buckets, series.timeframe, (*base.known, *base.quiet))
-        final = [bar for bar in bars if bar.final]
-        if final:
-            async with self._pool.acquire(timeout=2) as connection, connection.transaction():
-                await write_bars(connection, series, final, known=complete)
+        bars, _ = build_bars(buckets, series.timeframe, (*base.known, *base.quiet))
+        if not any(bar.final for bar in bars):
+            return bars
+        async with self._pool.acquire(timeout=2) as connection, connection.transaction():
+            # Read once more, now that whoever corrects a finer bar waits for this to be written, or is waited
+            # for: what was read before may be older than what is known by now.
+            await lock_series(connection, series.series_id)
+            buckets = await select_buckets(connection, base, series.timeframe, span)
+            bars, complete = build_bars(buckets, series.timeframe, (*base.known, *base.quiet))
+            await write_bars(connection, series, [bar for bar in bars if bar.final], known=complete)
         return bars
 
 

@@ -66,7 +66,7 @@ _SELECT_MONTHS = _SELECT.format(bucket=_MONTHS)
 
 
 async def select_buckets(
-    pool: asyncpg.Pool, base: Series, timeframe: Timeframe, span: Span
+    pool: asyncpg.Pool | asyncpg.Connection, base: Series, timeframe: Timeframe, span: Span
 ) -> tuple[Bucket, ...]:
     """Return the buckets of the timeframe that begin in the span and hold any finer bar, oldest first.
 

@@ -94,6 +94,11 @@ async def upsert_series(
     return made
 
 
+async def lock_series(connection: asyncpg.Connection, series_id: int) -> None:
+    """Keep others from changing what is known of a series until the transaction ends."""
+    await connection.execute("SELECT FROM series WHERE series_id = $1 FOR NO KEY UPDATE", series_id)
+
+
 async def update_known(
     connection: asyncpg.Connection | asyncpg.Pool,
     series_id: int,

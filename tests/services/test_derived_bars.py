@@ -1,18 +1,23 @@
 """Timeframes the exchange lacks: the fold of its bars, closed on the same evidence, corrected with them."""
 
+import asyncio
 from dataclasses import replace
 
 import asyncpg
 import orjson
 import pytest
 
+from services.bar_writer import write_bars
 from services.derivation import BUILT
 from services.market_service import History, HistoryQuery, HistoryText, MarketService
+from services.stores.series import select_series
 from tests.services.recorded_market import BTC, QUIET, HandClock, RecordedMarket, true_bars
 from utils.domain import DAY_MS, HOUR_MS, Bar, BarSource, BarState, Timeframe
 from utils.errors import InvalidRequest, UpstreamDown
 
 DAY = Timeframe.parse("1d")
+DEADLINE_S = 10
+SOMEBODY_WAITS = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
 
 
 async def folded(hand: HandClock, instrument, timeframe: Timeframe, start_ms: int, end_ms: int):
@@ -82,6 +87,31 @@ async def test_a_corrected_day_corrects_its_week(
     assert corrected.state is BarState.CORRECTED
     assert corrected.revision == 1
     assert corrected.volume != before.bars[1].volume
+
+
+async def test_a_day_corrected_while_its_week_is_built_corrects_the_week(
+    market: MarketService, pool: asyncpg.Pool, hand: HandClock
+) -> None:
+    week = Timeframe.parse("1w")
+    monday_ms = week.shift(hand.now_ms, -4)
+    # The series of weeks is there, and of the week itself the days.
+    await market.bars(HistoryQuery(BTC, week, week.shift(monday_ms, -1), monday_ms))
+    days = await market.bars(HistoryQuery(BTC, DAY, monday_ms, week.next(monday_ms)))
+    series = await select_series(pool, BTC, DAY)
+    assert series is not None
+    corrected = replace(days.bars[3], volume=12_345.0, source=BarSource.EXCHANGE)
+    query = HistoryQuery(BTC, week, monday_ms, week.next(monday_ms))
+    async with pool.acquire() as connection:
+        async with connection.transaction():
+            await write_bars(connection, series, [corrected])
+            building = asyncio.create_task(market.bars(query))
+            async with asyncio.timeout(DEADLINE_S):
+                while not await connection.fetchval(SOMEBODY_WAITS):  # noqa: ASYNC110 - a lock tells nobody
+                    await asyncio.sleep(0.01)
+        await building
+    built = await market.bars(query)
+    volumes = [bar.volume for bar in days.bars[:3] + days.bars[4:]]
+    assert built.bars[0].volume == pytest.approx(sum(volumes) + 12_345.0, rel=1e-12)
 
 
 async def test_a_week_with_an_unknown_day_is_not_called_closed(
