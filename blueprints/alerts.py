@@ -141,7 +141,10 @@ async def get_alerts(query: AlertsQuery) -> ResponseReturnValue:
 @limit("default")
 @idempotent
 @json_body(AlertBody)
-@responses(Answers(AlertAnswer, status=201), refuses=refusals(OF_BARS, {409: ("too_many_alerts",)}))
+@responses(
+    Answers(AlertAnswer, status=201),
+    refuses=refusals(OF_BARS, {409: ("too_many_alerts", "too_many_alert_topics")}),
+)
 async def post_alert(body: AlertBody) -> ResponseReturnValue:
     """Add an alert: it watches every price from now on."""
     book = services().announcing.alerts

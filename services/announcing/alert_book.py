@@ -5,6 +5,7 @@ import logging
 import asyncpg
 from redis.exceptions import RedisError
 
+from services.announcing.alert_feeds import TOPICS_MAX
 from services.announcing.alerts import event_ms, first_state, place_of
 from services.announcing.record import FiringRecord
 from services.idempotency import Keep, keep_nothing
@@ -36,7 +37,10 @@ class AlertBook:
     async def create(
         self, user_id: int, terms: AlertTerms, keep: Keep[PriceAlert] = keep_nothing
     ) -> PriceAlert:
-        """Add an alert that watches every price from now on. Raises: Conflict when there are too many."""
+        """Add an alert that watches every price from now on.
+
+        Raises: Conflict when the user has too many, or when too many topics are watched.
+        """
         price, place = await self._newest(terms.topic)
         async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
             await alerts.lock_user(connection, user_id)
@@ -44,6 +48,13 @@ class AlertBook:
                 raise Conflict(
                     f"You have {ALERTS_MAX} alerts, and that is as many as there may be. Delete one first.",
                     code="too_many_alerts",
+                )
+            if await alerts.count_topics_beside(connection, terms.topic) >= TOPICS_MAX:
+                # More are not fed, and an alert that nobody watches must not be promised.
+                raise Conflict(
+                    f"Alerts wait for {TOPICS_MAX} symbols and timeframes already, and no more are "
+                    "watched here. Choose one that is watched, or ask who runs this service.",
+                    code="too_many_alert_topics",
                 )
             alert = await alerts.insert_alert(
                 connection,

@@ -83,6 +83,29 @@ async def count_alerts(connection: asyncpg.Connection, user_id: int) -> int:
     return int(await connection.fetchval("SELECT count(*) FROM price_alert WHERE user_id = $1", user_id))
 
 
+async def count_topics_beside(connection: asyncpg.Connection, topic: Topic) -> int:
+    """Return for how many topics alerts wait beside this one; 0 where some wait for this one already."""
+    # Served by price_alert_topic.
+    return int(
+        await connection.fetchval(
+            """
+            SELECT count(*)
+            FROM (
+                SELECT DISTINCT market, exchange, symbol, timeframe FROM price_alert WHERE state <> 'done'
+            ) AS waited_for
+            WHERE NOT EXISTS (
+                SELECT FROM price_alert
+                WHERE market = $1 AND exchange = $2 AND symbol = $3 AND timeframe = $4 AND state <> 'done'
+            )
+            """,
+            topic.instrument.market,
+            topic.instrument.exchange,
+            topic.instrument.symbol,
+            topic.timeframe.text,
+        )
+    )
+
+
 async def insert_alert(
     connection: asyncpg.Connection,
     user_id: int,

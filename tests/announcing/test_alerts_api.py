@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from app import create_app
+from services.announcing import alert_book
 from tests.live.talk import Talk
 from utils.clock import Clock
 
@@ -39,6 +40,20 @@ async def test_pages_of_alerts_follow_each_other(client, signed_in):
         seen += [alert["level"] for alert in page["alerts"]]
         query = f"?limit=2&cursor={page['next']}" if page["next"] else ""
     assert seen == [str(100_000 + level) for level in range(5)]
+
+
+async def test_an_alert_of_more_topics_than_are_watched_is_refused(client, signed_in, monkeypatch):
+    monkeypatch.setattr(alert_book, "TOPICS_MAX", 1)
+    first = await client.post(ALERTS, json=CROSSING, headers=signed_in)
+    same = await client.post(ALERTS, json=CROSSING | {"level": "100001"}, headers=signed_in)
+    other = await client.post(ALERTS, json=CROSSING | {"timeframe": "1m"}, headers=signed_in)
+    assert [answer.status_code for answer in (first, same, other)] == [201, 201, 409]
+    assert (await other.get_json())["code"] == "too_many_alert_topics"
+    for answer in (first, same):
+        await client.delete(f"{ALERTS}/{(await answer.get_json())['id']}", headers=signed_in)
+    assert (
+        await client.post(ALERTS, json=CROSSING | {"timeframe": "1m"}, headers=signed_in)
+    ).status_code == 201
 
 
 async def test_the_same_request_sent_twice_makes_one_alert(client, signed_in):
