@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from middleware.live_frames import SendNow, text_frames
-from services.announcing.messages import AnnouncementsDue, Preferred
+from services.announcing.messages import AnnouncementsDue
 from services.live.dialect import Told
 from services.live.messages import (
     Answer,
@@ -27,7 +27,7 @@ from utils.clock import Clock
 from utils.domain import Bar, Topic
 
 # What docs/websockets.md calls those whose name is another.
-KINDS = {Failure: "error", Shutdown: "server_shutdown", Preferred: "preferences"}
+KINDS = {Failure: "error", Shutdown: "server_shutdown"}
 
 
 def _kind_of(message: Message) -> str:

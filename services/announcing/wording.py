@@ -19,7 +19,7 @@ from services.announcing.preferences import Verbosity
 from services.narration.numbers import exact_amount, exact_price, exact_step, percent_change
 from services.narration.pace import speech_s
 from services.narration.voice import Voice
-from utils.domain import Instrument, Topic
+from utils.domain import SECOND_MS, Instrument, Topic
 
 TENTH = Decimal("0.1")
 WORDS_KEPT = 4_096
@@ -81,7 +81,7 @@ def _framed(part: Part, voice: Voice, name: str, news: str) -> str:
         case AlertNews():
             return voice.say(phrases.ALERT, name=name, news=news)
         case Absence():
-            duration = voice.duration(part.to_ms - part.from_ms)
+            duration = voice.duration(max(SECOND_MS, part.to_ms - part.from_ms))
             return voice.say(phrases.CATCH_UP, duration=duration, name=name, news=news)
         case FeedNews() if part.symbols_count > 1:
             return news

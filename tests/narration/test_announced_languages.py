@@ -81,6 +81,16 @@ def test_every_language_says_the_same_numbers(code: str) -> None:
             assert sorted(numbers_in(texts[0], code)) == sorted(numbers_in(texts[1], "en"))
 
 
+@pytest.mark.parametrize("away_ms", [0, 300, 999, 1_000])
+def test_nobody_was_away_for_no_time_at_all(away_ms: int) -> None:
+    absence = Absence(MOMENT_MS, MOMENT_MS + away_ms, *PRICES)
+    announcement = Announcement(
+        Kind.CATCH_UP, Priority.IMPORTANT, Topic(BITCOIN, TIMEFRAMES[1]), LATER_MS, (absence,), COVER, 97
+    )
+    text = words(announcement, STEPS, voice_for("en", None), Verbosity.NORMAL).text
+    assert text.startswith("You were away for 1 second. ")
+
+
 def test_no_word_of_an_announcement_goes_around_the_catalogs() -> None:
     leaks = [(text, leaks) for text in said(PSEUDO) if (leaks := leaks_of(text.replace("Bitstamp", "")))]
     assert not leaks
