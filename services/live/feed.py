@@ -3,17 +3,18 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from plugins.base import LiveMode, MarketPlugin, VenueProfile
-from services.bar_checks import CLOSE_GRACE_MS, check_bar_values
+from services.bar_checks import CLOSE_GRACE_MS
 from services.history_filler import HistoryFiller
 from services.live.broadcaster import Pace
 from services.live.hole import find_hole
 from services.live.owed_closes import OwedCloses
 from services.live.projector import Projector
 from services.live.streamed_bars import StreamedBars
+from services.live.update_checks import check_update
 from services.stores.series import Series
 from utils.clock import Clock
 from utils.domain import Bar, Span, Topic, Trade
@@ -25,6 +26,8 @@ POLL_MIN_S, POLL_MAX_S = 2.0, 30.0
 UPDATES_WAITING_MAX = 1_000
 WAIT_MIN_S, WAIT_MAX_S = 0.02, 5.0
 CATCH_UP_ROUNDS = 3
+# How often the log is held to the store: whoever reads history, imports or repairs may store a correction.
+COMPARE_EVERY_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +73,9 @@ class Feed:
         self._pending = False
         self._logged_ms = 0
         self._newest_trade_ms = 0
-        self._owed = OwedCloses(parts.topic.text, self._reread)
+        self._begins = True
+        self._compared_s = parts.clock.steady_s()
+        self._owed = OwedCloses(parts.topic.text, self._timeframe, self._reread, parts.projector.has_final)
 
     async def run(self, caught_up: Callable[[], Awaitable[None]]) -> None:
         """Follow the exchange; ``caught_up`` is called once the hole since the last bar is filled.
@@ -110,6 +115,7 @@ class Feed:
             if span.end_ms <= span.start_ms:
                 return
             await self._fill(span)
+            self._begins = False
             read_ms, forming = await self._parts.projector.write_stored_at(span, forming=polling)
             for bar in forming:
                 # Still forming when it was read: if no trade follows, nobody else would close it.
@@ -131,6 +137,7 @@ class Feed:
             newest_final_ms=projector.newest_final_ms,
             oldest_logged_ms=projector.oldest_logged_ms,
             fed_until_ms=self.fed_until_ms,
+            begins=self._begins,
         )
         if not hole.whole:
             await projector.begin_anew()
@@ -148,17 +155,33 @@ class Feed:
                     update = await updates.get()
             except TimeoutError:
                 update = ()
-            if update:
+            believed = self._believed(update)
+            if believed:
                 heard_ms = self.fed_until_ms = self._now_ms()
                 self.heard_s = self._parts.clock.steady_s()
-                await self._on_update(update)
+                await self._on_update(believed)
             elif self._now_ms() - heard_ms >= SILENCE_MS:
                 raise FeedSilent
             await self._log_forming()
             await self._owe_quiet_close()
             await self._owed.pay(self._now_ms())
+            await self._compare()
 
-    async def _on_update(self, update: Update) -> None:
+    def _believed(self, update: Update) -> Sequence[Bar | Trade]:
+        checked = check_update(update, self._timeframe, self._now_ms())
+        if checked.faults:
+            facts = {
+                "topic": self._parts.topic.text,
+                "fault": checked.faults[0],
+                "count": len(checked.faults),
+            }
+            log.warning("bad live updates refused", extra=facts)
+        for open_ms in checked.doubtful_ms:
+            # What could not be read happened: only the exchange itself knows this bar now.
+            self._owed.owe_unless_owed(open_ms, self._due_ms(open_ms))
+        return checked.believed
+
+    async def _on_update(self, update: Sequence[Bar | Trade]) -> None:
         bars = [item for item in update if isinstance(item, Bar)]
         trades = [item for item in update if isinstance(item, Trade)]
         self._newest_trade_ms = max([self._newest_trade_ms, *(trade.time_ms for trade in trades)])
@@ -173,10 +196,6 @@ class Feed:
             await self._on_bar(bar)
 
     async def _on_bar(self, bar: Bar) -> None:
-        fault = check_bar_values(bar.values)
-        if fault or self._timeframe.floor(bar.open_time_ms) != bar.open_time_ms:
-            log.warning("bad live bar refused", extra={"topic": self._parts.topic.text, "fault": fault})
-            return
         before = self._newest
         if before is None or bar.open_time_ms >= before.open_time_ms:
             # A version that nobody was told of is overtaken by this one.
@@ -234,15 +253,28 @@ class Feed:
             # Nobody traded after the close, so no successor proves it: ask the exchange.
             self._owed.owe(newest.open_time_ms, due_ms)
 
-    async def _reread(self, open_ms: int) -> bool:
-        """Ask the exchange for one bar; return whether its answer was final."""
-        span = Span(open_ms, self._timeframe.next(open_ms))
+    async def _reread(self, asked: Span) -> bool:
+        """Ask the exchange for bars, store and log its answer; return whether it answered."""
+        # With the bar before: what was booked late there is known by now, and costs no question of its own.
+        before_ms, oldest_ms = (
+            self._timeframe.shift(asked.start_ms, -1),
+            self._parts.projector.oldest_logged_ms,
+        )
+        start_ms = before_ms if oldest_ms is not None and before_ms >= oldest_ms else asked.start_ms
+        span = Span(start_ms, asked.end_ms)
         try:
             await self._fill(span)
         except UpstreamError:
             return False
         await self._parts.projector.write_stored(span)
-        return self._parts.projector.has_final(open_ms)
+        return True
+
+    async def _compare(self) -> None:
+        """Log, now and then, what others have stored of the bars that the log vouches for."""
+        now_s = self._parts.clock.steady_s()
+        if now_s - self._compared_s >= COMPARE_EVERY_S:
+            self._compared_s = now_s
+            await self._parts.projector.write_all_stored()
 
     async def _poll(self) -> None:
         interval_s = min(POLL_MAX_S, max(POLL_MIN_S, self._timeframe.approximate_ms / 20_000))
@@ -252,6 +284,7 @@ class Feed:
             self.heard_s = self._parts.clock.steady_s()
             await self._parts.clock.sleep_s(interval_s)
             await self._catch_up()
+            await self._compare()
 
     def _due_ms(self, open_ms: int) -> int:
         return self._timeframe.next(open_ms) + CLOSE_GRACE_MS

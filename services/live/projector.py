@@ -110,6 +110,12 @@ class Projector:
                 await self.write_forming(bar)
         return tuple(bar for bar in bars if not bar.final)
 
+    async def write_all_stored(self) -> None:
+        """Do what ``write_stored`` does for every bar whose close the log holds."""
+        oldest_ms, newest_ms = self.oldest_logged_ms, self.newest_final_ms
+        if oldest_ms is not None and newest_ms is not None:
+            await self.write_stored(Span(oldest_ms, self._series.timeframe.next(newest_ms)))
+
     async def write_stored_at(self, span: Span, *, forming: bool) -> tuple[int, tuple[Bar, ...]]:
         """Do what ``write_stored`` does, and tell the exchange's clock when its newest bars were read."""
         read_ms = await self._read_ms()

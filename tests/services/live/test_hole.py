@@ -25,11 +25,11 @@ def test_whoever_is_told_the_hole_misses_nothing_or_the_log_begins_anew(
     newest_ms = timeframe.shift(NOW_MS, -newest)
     oldest_ms = timeframe.shift(newest_ms, -older)
     hole = find_hole(timeframe, NOW_MS, newest_final_ms=newest_ms, oldest_logged_ms=oldest_ms)
-    assert hole.whole == (newest <= HOLE_BARS_MAX)
+    assert hole.whole == (newest < HOLE_BARS_MAX)
     assert hole.span.end_ms == timeframe.next(NOW_MS)
     # The last close is read in any case, and never more than a page.
     assert hole.span.start_ms <= timeframe.shift(NOW_MS, -1)
-    assert hole.span.start_ms >= timeframe.shift(NOW_MS, -HOLE_BARS_MAX)
+    assert timeframe.shift(hole.span.start_ms, HOLE_BARS_MAX) >= hole.span.end_ms
     if hole.whole:
         assert hole.span.start_ms <= max(newest_ms, timeframe.shift(NOW_MS, -1))
         assert hole.span.start_ms >= min(
@@ -44,7 +44,19 @@ def test_a_bar_that_was_told_and_never_closed_is_read(timeframe: Timeframe, ago:
     assert not hole.whole or hole.span.start_ms <= told_ms
 
 
-@given(timeframes, bars_ago, st.integers(0, HOLE_BARS_MAX))
+@given(timeframes, bars_ago, bars_ago)
+def test_a_session_begins_with_all_that_the_log_vouches_for(
+    timeframe: Timeframe, newest: int, older: int
+) -> None:
+    newest_ms = timeframe.shift(NOW_MS, -newest)
+    oldest_ms = timeframe.shift(newest_ms, -older)
+    hole = find_hole(timeframe, NOW_MS, newest_final_ms=newest_ms, oldest_logged_ms=oldest_ms, begins=True)
+    within = newest + older < HOLE_BARS_MAX
+    assert not within or hole.span.start_ms == min(oldest_ms, timeframe.shift(NOW_MS, -1))
+    assert timeframe.shift(hole.span.start_ms, HOLE_BARS_MAX) >= hole.span.end_ms
+
+
+@given(timeframes, bars_ago, st.integers(0, HOLE_BARS_MAX - 1))
 def test_where_nobody_trades_the_log_goes_on_as_long_as_somebody_looks(
     timeframe: Timeframe, newest: int, fed: int
 ) -> None:
