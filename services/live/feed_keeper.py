@@ -45,7 +45,15 @@ class _Past:
     fed_until_ms: int | None = None
     held: bool = False
     said: FeedStatus | None = None
+    # Only while it runs: what it folds and remembers is of no use afterwards.
     feed: Feed | None = None
+    heard_until_s: float | None = None
+
+    @property
+    def heard_s(self) -> float | None:
+        """Return when the exchange was heard last, by the steady clock; None before its first word."""
+        heard_s = None if self.feed is None else self.feed.heard_s
+        return self.heard_until_s if heard_s is None else heard_s
 
 
 @dataclass(slots=True)
@@ -112,7 +120,7 @@ class FeedKeeper:
     def states(self) -> tuple[KeptFeed, ...]:
         """Return how each topic is that is kept on this worker."""
         return tuple(
-            KeptFeed(topic, past.held, past.said, None if past.feed is None else past.feed.heard_s)
+            KeptFeed(topic, past.held, past.said, past.heard_s)
             for topic, past in ((topic, kept.past) for topic, kept in self._kept.items())
         )
 
@@ -173,14 +181,11 @@ class FeedKeeper:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._renew_for_ever(topic))
                 group.create_task(self._run_beside(topic))
-                feed = await self._open_feed(topic, past.fed_until_ms)
-                if past.feed is not None:
-                    feed.heard_s = past.feed.heard_s
-                past.feed = feed
+                feed = past.feed = await self._open_feed(topic, past.fed_until_ms)
                 try:
                     await feed.run(lambda: self._say(topic, past, "live", LIVE))
                 finally:
-                    past.fed_until_ms = feed.fed_until_ms
+                    past.fed_until_ms, past.heard_until_s, past.feed = feed.fed_until_ms, past.heard_s, None
         except* UPSTREAM_AWAY:
             await self._say(topic, past, "stale", STALE)
             raise
