@@ -19,9 +19,8 @@ from app_extensions.database_copies import (
 )
 from config import load_config
 from services.backups.archive import read_backup
-from services.stores.table_copies import Digest
 from utils.clock import Clock
-from utils.spoken import utc_text
+from utils.spoken import counted, utc_text
 
 EXIT_INTERRUPTED = 130
 # A screen reader reads every line to its end: few lines, and none without news.
@@ -70,7 +69,7 @@ def backup_command(file: Path, *, overwrite: bool) -> None:
         sys.exit(EXIT_INTERRUPTED)
     filled = sum(copy.digest.rows > 0 for copy in manifest.tables)
     click.echo(
-        f"Backed up {manifest.rows:,} rows of {filled} tables, "
+        f"Backed up {counted(manifest.rows, 'row')} of {counted(filled, 'table')}, "
         f"as they were at {utc_text(manifest.made_at_ms)}, to {file}: {_megabytes(file.stat().st_size)}."
     )
     click.echo("It holds hashes of passwords, so keep it safe. SECRET_KEY and other settings are not in it.")
@@ -95,7 +94,7 @@ def restore_command(file: Path, *, into_empty_only: bool) -> None:
             manifest = reader.manifest
             refuse_unknown_schema(manifest)
             click.echo(
-                f"The backup is whole: {manifest.rows:,} rows with schema {manifest.version}, "
+                f"The backup is whole: {counted(manifest.rows, 'row')} with schema {manifest.version}, "
                 f"as they were at {utc_text(manifest.made_at_ms)}."
             )
             with reachable_servers(load_config(), cache=False) as config:
@@ -105,7 +104,7 @@ def restore_command(file: Path, *, into_empty_only: bool) -> None:
     except KeyboardInterrupt:
         click.echo(AS_IT_WAS)
         sys.exit(EXIT_INTERRUPTED)
-    click.echo(f"Restored {manifest.rows:,} rows; every table holds what it held then.")
+    click.echo(f"Restored {counted(manifest.rows, 'row')}; every table holds what it held then.")
     for name in applied:
         click.echo(f"Applied {name}.")
     click.echo("Start the service.")
@@ -131,10 +130,12 @@ def move_database_command(address: str) -> None:
 def _tell_of_move(moved: Moved) -> None:
     filled = [copy for copy in moved.tables if copy.digest.rows]
     for copy in filled:
-        click.echo(f"{copy.table.name}: {_rows(copy.digest)}, the same at both ends.")
+        rows = f"{counted(copy.digest.rows, 'row')} with the checksum {copy.digest.checksum}"
+        click.echo(f"{copy.table.name}: {rows}, the same at both ends.")
     empty = len(moved.tables) - len(filled)
-    rows = sum(copy.digest.rows for copy in filled)
-    click.echo(f"Moved {rows:,} rows of {len(filled)} tables. {empty} tables are empty at both ends.")
+    moved_rows = counted(sum(copy.digest.rows for copy in filled), "row")
+    are_empty = f"{counted(empty, 'table')} {'is' if empty == 1 else 'are'} empty at both ends"
+    click.echo(f"Moved {moved_rows} of {counted(len(filled), 'table')}. {are_empty}.")
     if moved.timescale:
         click.echo("The new database has TimescaleDB: bars and prices of coins are compressed there.")
     else:
@@ -143,11 +144,6 @@ def _tell_of_move(moved: Moved) -> None:
         "Now set DB_CONNECTION_STRING to the new address, and start the service. "
         "The old database was left as it is."
     )
-
-
-def _rows(digest: Digest) -> str:
-    rows = "1 row" if digest.rows == 1 else f"{digest.rows:,} rows"
-    return f"{rows} with the checksum {digest.checksum}"
 
 
 def _megabytes(size: int) -> str:

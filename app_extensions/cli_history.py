@@ -15,7 +15,7 @@ from services.backfill import BackfillOrder, Progress, Waiting
 from utils.clock import Clock
 from utils.domain import Instrument, Timeframe
 from utils.errors import UpstreamError
-from utils.spoken import spoken_wait, utc_text
+from utils.spoken import counted, spoken_wait, utc_text
 
 EXIT_INTERRUPTED = 130
 GO_ON = "What was fetched is stored: run the same command again to go on."
@@ -88,10 +88,10 @@ def _begun(order: BackfillOrder, progress: Progress) -> str:
 
 
 def _finished(order: BackfillOrder, progress: Progress, elapsed_s: float) -> str:
-    fetched = f"{progress.bars:,} bars were fetched in {spoken_length(elapsed_s)}."
+    were = "was" if progress.bars == 1 else "were"
+    fetched = f"{counted(progress.bars, 'bar')} {were} fetched in {spoken_length(elapsed_s)}."
     said = f"Done: {fetched}" if progress.bars else "Done: everything was stored already."
     silent = round(progress.silent_ms / progress.timeframe.approximate_ms)
     if silent:
-        bars = "1 bar" if silent == 1 else f"{silent:,} bars"
-        said += f" {order.instrument.exchange} tells of nothing where {bars} could be."
+        said += f" {order.instrument.exchange} tells of nothing where {counted(silent, 'bar')} could be."
     return said

@@ -15,7 +15,7 @@ from services.bar_import import ImportOrder, ImportReport
 from utils.clock import Clock
 from utils.domain import SECOND_MS, Instrument, Timeframe
 from utils.errors import InvalidRequest
-from utils.spoken import utc_text
+from utils.spoken import counted, utc_text
 
 
 @click.command("import-bars")
@@ -80,25 +80,28 @@ def _tell_of_import(order: ImportOrder, report: ImportReport) -> None:
     for row in bad.first:
         click.echo(f"Line {row.line}: {row.fault}.", err=True)
     if bad.count > len(bad.first):
-        click.echo(f"And {bad.count - len(bad.first):,} more bad rows.", err=True)
+        click.echo(f"And {counted(bad.count - len(bad.first), 'more bad row')}.", err=True)
     if report.unchecked:
         instrument = order.instrument
         click.echo(f"Whether {instrument.exchange} has {instrument.symbol} is not known: {report.unchecked}")
     if report.bars:
         click.echo(_found(report))
     if bad.count and (not order.skip_bad_rows or not report.bars):
-        rows = "1 row is bad" if bad.count == 1 else f"{bad.count:,} rows are bad"
+        rows = f"{counted(bad.count, 'row')} {'is' if bad.count == 1 else 'are'} bad"
         raise click.ClickException(
             f"Nothing was stored: {rows}. Correct the file, or leave bad rows out with --skip-bad-rows."
         )
     if bad.count:
-        click.echo("1 bad row was left out." if bad.count == 1 else f"{bad.count:,} bad rows were left out.")
+        were = "was" if bad.count == 1 else "were"
+        click.echo(f"{counted(bad.count, 'bad row')} {were} left out.")
     click.echo(_stored(report))
 
 
 def _found(report: ImportReport) -> str:
     count, spans = len(report.spans), report.spans
-    said = f"Read {report.bars:,} bars, {utc_text(spans[0].start_ms)} to {utc_text(spans[-1].end_ms)}"
+    said = (
+        f"Read {counted(report.bars, 'bar')}, {utc_text(spans[0].start_ms)} to {utc_text(spans[-1].end_ms)}"
+    )
     said += ", without a hole." if count == 1 else f", in {count:,} stretches with holes between them."
     if report.forming_ms is not None:
         said += f" The one at {utc_text(report.forming_ms)} had not closed when the file was written."

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from services.backfill import Progress
-from utils.spoken import spoken_wait, utc_text
+from utils.spoken import counted, spoken_wait, utc_text
 
 BAR_WIDTH = 24
 # A screen reader reads every line to its end: few lines, and none without news.
@@ -79,7 +79,7 @@ class BarTeller(Teller):
         filled = int(progress.done * BAR_WIDTH)
         parts = (
             f"[{'#' * filled}{'-' * (BAR_WIDTH - filled)}] {_percent(progress):3} %",
-            f"{progress.bars:,} bars",
+            counted(progress.bars, "bar"),
             utc_text(progress.reached_ms),
             self._left(progress),
         )
@@ -116,7 +116,7 @@ class LineTeller(Teller):
         self._told_s, self._told_percent = now_s, percent
         parts = (
             f"{percent} percent",
-            f"{progress.bars:,} bars fetched",
+            f"{counted(progress.bars, 'bar')} fetched",
             f"at {utc_text(progress.reached_ms)}",
             self._left(progress),
         )

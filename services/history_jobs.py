@@ -12,6 +12,7 @@ from services.stores.series import Series
 from services.stores.series_holes import select_broken_series
 from utils.clock import Clock
 from utils.errors import AppError, UpstreamError
+from utils.spoken import counted
 
 # Whoever asks for bars comes first: between two pages the exchange is left alone.
 PAUSE_S = 1.0
@@ -61,9 +62,9 @@ class HistoryJobs:
                 failed.append((order.text, error))
         if failed:
             text, first = failed[0]
+            of_all = f"{len(failed)} of {counted(len(orders), 'stretch', 'stretches')}"
             raise JobFailed(
-                f"{len(failed)} of {len(orders)} stretches could not be filled. The first, {text}: "
-                f"{first.detail}",
+                f"{of_all} could not be filled. The first, {text}: {first.detail}",
                 again=any(isinstance(each, UpstreamError) for _, each in failed),
             )
 

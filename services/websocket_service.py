@@ -17,6 +17,7 @@ from services.live.wish_follower import WishFollower
 from utils import figures
 from utils.domain import Instrument, Timeframe, Topic
 from utils.errors import TooManyRequests, Unavailable
+from utils.spoken import counted
 from utils.tasks import end_tasks, start_apart
 
 DRAIN_TIMEOUT_S = 3.0
@@ -158,7 +159,7 @@ class WebSocketService:
     def _check_held(self, who: str, holder: str, allowed: int) -> None:
         if self._held[holder] >= allowed:
             raise TooManyRequests(
-                f"{who} {allowed} live connections. Close one first.",
+                f"{who} {counted(allowed, 'live connection')}. Close one first.",
                 code="too_many_connections",
                 retry_after_s=60,
             )

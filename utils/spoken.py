@@ -9,7 +9,12 @@ def spoken_wait(wait_s: float) -> str:
     count, unit = (
         (max(1, math.ceil(wait_s)), "second") if wait_s < 100 else (math.ceil(wait_s / 60), "minute")
     )
-    return f"{count} {unit}" + ("" if count == 1 else "s")
+    return counted(count, unit)
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return how many there are: ``1 bar``, ``1,234 bars``; ``many`` is for where an s is too little."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
 def utc_text(time_ms: int) -> str:

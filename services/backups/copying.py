@@ -14,6 +14,7 @@ from services.backups.manifest import AppliedMigration, BackupError, Manifest, T
 from services.stores import table_copies
 from services.stores.schema_migrations import select_applied
 from services.stores.table_copies import Digest, Lock, Pieces, Sink, Table
+from utils.spoken import counted
 from utils.tasks import end_tasks
 
 # Of the pieces that a server sends, how many may wait for the other one; each has some kilobytes.
@@ -139,7 +140,7 @@ def _refuse_other_form(wanted: Sequence[Table], present: Sequence[Table]) -> Non
 def _refuse_different(table: Table, wanted: Digest, found: Digest) -> None:
     if wanted != found:
         raise BackupError(
-            f"The table {table.name} came out different: {found.rows:,} rows with the checksum "
+            f"The table {table.name} came out different: {counted(found.rows, 'row')} with the checksum "
             f"{found.checksum}, and not {wanted.rows:,} with {wanted.checksum}. Nothing was kept. "
             "Please report this."
         )

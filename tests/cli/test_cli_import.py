@@ -105,6 +105,12 @@ async def test_bad_rows_can_be_left_out(command: Command) -> None:
     assert outcome.err == "Line 3: has 1 fields where the first line names 6.\n"
 
 
+async def test_one_bar_is_read_as_one(command: Command) -> None:
+    command.write(ROWS[0])
+    outcome = await command.run(*PLACE)
+    assert outcome.out.startswith("Read 1 bar, 2025-01-01 00:00 UTC to 2025-01-01 01:00 UTC, without a hole.")
+
+
 async def test_a_dry_run_stores_nothing(command: Command) -> None:
     command.write(*ROWS)
     dry = await command.run(*PLACE, "--dry-run")

@@ -92,6 +92,14 @@ def test_sentences_come_at_once_and_then_every_few_seconds_with_news() -> None:
     assert len(lines) == 13
 
 
+@pytest.mark.parametrize("kind", [BarTeller, LineTeller])
+def test_one_bar_is_no_bars(kind: type[Teller]) -> None:
+    stage = Stage(kind)
+    stage.tell(0, 1)
+    assert "1 bar" in stage.said
+    assert "1 bars" not in stage.said
+
+
 def test_sentences_without_news_come_seldom() -> None:
     stage = Stage(LineTeller)
     for second in range(61):
