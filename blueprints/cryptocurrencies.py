@@ -4,7 +4,7 @@ import asyncio
 import functools
 from collections.abc import Awaitable, Callable
 
-from quart import Blueprint, Response, request
+from quart import Blueprint, Response, g, request
 from quart.blueprints import BlueprintSetupState
 from quart.typing import ResponseReturnValue
 from werkzeug.routing import BaseConverter
@@ -20,6 +20,7 @@ from blueprints.formats.coins import encode_coin, encode_coin_history, encode_li
 from blueprints.queries.coins import CoinHistoryQuery, CoinsQuery, HeardQuery, SyncQuery, TopQuery
 from middleware.auth_middleware import public, requires_role
 from middleware.caching import cached_response
+from middleware.caller import caller
 from middleware.context import services
 from middleware.documentation import Answers, responses
 from middleware.idempotency import answered, idempotent
@@ -131,7 +132,10 @@ async def post_sync(query: SyncQuery) -> ResponseReturnValue:
     """Order a listing of the first coins, and return its run; while one is open, that one."""
     _check_provider(query)
     order = {"limit": query.limit, "provider": query.provider}
-    return _ordered(await services().jobs.enqueue(SYNC, order, dedupe_key=SYNC, keep=answered(_ordered)))
+    by = g.principal, caller()
+    return _ordered(
+        await services().jobs.enqueue(SYNC, order, dedupe_key=SYNC, by=by, keep=answered(_ordered))
+    )
 
 
 def _ordered(ticket: JobTicket) -> ResponseReturnValue:

@@ -11,7 +11,7 @@ from services.idempotency import Keep, keep_nothing
 from services.passwords import check_new_password
 from services.sessions import ACQUIRE_TIMEOUT_S
 from services.stores import audit, users
-from utils.accounts import Caller, Role, User
+from utils.accounts import Action, Caller, Role, User
 from utils.clock import Clock
 from utils.errors import Conflict, FieldError, Forbidden, InvalidRequest, NotFound, Unauthorized, shorten
 
@@ -77,7 +77,7 @@ class Accounts:
                 )
             await audit.insert_event(
                 connection,
-                "user_created",
+                Action.USER_CREATED,
                 caller,
                 actor_user_id=None,
                 subject_user_id=user.user_id,

@@ -19,7 +19,7 @@ from services.sign_in_throttle import Attempt, SignInThrottle
 from services.stores import audit, session_ends, users
 from services.stores.users import StoredUser
 from services.tickets import Tickets
-from utils.accounts import Caller, Principal, Role, Session, User
+from utils.accounts import Action, Caller, Principal, Role, Session, User
 from utils.clock import Clock
 from utils.errors import Conflict, Forbidden, Unauthorized, Unavailable
 
@@ -137,7 +137,7 @@ class AuthService:
             ):
                 raise Conflict("The password was changed meanwhile. Sign in with the new one.")
             await self._throttle.remember(connection, attempt, principal.user_id, now_ms)
-            await self._end(connection, principal, caller, "password_changed")
+            await self._end(connection, principal, caller, Action.PASSWORD_CHANGED)
 
     async def list_sessions(self, principal: Principal) -> list[Session]:
         """Return the sessions of whoever asks, newest first."""
@@ -149,7 +149,9 @@ class AuthService:
         Raises: NotFound when it is over already, was never there, or is another user's: which is not told.
         """
         async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
-            if not await self._end(connection, principal, caller, "session_ended", session_id=session_id):
+            if not await self._end(
+                connection, principal, caller, Action.SESSION_ENDED, session_id=session_id
+            ):
                 raise no_such_session()
 
     async def end_sessions(
@@ -157,7 +159,7 @@ class AuthService:
     ) -> None:
         """End every session of whoever asks, or all but one."""
         async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
-            await self._end(connection, principal, caller, "sessions_ended", spared_id=spared_id)
+            await self._end(connection, principal, caller, Action.SESSIONS_ENDED, spared_id=spared_id)
 
     async def _hash(self, password: str) -> str:
         return await self._hash_pool.run(partial(self._hasher.hash, password))
@@ -185,7 +187,7 @@ class AuthService:
         connection: asyncpg.Connection,
         principal: Principal,
         caller: Caller,
-        action: str,
+        action: Action,
         *,
         session_id: UUID | None = None,
         spared_id: UUID | None = None,

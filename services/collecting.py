@@ -15,7 +15,7 @@ from services.backfill import Backfill, BackfillOrder, Progress, Waiting
 from services.idempotency import Keep, keep_nothing
 from services.stores import audit, collected_symbols
 from services.stores.collected_symbols import CollectedSymbol, SymbolListing
-from utils.accounts import Caller, Principal, Role
+from utils.accounts import Action, Caller, Principal, Role
 from utils.clock import Clock
 from utils.domain import DAY_MS, Instrument, Timeframe
 from utils.errors import AppError, Conflict, NotFound, UpstreamDown, UpstreamError
@@ -39,7 +39,6 @@ DEPTHS_MS = {
 # An exchange that wants to be left alone for longer is tried again in the next round.
 WAIT_MAX_S = 10.0
 PASSES_MAX = 10
-REMOVED = "collected symbol removed"
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +119,7 @@ class Collecting:
             if for_all:
                 await audit.insert_event(
                     connection,
-                    REMOVED,
+                    Action.COLLECTED_SYMBOL_REMOVED,
                     caller,
                     actor_user_id=principal.user_id,
                     subject_user_id=None,

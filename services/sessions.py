@@ -19,7 +19,7 @@ from services.tokens import (
     new_refresh_token,
     refresh_token_hash,
 )
-from utils.accounts import Caller, Principal, Session, User
+from utils.accounts import Action, Caller, Principal, Session, User
 from utils.clock import Clock
 from utils.errors import NotFound, Unauthorized
 
@@ -27,7 +27,6 @@ ACQUIRE_TIMEOUT_S = 2.0
 # Whoever did not hear the answer may ask again for this long, and gets the same refresh token.
 GRACE_MS = 10_000
 SESSIONS_MAX = 50
-REUSED = "refresh_token_reused"
 TOO_MANY = "too_many_sessions"
 
 log = logging.getLogger(__name__)
@@ -171,11 +170,13 @@ class Sessions:
     async def _revoke_reused(
         connection: asyncpg.Connection, session_id: UUID, caller: Caller, now_ms: int
     ) -> None:
-        if not await session_ends.revoke_session(connection, session_id, reason=REUSED, now_ms=now_ms):
+        if not await session_ends.revoke_session(
+            connection, session_id, reason=Action.REFRESH_TOKEN_REUSED, now_ms=now_ms
+        ):
             return
         await audit.insert_event(
             connection,
-            REUSED,
+            Action.REFRESH_TOKEN_REUSED,
             caller,
             actor_user_id=None,
             subject_user_id=await sessions.select_user_of_session(connection, session_id),

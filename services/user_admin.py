@@ -22,14 +22,9 @@ from services.stores import (
     users,
 )
 from services.tokens import BIGINT_MAX
-from utils.accounts import AuditEvent, Caller, Principal, Role, Session, User
+from utils.accounts import Action, AuditEvent, Caller, Principal, Role, Session, User
 from utils.clock import Clock
 from utils.errors import Conflict, NotFound
-
-DISABLED = "user_disabled"
-ENABLED = "user_enabled"
-ROLE_CHANGED = "role_changed"
-SESSION_ENDED = "session_ended_by_admin"
 
 DAY_MS = 86_400_000
 AUDIT_KEPT_MS = 400 * DAY_MS
@@ -80,7 +75,7 @@ class UserAdmin:
             if user is None:
                 raise _no_such_user(user_id)
             await self._note(
-                connection, ROLE_CHANGED, by=(admin, caller), user_id=user_id, detail=f"role {role}"
+                connection, Action.ROLE_CHANGED, by=(admin, caller), user_id=user_id, detail=f"role {role}"
             )
         return user
 
@@ -108,9 +103,9 @@ class UserAdmin:
                 raise _no_such_user(user_id)
             if disabled:
                 await session_ends.revoke_sessions_of_user(
-                    connection, user_id, reason=DISABLED, now_ms=now_ms
+                    connection, user_id, reason=Action.USER_DISABLED, now_ms=now_ms
                 )
-            action = DISABLED if disabled else ENABLED
+            action = Action.USER_DISABLED if disabled else Action.USER_ENABLED
             await self._note(connection, action, by=(admin, caller), user_id=user_id)
             await keep(connection, user)
         return user
@@ -121,12 +116,14 @@ class UserAdmin:
             now_ms = self._clock.now_ms()
             user_id = await sessions.select_user_of_session(connection, session_id)
             ended = await session_ends.revoke_session(
-                connection, session_id, reason=SESSION_ENDED, now_ms=now_ms
+                connection, session_id, reason=Action.SESSION_ENDED_BY_ADMIN, now_ms=now_ms
             )
             if not ended:
                 raise no_such_session()
             detail = f"session {session_id}"
-            await self._note(connection, SESSION_ENDED, by=(admin, caller), user_id=user_id, detail=detail)
+            await self._note(
+                connection, Action.SESSION_ENDED_BY_ADMIN, by=(admin, caller), user_id=user_id, detail=detail
+            )
 
     async def tidy(self) -> None:
         """Forget what can be of no use any more."""
@@ -146,7 +143,7 @@ class UserAdmin:
     async def _note(
         self,
         connection: asyncpg.Connection,
-        action: str,
+        action: Action,
         *,
         by: tuple[Principal, Caller],
         user_id: int | None,

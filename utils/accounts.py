@@ -1,7 +1,7 @@
 """The nouns of accounts: roles, users and whoever makes a request. Pure values."""
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import StrEnum, auto
 from uuid import UUID
 
 
@@ -43,6 +43,23 @@ class Session:
     created_ms: int
     last_used_ms: int
     expires_ms: int
+
+
+class Action(StrEnum):
+    """What is noted for those who ask later who did what."""
+
+    USER_CREATED = auto()
+    ROLE_CHANGED = auto()
+    USER_DISABLED = auto()
+    USER_ENABLED = auto()
+    SESSION_ENDED_BY_ADMIN = auto()
+    JOB_ORDERED = auto()
+    JOB_CANCELLED = auto()
+    COLLECTED_SYMBOL_REMOVED = auto()
+    SESSION_ENDED = auto()
+    SESSIONS_ENDED = auto()
+    PASSWORD_CHANGED = auto()
+    REFRESH_TOKEN_REUSED = auto()
 
 
 @dataclass(frozen=True, slots=True)

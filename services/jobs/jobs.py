@@ -10,7 +10,7 @@ from services.jobs.queue import put_in_queue
 from services.stores import audit, job_attempts, job_runs
 from services.stores.job_attempts import JobAttempt
 from services.stores.job_runs import JobRun, NewRun
-from utils.accounts import Caller, Principal
+from utils.accounts import Action, Caller, Principal
 from utils.clock import Clock
 from utils.errors import Conflict, NotFound, unknown
 from utils.json_codec import encode_json
@@ -19,8 +19,6 @@ ACQUIRE_TIMEOUT_S = 2.0
 QUEUE_LOG_KEPT_MS = 7 * 86_400_000
 SKIPPED_KEPT_MS = 2 * 86_400_000
 CANCELLED = "It was cancelled."
-ORDERED = "job_ordered"
-CANCELLATION = "job_cancelled"
 By = tuple[Principal, Caller]
 ADVICE = "GET /api/v1/admin/jobs names them all."
 
@@ -74,7 +72,7 @@ class Jobs:
                     run = await job_runs.insert_run(connection, new, self._clock.now_ms())
                     if run is not None:
                         await put_in_queue(connection, run.job, run.job_run_id)
-                        await self._note(connection, ORDERED, run, by)
+                        await self._note(connection, Action.JOB_ORDERED, run, by)
                         ticket = _ticket(run)
                         await keep(connection, ticket)
                         return ticket
@@ -123,7 +121,7 @@ class Jobs:
             if run.state not in (RunState.QUEUED, RunState.RUNNING):
                 raise Conflict(f"Run {run_id} has ended already: it is {run.state}.", code="job_ended")
             await job_runs.update_cancel_requested(connection, run_id)
-            await self._note(connection, CANCELLATION, run, by)
+            await self._note(connection, Action.JOB_CANCELLED, run, by)
             if run.state == RunState.QUEUED:
                 # Its row in the queue is taken out by whoever comes to it, and finds nothing left to do.
                 await job_attempts.end_run(
@@ -140,7 +138,7 @@ class Jobs:
         await job_runs.delete_skipped_runs(self._pool, self._clock.now_ms() - SKIPPED_KEPT_MS)
         await job_attempts.delete_old_queue_log(self._pool, self._clock.now_ms() - QUEUE_LOG_KEPT_MS)
 
-    async def _note(self, connection: asyncpg.Connection, action: str, run: JobRun, by: By | None) -> None:
+    async def _note(self, connection: asyncpg.Connection, action: Action, run: JobRun, by: By | None) -> None:
         if by is None:
             return
         admin, caller = by

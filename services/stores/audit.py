@@ -2,12 +2,12 @@
 
 import asyncpg
 
-from utils.accounts import AuditEvent, Caller
+from utils.accounts import Action, AuditEvent, Caller
 
 
 async def insert_event(
     connection: asyncpg.Connection,
-    action: str,
+    action: Action,
     caller: Caller,
     *,
     actor_user_id: int | None,

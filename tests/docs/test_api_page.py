@@ -12,6 +12,7 @@ from app import create_app
 from config import load_config
 from middleware.rate_limit import LOGIN_PER_MINUTE
 from tests.docs.reading import ROOT, code_words, headings, section, table
+from utils.accounts import Action
 
 API = (ROOT / "docs/api.md").read_text()
 LIVE = (ROOT / "docs/websockets.md").read_text()
@@ -97,6 +98,11 @@ def check_parameters(model: type[BaseModel], documented: dict[str, str], route: 
         else:
             default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
             assert code_words(said) == [default], f"{name} of {route}"
+
+
+def test_everything_that_is_noted_of_people_is_named_and_nothing_else() -> None:
+    rows = table(API, "GET /api/v1/admin/audit", "Action")
+    assert sorted(name for row in rows for name in code_words(row[0])) == sorted(Action)
 
 
 def test_the_buckets_hold_what_is_said() -> None:

@@ -156,6 +156,18 @@ async def test_what_admins_did_is_noted_and_what_they_did_not_is_not(
     assert noted == [("job_cancelled", detail), ("job_ordered", detail)]
 
 
+async def test_a_listing_of_coins_that_an_admin_orders_is_noted_once(
+    client: Client, root: dict[str, str]
+) -> None:
+    for _ in range(2):
+        ordered = await client.post("/api/v1/cryptocurrencies/sync", headers=root)
+        assert ordered.status_code == 202
+    run_id = (await ordered.get_json())["run_id"]
+    events = (await (await client.get("/api/v1/admin/audit", headers=root)).get_json())["events"]
+    noted = [event["detail"] for event in events if event["action"] == "job_ordered"]
+    assert noted == [f"sync_coins, run {run_id}"]
+
+
 async def test_a_job_that_needs_more_than_its_name_says_so(
     client: Client, root: dict[str, str], app: Quart
 ) -> None:
