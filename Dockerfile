@@ -1,14 +1,17 @@
 # The service in an image: docs/deployment.md says how it is built, what it needs, and that it was never run.
 # For a release, pin the base image by its digest: python:3.13-slim-trixie@sha256:…
 ARG PYTHON=python:3.13-slim-trixie
+# requirements-extras.txt has what reports to Sentry and to a collector of OpenTelemetry as well.
+ARG REQUIREMENTS=requirements.txt
 
 FROM ${PYTHON} AS packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1
 RUN python -m venv --without-pip /opt/venv
-COPY requirements.txt /build/
+ARG REQUIREMENTS
+COPY requirements.txt requirements-extras.txt /build/
 # Only wheels, and only those whose hashes are locked: nothing is compiled, and nothing of a package runs here.
 RUN python -m pip --python /opt/venv/bin/python install \
-    --only-binary :all: --require-hashes --no-deps --no-compile --requirement /build/requirements.txt
+    --only-binary :all: --require-hashes --no-deps --no-compile --requirement /build/${REQUIREMENTS}
 WORKDIR /app
 COPY app.py config.py pyproject.toml LICENSE.md ./
 COPY app_extensions app_extensions/

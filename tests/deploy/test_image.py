@@ -19,6 +19,7 @@ from tests.deploy.files import ROOT, copied, image_environment, instructions, la
 from tests.launcher.conftest import Service
 
 GOOD_SECRET = "q7-Vb2!xLr9mZ0tYc4sKd8wHf1gJn5pE"
+LOCKED = ("requirements.txt", "requirements-extras.txt")
 IGNORED = (ROOT / ".dockerignore").read_text().splitlines()
 
 
@@ -44,13 +45,16 @@ def test_its_packages_are_the_locked_ones_and_nothing_is_compiled_from_source() 
     options = shlex.split(install)
     assert {"--require-hashes", "--no-deps"} <= set(options)
     assert options[options.index("--only-binary") + 1] == ":all:"
-    assert Path(options[options.index("--requirement") + 1]).name == "requirements.txt"
+    assert Path(options[options.index("--requirement") + 1]).name == "${REQUIREMENTS}"
+    assert ("ARG", "REQUIREMENTS=requirements.txt") in instructions()
+    assert ("COPY", f"{' '.join(LOCKED)} /build/") in instructions()
     everything = " ".join(rest for _, rest in instructions())
     assert not [word for word in ("apt-get", "apk ", "curl", "gcc", "build-essential") if word in everything]
 
 
 def test_its_base_has_a_version_and_its_environment_holds_settings_and_no_secret() -> None:
-    (base,) = {rest.removeprefix("PYTHON=") for word, rest in instructions() if word == "ARG"}
+    given = dict(rest.partition("=")[::2] for word, rest in instructions() if word == "ARG" and "=" in rest)
+    base = given["PYTHON"]
     assert base.partition(":")[2][:1].isdigit()
     settings = {field.metadata["name"]: field for field in declared_settings()}
     environment = image_environment()
@@ -64,7 +68,7 @@ def test_its_base_has_a_version_and_its_environment_holds_settings_and_no_secret
 def test_only_what_is_named_goes_in() -> None:
     assert next(line for line in IGNORED if line and not line.startswith("#")) == "*"
     named = {line.removeprefix("!") for line in IGNORED if line.startswith("!")}
-    sources = {source for source, _ in copied()} | {"requirements.txt"}
+    sources = {source for source, _ in copied()} | set(LOCKED)
     assert named == sources
     assert all((ROOT / source).exists() for source in sources)
 

@@ -133,8 +133,16 @@ def test_what_is_probed_is_answered_there(name: str) -> None:
     }
     assert {probe["path"] for probe in probes.values()} <= routes
     assert {probe["port"] for probe in probes.values()} == {"http"}
+
+
+@pytest.mark.parametrize("name", [name for name in PODS if not name.endswith("migrate")])
+def test_prometheus_finds_whatever_counts(name: str) -> None:
+    config = config_of(name)
     scraped = PODS[name]["metadata"]["annotations"]
+    assert scraped["prometheus.io/scrape"] == "true"
     assert scraped["prometheus.io/port"] == str(config.metrics_port)
+    assert {"name": "metrics", "containerPort": config.metrics_port} in container(name)["ports"]
+    assert config.metrics_host == "0.0.0.0"
 
 
 def test_whoever_selects_pods_selects_some() -> None:

@@ -81,7 +81,7 @@ RUN = {
     "PLUGINS=village_market VILLAGE_FILE=village.csv ./start.sh": (
         "tests/docs/test_plugins_page.py::test_the_plugin_of_the_page_serves_its_bars"
     ),
-    "CERTFILE=/etc/accessibletrader/certificate.pem "
+    "HOST=0.0.0.0 CERTFILE=/etc/accessibletrader/certificate.pem "
     "KEYFILE=/etc/accessibletrader/certificate.key ./start.sh": (
         "tests/launcher/test_tls.py::test_a_server_with_a_certificate_speaks_tls_and_nothing_else"
     ),
