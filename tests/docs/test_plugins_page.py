@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from plugins.venues import VenueRow
 from tests.docs.examples import differences, examples
 from tests.docs.reading import ROOT, blocks, code_words, section, table
 from utils import errors
+from utils.domain import InstrumentSpec
 
 PAGE = (ROOT / "docs/plugins.md").read_text()
 MODULE = "village_market"
@@ -87,8 +89,20 @@ def test_every_method_of_the_contract_is_on_the_page() -> None:
     assert listed == there
 
 
-def test_every_field_of_a_profile_and_of_a_row_is_on_the_page() -> None:
-    for heading, shape in (("The profile of an exchange", VenueProfile), ("An exchange of ccxt", VenueRow)):
+def test_what_the_page_calls_optional_may_be_left_out_and_nothing_else() -> None:
+    optional = {name for name, _ in inspect.getmembers(MarketPlugin, inspect.isfunction)}
+    optional -= MarketPlugin.__abstractmethods__
+    (sentence,) = re.findall(r"may be left out: (.*?) do\s", PAGE, re.DOTALL)
+    assert set(code_words(sentence)) == optional
+
+
+def test_every_field_of_an_instrument_a_profile_and_a_row_is_on_the_page() -> None:
+    shapes = {
+        "An instrument": InstrumentSpec,
+        "The profile of an exchange": VenueProfile,
+        "An exchange of ccxt": VenueRow,
+    }
+    for heading, shape in shapes.items():
         listed = [code_words(row[0])[0] for row in table(PAGE, heading, "Field")]
         assert sorted(listed) == sorted(field.name for field in dataclasses.fields(shape)), heading
 
