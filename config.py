@@ -160,7 +160,10 @@ class Config:
     )
     default_market: str = setting("DEFAULT_MARKET", "crypto", str, "The market meant when none is named.")
     default_exchange: str = setting(
-        "DEFAULT_EXCHANGE", "bitstamp", str, "The exchange of the default market meant when none is named."
+        "DEFAULT_EXCHANGE",
+        "bitstamp",
+        str,
+        "The exchange of the default market meant when none is named; set it with DEFAULT_MARKET.",
     )
     plugins: tuple[str, ...] = setting(
         "PLUGINS", (), items, "More market plugins, as dotted module names separated by commas."
