@@ -201,10 +201,10 @@ async def test_a_stopping_server_says_so_before_it_closes(app, client):
 async def test_everything_pending_comes_in_one_frame_on_request(client):
     async with client.websocket(BTC + "&batch=true") as connection:
         async with asyncio.timeout(DEADLINE_S):
-            json.loads(await connection.receive())
-            frames = [json.loads(await connection.receive()) for _ in range(3)]
+            frames = [json.loads(await connection.receive()) for _ in range(4)]
         for frame in frames:
             assert isinstance(frame, list)
             for message in frame:
                 OUTGOING.validate_python(message)
-        assert frames[0][0]["type"] == "subscribed"
+        assert [message["type"] for message in frames[0]] == ["hello"]
+        assert frames[1][0]["type"] == "subscribed"
