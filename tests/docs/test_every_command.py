@@ -10,9 +10,10 @@ import click
 import pytest
 
 from app_extensions import cli
+from app_extensions.cli_listen import listen_command
 from config import declared_settings
 from tests.docs.command_registry import EXAMPLES, NOT_RUN, NOT_RUN_BEGINNINGS, REQUESTS, RUN
-from tests.docs.reading import ROOT, Block, blocks
+from tests.docs.reading import ROOT, Block, blocks, code_words, table
 from tests.docs.shell import SHELLS, Command, commands
 
 PAGES = [
@@ -173,3 +174,16 @@ def test_the_detectors_of_commands_and_examples_detect() -> None:
 
 def test_the_interpreter_of_the_examples_is_the_one_of_the_tests() -> None:
     assert Path(sys.prefix, "bin", "quart").is_file()
+
+
+def test_every_option_of_listening_in_a_terminal_is_named_with_its_default() -> None:
+    page = (ROOT / "docs/announcements.md").read_text()
+    rows = {code_words(row[0])[0]: row for row in table(page, "In a terminal", "Option")}
+    options = {each.opts[0]: each for each in listen_command.params if isinstance(each, click.Option)}
+    assert rows.keys() == options.keys()
+    for name, option in options.items():
+        # Others are the service's to say, or nobody's.
+        if option.show_default and not option.is_flag:
+            assert code_words(rows[name][1]) == [str(option.default)], name
+        kinds = getattr(option.type, "choices", ())
+        assert set(kinds) <= set(code_words(rows[name][2])), name
