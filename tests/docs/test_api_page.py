@@ -16,6 +16,8 @@ from utils.accounts import Action
 
 API = (ROOT / "docs/api.md").read_text()
 LIVE = (ROOT / "docs/websockets.md").read_text()
+# Where what a route takes has to go is told by the first column of its table.
+TABLES = {"query_model": "Parameter", "body_model": "Member of the body"}
 IMPLIED_METHODS = {"HEAD", "OPTIONS"}
 
 
@@ -45,10 +47,10 @@ def rows() -> dict[str, list[str]]:
     return found
 
 
-def parameters(heading: str, text: str) -> dict[str, str]:
+def parameters(heading: str, text: str, first_column: str) -> dict[str, str]:
     """Return the documented defaults by name."""
     found = {}
-    for row in table(text, heading, "Parameter"):
+    for row in table(text, heading, first_column):
         (name,) = code_words(row[0])
         assert row[3], f"{name} of {heading} has no meaning"
         found[name] = row[2]
@@ -76,14 +78,20 @@ def test_every_route_has_its_section(built: Quart) -> None:
 def test_every_parameter_is_there_with_its_default(built: Quart) -> None:
     checked = 0
     for name, view in routes(built):
-        model = getattr(view, "query_model", None) or getattr(view, "body_model", None)
-        if model is None:
-            continue
         (title,) = code_words(rows()[name][0])
         text, heading = (LIVE, "The address") if "/ws/" in name else (API, title)
-        check_parameters(model, parameters(heading, text), name)
-        checked += 1
+        for kind, first_column in TABLES.items():
+            if (model := getattr(view, kind, None)) is not None:
+                check_parameters(model, parameters(heading, text, first_column), name)
+                checked += 1
     assert checked > 5
+
+
+def test_every_route_that_takes_a_key_for_sending_again_says_so_and_no_other_does(built: Quart) -> None:
+    for name, view in routes(built):
+        (title,) = code_words(rows()[name][0])
+        taken = getattr(view, "idempotent", False)
+        assert ("`Idempotency-Key`" in section(API, title)) == taken, name
 
 
 def check_parameters(model: type[BaseModel], documented: dict[str, str], route: str) -> None:

@@ -69,6 +69,20 @@ async def test_an_order_of_coins_is_answered_as_shown(client: QuartClient, admin
     assert differences(promised | changing, given) == []
 
 
+async def test_the_entity_tag_that_is_shown_is_the_one_that_is_sent(client: QuartClient) -> None:
+    (shown,) = [block.text for block in blocks(API) if "ETag: " in block.text]
+    whole, again = shown.split("\n\n")
+    path = whole.splitlines()[0].removeprefix("GET ")
+    (tag,) = re.findall(r"^If-None-Match: (.+)$", again, re.MULTILINE)
+    for text, sent in ((whole, {}), (again, {"If-None-Match": tag})):
+        answer = await client.get(path, headers=sent)
+        status, *headers = re.search(r"^\d{3}$(?s:.*)", text, re.MULTILINE)[0].splitlines()
+        assert answer.status_code == int(status)
+        assert {line: answer.headers[line.partition(": ")[0]] for line in headers} == {
+            line: line.partition(": ")[2] for line in headers
+        }
+
+
 def test_the_problem_that_is_shown_is_one_that_is_sent() -> None:
     page = (ROOT / "docs/problems.md").read_text()
     (shown,) = [json.loads(block.text) for block in blocks(page) if block.language == "json"]
