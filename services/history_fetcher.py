@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import asyncpg
@@ -55,9 +56,13 @@ class HistoryFetcher:
         exchange is told and not raised.
         """
         exchange = series.instrument.exchange
-        # Stored bars need not wait for an exchange that hangs; the fetching goes on behind them.
-        shown = bool(clip_spans(series.known, whole))
-        patience_s = self._patience.wait_s(exchange) if shown else FILL_TIMEOUT_S
+        # Stored bars need not wait for an exchange that hangs; the fetching goes on behind them. Where most
+        # of what was asked for is missing, they are no answer.
+        stored_ms = sum(map(_length_ms, clip_spans((*series.known, *series.quiet), whole)))
+        patience_s = FILL_TIMEOUT_S
+        if 2 * stored_ms >= _length_ms(whole):
+            missing = missing_spans(whole, series, venue.knowledge(series), venue.now_ms)
+            patience_s = self._patience.wait_s(exchange, pages=_pages(missing, series, venue))
         try:
             async with asyncio.timeout(patience_s):
                 while missing_spans(whole, series, venue.knowledge(series), venue.now_ms):
@@ -93,9 +98,20 @@ class HistoryFetcher:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         changed = await self._filler.fill(venue.plugin, venue.profile, series, missing)
-        self._patience.note(series.instrument.exchange, loop.time() - began_s)
+        pages = _pages(missing, series, venue)
+        self._patience.note(series.instrument.exchange, loop.time() - began_s, pages=pages)
         return changed
 
     async def _failed(self, series: Series, failure: UpstreamError) -> Filled:
         # Pages before the failure were stored, and are known now.
         return Filled(await upsert_series(self._pool, series.instrument, series.timeframe), failure)
+
+
+def _length_ms(span: Span) -> int:
+    return span.end_ms - span.start_ms
+
+
+def _pages(missing: Sequence[Span], series: Series, venue: Venue) -> int:
+    # As many as there are at most: where nobody trades, a page reaches further.
+    page_ms = venue.profile.page_bars * series.timeframe.approximate_ms
+    return max(1, sum(-(-_length_ms(span) // page_ms) for span in missing))

@@ -64,7 +64,7 @@ class Asked:
 
 
 class RecordedMarket(SimulatedPlugin):
-    """Record each question; ``error``, ``gate`` and ``spoil`` say what becomes of the answers."""
+    """Record each question; ``error``, ``gate``, ``takes_s`` and ``spoil`` say what becomes of answers."""
 
     def __init__(self, hand: HandClock) -> None:
         super().__init__(hand.clock, 1, SimulatedFaults())
@@ -73,6 +73,7 @@ class RecordedMarket(SimulatedPlugin):
         self.error: UpstreamError | None = None
         self.gate: asyncio.Event | None = None
         self.came = asyncio.Event()
+        self.takes_s = 0.0
         self.spoil: Callable[[Rows], Rows] = lambda rows: rows
         self.change_profile: Callable[[VenueProfile], VenueProfile] = lambda profile: profile
         self.change_spec: Callable[[InstrumentSpec], InstrumentSpec] = lambda spec: spec
@@ -97,6 +98,7 @@ class RecordedMarket(SimulatedPlugin):
         self.came.set()
         if self.gate is not None:
             await self.gate.wait()
+        await asyncio.sleep(self.takes_s)
         if self.error is not None:
             raise self.error
 

@@ -36,6 +36,8 @@ from utils.domain import HOUR_MS, MINUTE_MS, GapReason, Span, Timeframe
 from utils.errors import InvalidRequest, NotFound, UpstreamDown, UpstreamGarbage, UpstreamTimeout
 
 DEADLINE_S = 10
+# Of one page, as a distant exchange takes.
+TAKES_S = 0.15
 
 
 async def test_while_the_exchange_is_away_stored_bars_are_shown_as_stale_with_the_hole_named(
@@ -84,6 +86,29 @@ async def test_an_outage_in_the_middle_leaves_what_came_before_it(
     assert history.stale
     assert opens_of(history.bars) == [ago(hours) for hours in range(50, 30, -1)]
     assert [(gap.span, gap.reason) for gap in history.gaps] == [(Span(ago(30), ago(10)), GapReason.OUTAGE)]
+
+
+async def test_a_few_stored_bars_are_no_reason_to_call_an_exchange_away(
+    market: MarketService, upstream: RecordedMarket, hand: HandClock
+) -> None:
+    upstream.change_profile = lambda profile: replace(profile, page_bars=20)
+    upstream.takes_s = TAKES_S
+    await market.bars(between(ago(3), ago(1)))
+    history = await market.bars(between(ago(100), ago(1)))
+    assert (history.stale, history.gaps) == (False, ())
+    assert list(history.bars) == await truth_of(history.query, hand.now_ms)
+
+
+async def test_an_exchange_has_as_much_time_as_it_needs_for_so_many_pages(
+    market: MarketService, upstream: RecordedMarket, hand: HandClock
+) -> None:
+    upstream.change_profile = lambda profile: replace(profile, page_bars=20)
+    upstream.takes_s = TAKES_S
+    for hours in range(121, 21, -20):
+        await market.bars(between(ago(hours), ago(hours - 20)))
+    history = await market.bars(between(ago(201), ago(21)))
+    assert (history.stale, history.gaps) == (False, ())
+    assert list(history.bars) == await truth_of(history.query, hand.now_ms)
 
 
 async def test_without_anything_stored_the_error_is_told_and_not_kept(

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,9 +22,16 @@ def test_an_exchange_that_is_usually_slow_is_given_its_time():
     assert patience.wait_s("slow") == 2.0
 
 
-@given(st.lists(st.floats(0, 100), max_size=20))
-def test_the_wait_always_lies_between_its_bounds(took):
+def test_many_pages_are_given_the_time_of_many():
     patience = Patience(5.0)
-    for seconds in took:
-        patience.note("any", seconds)
-    assert WAIT_MIN_S <= patience.wait_s("any") <= 5.0
+    patience.note("far", 0.8, pages=4)
+    assert patience.wait_s("far", pages=3) == pytest.approx(2.4)
+    assert patience.wait_s("far", pages=1_000) == 5.0
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.integers(1, 50)), max_size=20), st.integers(1, 50))
+def test_the_wait_always_lies_between_its_bounds(took, pages):
+    patience = Patience(5.0)
+    for seconds, came in took:
+        patience.note("any", seconds, pages=came)
+    assert WAIT_MIN_S <= patience.wait_s("any", pages=pages) <= 5.0
