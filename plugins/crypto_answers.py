@@ -4,6 +4,7 @@ ccxt turns HTML, cut JSON and objects that came with HTTP 200 into an empty list
 client, where the next answer overwrites them. So each question is asked inside ``recorded()``.
 """
 
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,7 +15,7 @@ from email.utils import parsedate_to_datetime
 RETRY_AFTER_MAX_S = 24 * 60 * 60.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Answer:
     """Hold the status, the headers (names in lower case) and the JSON of the last answer.
 
@@ -53,14 +54,15 @@ class Answer:
         return _holds_list_or_null(self.body)
 
 
-_answer: ContextVar[Answer | None] = ContextVar("answer", default=None)
+# Weak, for a connection that is opened inside keeps a copy of the context as long as it is kept alive itself.
+_answer: "ContextVar[weakref.ref[Answer] | None]" = ContextVar("answer", default=None)
 
 
 @contextmanager
 def recorded(*, strict: bool) -> Iterator[Answer]:
     """Record what the exchange answers to the questions asked inside."""
     answer = Answer(strict)
-    token = _answer.set(answer)
+    token = _answer.set(weakref.ref(answer))
     try:
         yield answer
     finally:
@@ -69,7 +71,8 @@ def recorded(*, strict: bool) -> Iterator[Answer]:
 
 def current_answer() -> Answer | None:
     """Return the record of the question being asked, None when nobody asked for one."""
-    return _answer.get()
+    reference = _answer.get()
+    return None if reference is None else reference()
 
 
 def read_date_ms(headers: Mapping[str, str]) -> int | None:

@@ -19,6 +19,7 @@ from plugins.crypto_tap import tapped
 from utils.clock import Clock
 from utils.domain import HOUR_MS
 from utils.errors import AppError, UpstreamBusy
+from utils.tasks import start_apart
 
 CLOSE_TIMEOUT_S = 5.0
 MARKETS_MAX_AGE_MS = HOUR_MS
@@ -68,6 +69,8 @@ class ExchangeClient:
                 "session": self._session,
                 "ssl_context": tls,
                 "timeout": call_timeout_ms,
+                # Nobody reads it again, and a market list is tens of megabytes of text.
+                "enableLastHttpResponse": False,
                 "options": {**venue.row.options, "ws": {"connectionTimeout": call_timeout_ms}},
             }
         )
@@ -100,9 +103,9 @@ class ExchangeClient:
         """
         read_ms = self._markets_read_ms
         if read_ms is None or (max_age_ms is not None and self._clock.now_ms() - read_ms > max_age_ms):
-            if self._markets_task is None or self._markets_task.done():
-                self._markets_task = asyncio.create_task(self._read_markets())
-                self._markets_task.add_done_callback(retrieve)
+            if self._markets_task is None:
+                self._markets_task = start_apart(self._read_markets(), name=f"markets of {self.name}")
+                self._markets_task.add_done_callback(self._markets_done)
             await self._within_deadline(asyncio.shield(self._markets_task))
         markets: Mapping[str, Mapping[str, Any]] = self.ccxt.markets
         return markets
@@ -186,6 +189,11 @@ class ExchangeClient:
         if not markets:
             raise garbage(self.name)
         self._markets_read_ms = self._clock.now_ms()
+
+    def _markets_done(self, task: asyncio.Task[None]) -> None:
+        # A failed one would keep ccxt's frames, and in them all that was read so far.
+        self._markets_task = None
+        retrieve(task)
 
     def _forget_connection(self, connection: Any) -> None:
         # An error on it tells ccxt that its end is not the server's doing, so that ccxt leaves a
