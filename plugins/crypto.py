@@ -6,7 +6,7 @@ over a second.
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, MutableMapping
 from typing import Any
 
 from plugins.base import BarPage, MarketPlugin, PluginContext, VenueProfile
@@ -116,7 +116,8 @@ class CryptoPlugin(MarketPlugin):
             return _channel(
                 client,
                 lambda: ccxt.watch_ohlcv(symbol, code),
-                lambda: (ccxt.ohlcvs.get(symbol) or {}).get(code),
+                lambda: ccxt.ohlcvs.get(symbol) or {},
+                code,
                 BarReader(),
             )
 
@@ -134,7 +135,8 @@ class CryptoPlugin(MarketPlugin):
             return _channel(
                 client,
                 lambda: ccxt.watch_trades(symbol),
-                lambda: ccxt.trades.get(symbol),
+                lambda: ccxt.trades,
+                symbol,
                 TradeReader(parse_trade),
             )
 
@@ -215,9 +217,15 @@ async def _ask_bars(
 
 
 def _channel(
-    client: ExchangeClient, watch: Callable[[], Any], cache: Callable[[], Any], reader: CacheReader[Any]
+    client: ExchangeClient,
+    watch: Callable[[], Any],
+    cached: Callable[[], MutableMapping[str, Any]],
+    key: str,
+    reader: CacheReader[Any],
 ) -> Channel[Any]:
-    return Channel(name=client.name, watch=watch, cache=cache, reader=reader, translate=client.translate)
+    return Channel(
+        name=client.name, watch=watch, cached=cached, key=key, reader=reader, translate=client.translate
+    )
 
 
 def _timeframe_code(venue: Venue, timeframe: Timeframe) -> str:

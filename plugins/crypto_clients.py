@@ -34,7 +34,8 @@ class Limits:
     """Bound what is asked of an exchange.
 
     A caller waits ``ask_timeout_s`` at most; a market list that takes longer is still read, for the next
-    caller. Few calls are under way at a time, and a bounded number waits.
+    caller. Few calls are under way at a time, and a bounded number waits. ``left_over_max`` bounds what one
+    WebSocket brings that nobody follows, where a subscription cannot be ended.
     """
 
     call_timeout_s: float = 5.0
@@ -43,6 +44,7 @@ class Limits:
     unwatch_timeout_s: float = 3.0
     calls_at_once: int = 4
     calls_waiting: int = 64
+    left_over_max: int = 20
 
 
 class ExchangeClient:
@@ -77,7 +79,10 @@ class ExchangeClient:
         # ccxt waits here for transports that aiohttp now waits for itself.
         self.ccxt.timeout_on_exit = 0
         self.live = LiveChannels(
-            self._forget_connection, self._faults, unwatch_timeout_s=limits.unwatch_timeout_s
+            self._forget_connection,
+            self._faults,
+            unwatch_timeout_s=limits.unwatch_timeout_s,
+            left_over_max=limits.left_over_max,
         )
         self._pace = Pace(venue.name)
         self._offset_ms = 0

@@ -9,7 +9,7 @@ end them all when one is cancelled.
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
@@ -150,8 +150,8 @@ class Listener(Generic[Item]):
 class Channel(Generic[Item]):
     """Run one subscription of one exchange for all who listen to it.
 
-    ``watch`` awaits ccxt's next update, ``cache`` returns what ccxt has read so far, ``translate`` makes
-    our error of ccxt's.
+    ``watch`` awaits ccxt's next update, ``cached`` returns the mapping that holds under ``key`` what ccxt has
+    read so far, ``translate`` makes our error of ccxt's.
     """
 
     def __init__(
@@ -159,7 +159,8 @@ class Channel(Generic[Item]):
         *,
         name: str,
         watch: Callable[[], Awaitable[object]],
-        cache: Callable[[], Any],
+        cached: Callable[[], MutableMapping[str, Any]],
+        key: str,
         reader: CacheReader[Item],
         translate: Callable[[Exception], AppError],
     ) -> None:
@@ -167,7 +168,8 @@ class Channel(Generic[Item]):
         self.error: AppError | None = None
         self._name = name
         self._watch = watch
-        self._cache = cache
+        self._cached = cached
+        self._key = key
         self._reader = reader
         self._translate = translate
         self._listeners: set[Listener[Item]] = set()
@@ -180,7 +182,7 @@ class Channel(Generic[Item]):
 
     def start(self) -> None:
         """Subscribe; what ccxt has cached from before is not news."""
-        self._reader.prime(self._cache())
+        self._reader.prime(self._cached().get(self._key))
         self._task = asyncio.create_task(self._run(), name=f"watch {self._name}")
 
     async def stop(self) -> None:
@@ -192,13 +194,17 @@ class Channel(Generic[Item]):
     def collect(self) -> None:
         """Hand on what ccxt's cache holds that is new."""
         try:
-            items = self._reader.read(self._cache())
+            items = self._reader.read(self._cached().get(self._key))
         except CacheOverrunError:
             self.fail(UpstreamDown(f"{self._name} sent too much at once. Connect again.", retry_after_s=1))
             return
         if items:
             for listener in self._listeners:
                 listener.put(items)
+
+    def forget(self) -> None:
+        """Empty ccxt's cache, which nobody else reads: ccxt would keep it for good."""
+        self._cached().pop(self._key, None)
 
     def fail(self, error: AppError) -> None:
         """End every listener with an error; the first counts."""
