@@ -24,7 +24,7 @@ AppError                  anything a caller may be told; a status, a code, one s
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,15 @@ class AppError(Exception):
         self.error_code = code or self.code
         self.errors = errors
         self.retry_after_s = retry_after_s
+
+    def anew(self) -> Self:
+        """Return the same error as if it had never been raised, to be kept or raised again.
+
+        One that was raised holds the frames it went through and what caused it: answers, headers, keys.
+        """
+        anew = type(self).__new__(type(self), *self.args)
+        anew.__dict__.update(self.__dict__)
+        return anew
 
 
 class MalformedRequest(AppError):

@@ -132,7 +132,7 @@ class ListingsSource:
         now_s, wait_s = self._clock.steady_s(), error.retry_after_s or WAIT_S
         # What is not asked here, for want of calls, may be asked for a smaller thing.
         pass_s = 0.0 if isinstance(error, UpstreamBusy) else min(wait_s, PASS_MAX_S)
-        self._failures[name] = _Failure(error, now_s + wait_s, now_s + pass_s)
+        self._failures[name] = _Failure(error.anew(), now_s + wait_s, now_s + pass_s)
         log.warning(
             "listings provider did not answer",
             extra={"provider": name, "code": error.error_code, "reason": error.detail, "wait_s": wait_s},

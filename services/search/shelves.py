@@ -97,7 +97,7 @@ class Shelves:
         await asyncio.shield(self._begin(venue))
         # Its bars, where there are any, make up for the list of an exchange that is away.
         if venue not in self._shelves:
-            raise self._failures[venue]
+            raise self._failures[venue].anew()
         return self._shelves[venue].index
 
     def _is_due(self, venue: Venue) -> bool:
@@ -141,7 +141,7 @@ class Shelves:
             # It has a deadline of its own.
             await self._catalog.instruments(*venue)
         except AppError as error:
-            self._failures[venue] = error
+            self._failures[venue] = error.anew()
             log.info("listing not read", extra={"exchange": venue[1], "reason": error.detail})
         else:
             self._failures.pop(venue, None)

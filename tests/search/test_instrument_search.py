@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import traceback
 
 import asyncpg
 import pytest
@@ -214,3 +215,19 @@ async def test_finds_of_several_exchanges_are_ranked_together(house: SearchHouse
         Match.PREFIX,
     ]
     assert len(await house.search.search("usd", limit=2)) == 2
+
+
+async def test_a_failure_that_is_told_again_and_again_grows_by_nothing(house: SearchHouse) -> None:
+    house.market.down.add("kraken")
+    lengths, told = set(), []
+    for _ in range(5):
+        with pytest.raises(UpstreamDown, match="kraken") as caught:
+            await house.search.resolve("BTC/EUR", exchange="kraken")
+        assert caught.value.__cause__ is caught.value.__context__ is None
+        lengths.add(len(list(traceback.walk_tb(caught.value.__traceback__))))
+        told.append(caught.value)
+    assert len(lengths) == 1
+    assert len(set(told)) == 5
+    assert "fetch_instruments" not in {
+        frame.name for each in told for frame in traceback.extract_tb(each.__traceback__)
+    }

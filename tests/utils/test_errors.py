@@ -43,6 +43,18 @@ def test_an_error_may_name_its_fields_and_a_code_of_its_own() -> None:
     assert error.errors == (field,)
 
 
+@pytest.mark.parametrize("kind", family(AppError))
+def test_an_error_made_anew_says_the_same_and_has_no_past(kind: type[AppError]) -> None:
+    field = FieldError("limit", "less_than_equal", "must be at most 5000.")
+    with pytest.raises(kind) as caught:
+        raise kind("Try again.", code="own", errors=(field,), retry_after_s=5) from ValueError("why")
+    anew = caught.value.anew()
+    assert type(anew) is kind
+    assert vars(anew) == vars(caught.value)
+    assert str(anew) == "Try again."
+    assert anew.__traceback__ is anew.__cause__ is anew.__context__ is None
+
+
 def test_whoever_catches_what_an_exchange_does_catches_all_of_it() -> None:
     upstream = {kind.__name__ for kind in family(errors.UpstreamError)}
     assert upstream == {

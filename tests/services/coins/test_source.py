@@ -1,5 +1,7 @@
 """The first provider that answers is the one; it is left while it asks to be, and come back to."""
 
+import asyncio
+import gc
 import logging
 
 import pytest
@@ -10,7 +12,7 @@ from tests.listings import LocalListings, Reply
 from tests.listings.held import coinmarketcap_status
 from tests.services.coins.conftest import HandClock, Workers
 from utils.domain import DAY_MS
-from utils.errors import NotFound, UpstreamBusy, UpstreamDown, UpstreamLimited
+from utils.errors import NotFound, UpstreamBusy, UpstreamDown, UpstreamError, UpstreamLimited
 
 GECKO, MARKETCAP = "api.coingecko.com", "pro-api.coinmarketcap.com"
 BOTH = ("coingecko", "coinmarketcap")
@@ -108,6 +110,21 @@ async def test_the_only_provider_says_itself_what_is_wrong(
             await source.fetch_top(1)
     assert told.value.retry_after_s == 90
     assert asked(local) == [GECKO]
+
+
+async def test_what_is_kept_of_a_failure_is_not_what_was_asked_and_answered(
+    workers: Workers, local: LocalListings
+) -> None:
+    source = await workers.source("coingecko")
+    fail(local, coingecko=Reply(b"", 500))
+    for _ in range(3):
+        with pytest.raises(UpstreamDown):
+            await source.fetch_top(1)
+    await asyncio.sleep(0)
+    gc.collect()
+    kept = [each for each in gc.get_objects() if isinstance(each, UpstreamError)]
+    assert [each.detail[:9] for each in kept] == ["CoinGecko"]
+    assert [(each.__traceback__, each.__context__) for each in kept] == [(None, None)]
 
 
 async def test_a_named_provider_is_asked_and_no_other(workers: Workers, local: LocalListings) -> None:
