@@ -10,6 +10,8 @@ from quart import current_app, has_websocket_context, request, websocket
 TRUSTED_PROXY_HOPS = "TRUSTED_PROXY_HOPS"
 LOCAL = "local"
 ADDRESSES_MAX = 4_096
+# An address takes 45 characters at most, and a port and brackets eight more.
+ADDRESS_LENGTH_MAX = 64
 
 
 def client_address() -> str:
@@ -43,8 +45,13 @@ def address_group(address: str) -> str:
     return str(ipaddress.ip_network((address, 64), strict=False))
 
 
-@functools.lru_cache(ADDRESSES_MAX)
 def _address(text: str) -> str | None:
+    # Anybody may write anything into a header, and what is read is kept.
+    return _read_address(text) if len(text) <= ADDRESS_LENGTH_MAX else None
+
+
+@functools.lru_cache(ADDRESSES_MAX)
+def _read_address(text: str) -> str | None:
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -26,7 +26,7 @@ from services.answers import AnswerKey, encode_headers, tag_matches
 EXTENSION = "accessibletrader_early_answers"
 BUCKET = "default"
 QUESTIONS_MAX = 4_096
-QUERY_LENGTH_MAX = 512
+QUESTION_LENGTH_MAX = 512
 METHODS = ("GET", "HEAD")
 # Narrower than what Quart takes, so that every host it refuses is refused by it.
 PLAIN_HOST = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)*(?::[1-5]?\d{1,4})?")
@@ -84,7 +84,7 @@ class EarlyAnswers:
 
     def learn(self, rule: str, path: str, query_string: bytes, key: AnswerKey) -> None:
         """Remember that a question, just found to be a good one, is answered under this key."""
-        if len(query_string) > QUERY_LENGTH_MAX or (path, query_string) in self._questions:
+        if len(path) + len(query_string) > QUESTION_LENGTH_MAX or (path, query_string) in self._questions:
             return
         self._questions[path, query_string] = _Question(key, rule)
         if len(self._questions) > QUESTIONS_MAX:

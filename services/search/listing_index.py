@@ -7,7 +7,7 @@ from heapq import nsmallest
 from services.search.found import Found, InstrumentKind, Match
 from services.search.names import Names, exchange_names, names_of
 from services.search.terms import Terms
-from services.search.text import count_slips, fold, slips_allowed, words_of
+from services.search.text import TEXT_LENGTH_MAX, count_slips, fold, slips_allowed, words_of
 from utils.domain import InstrumentSpec
 
 # By the number of an instrument: how well it fits, and with how many slips.
@@ -55,7 +55,8 @@ class ListingIndex:
 
     def named(self, text: str) -> Listed | None:
         """Return the instrument whose symbol has these letters: ``btc-usd`` is ``BTC/USD``."""
-        numbers = self._symbols.whole(fold(text))
+        # A text is folded up to there, and one address more would stand for the same instrument.
+        numbers = self._symbols.whole(fold(text)) if len(text) <= TEXT_LENGTH_MAX else None
         return self._listed[min(numbers)] if numbers else None
 
     def search(self, text: str, *, kind: InstrumentKind | None, limit: int) -> list[Found]:

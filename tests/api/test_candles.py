@@ -100,6 +100,8 @@ async def test_every_writing_of_a_symbol_names_the_same(client: Client, symbol: 
         ("", 404, "not_found"),
         ("%00?exchange=simex", 404, "unknown_symbol"),
         (f"{'B' * 3000}?exchange=simex", 404, "unknown_symbol"),
+        (f"BTC{'-' * 50}USD{'-' * 50}?exchange=simex", 404, "unknown_symbol"),
+        (f"BTCUSD{'/' * 3000}?exchange=simex", 404, "unknown_symbol"),
     ],
 )
 async def test_what_does_not_fit_is_refused_in_words(

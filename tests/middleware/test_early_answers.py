@@ -12,7 +12,7 @@ from app import create_app
 from config import Config
 from middleware import early_answers
 from middleware.early_answers import EXTENSION
-from services.answers import Answer
+from services.answers import Answer, AnswerKey
 from tests.early import QUERY, SETTLED, SLOWLY, Headers, Seen, ask
 from utils.domain import Topic
 
@@ -158,7 +158,11 @@ async def test_the_questions_remembered_are_bounded(app: Quart, monkeypatch: pyt
         await ask(app, QUERY.replace("limit=5", f"limit={limit}"))
         assert len(known) <= 3
     await ask(app, f"{QUERY}&since={'1' * 600}")
-    assert all(len(query) < 512 for _, query in known)
+    early, key = app.extensions[EXTENSION], AnswerKey("a topic", "a question")
+    early.learn("/candles/<path:symbol>", f"/candles/BTC{'/' * 600}USD", b"", key)
+    assert all(len(path) + len(query) <= 512 for path, query in known)
+    early.learn("/candles/<path:symbol>", "/candles/BTC/USD", b"", key)
+    assert ("/candles/BTC/USD", b"") in known
 
 
 async def test_an_answer_that_the_cache_has_let_go_is_held_by_nobody(app: Quart) -> None:
