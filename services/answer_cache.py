@@ -18,7 +18,7 @@ from services.single_flight import SingleFlight
 from services.upstream.optional_redis import OptionalRedis, RedisAway
 from utils.clock import Clock
 from utils.domain import Topic
-from utils.tasks import end_tasks
+from utils.tasks import end_tasks, start_apart
 
 # How long an answer is fresh in the process; for as long again it may be used while it is made anew.
 # What is listed is never older than five minutes: twice this, and as long in Redis before.
@@ -152,7 +152,7 @@ class AnswerCache:
             await self._changes.publish(names)
         except RedisAway:
             if self._retry is None or self._retry.done():
-                self._retry = asyncio.create_task(self._publish_later())
+                self._retry = start_apart(self._publish_later(), name="changes told later")
 
     async def _publish_later(self) -> None:
         while self._changes.unpublished:

@@ -13,7 +13,7 @@ from services.sessions import Sessions
 from services.stores.losses import DATABASE_AWAY
 from utils.accounts import Principal
 from utils.clock import Clock
-from utils.tasks import end_tasks
+from utils.tasks import end_tasks, start_apart
 
 # Together with the deadline of the question less than the five seconds that are promised.
 LOOK_EVERY_S = 2.0
@@ -46,7 +46,7 @@ class PrincipalWatch:
         held = _Held(principal, on_end)
         self._held.add(held)
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._look(), name="principal watch")
+            self._task = start_apart(self._look(), name="principal watch")
         try:
             yield
         finally:
