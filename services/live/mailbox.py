@@ -22,11 +22,13 @@ class Mailbox(Generic[Message]):
 
     A message with a key ends an older one with the same key: the reader gets only the newest, at the newest
     one's turn, so what is sent stays in the order of the log. Messages without a key are all kept, at most
-    ``limit`` of them.
+    ``limit`` of them. What is replayed may all wait at once, for no reader is slow for that; whoever replays
+    bounds it by what ``replayed`` tells of those that wait.
     """
 
     limit: int = MESSAGES_MAX
     overflowed: bool = False
+    replayed: int = 0
     # Takes a message for the reader at once, or says that it cannot.
     straight: Callable[[Message], bool] | None = None
     _slots: dict[object, Message] = field(default_factory=dict)
@@ -55,6 +57,11 @@ class Mailbox(Generic[Message]):
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
+
+    def replay(self, message: Message) -> None:
+        """Add a message that was missed; it is kept, and counts by itself. Never waits."""
+        self.replayed += 1
+        self.put(message, replaces=object())
 
     def pass_on(self, message: Message) -> bool:
         """Give a message to a reader who waits for it and for nothing else; False when it must be put.
@@ -90,6 +97,6 @@ class Mailbox(Generic[Message]):
             raise MailboxOverflow
         messages = list(self._slots.values())
         self._slots.clear()
-        self._kept = 0
+        self._kept = self.replayed = 0
         self._taken = True
         return messages

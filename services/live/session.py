@@ -25,6 +25,8 @@ from utils.turns import Turnstile
 LOG_AWAY_S = 2.0
 # How long the newest bars of a topic that nobody followed are waited for.
 FIRST_WORD_S = 2.0
+# Of all topics together, so many closes that were missed may wait to be sent.
+REPLAYED_MAX = 4_096
 
 log = logging.getLogger(__name__)
 
@@ -107,7 +109,7 @@ class LiveSession:
             await self._begin_hearing(topic)
             # Who comes back may have been told more by another worker than this one has read.
             position = await self._join(subscription, newest=since is not None)
-            missed = await self._parts.log.read_between(topic, since, position) if since else None
+            missed = await self._read_missed(topic, since, position) if since else None
             if since is not None and missed is not None:
                 self.mailbox.put(Subscribed(topic, since, recovered=True, name=subscription.name))
                 bars_missed = (Update(entry) for entry in missed if isinstance(entry.event, Bar))
@@ -154,6 +156,14 @@ class LiveSession:
             self._end(topic)
         if self.earphone is not None:
             self.earphone.close()
+
+    async def _read_missed(
+        self, topic: Topic, since: Position, until: Position
+    ) -> tuple[LogEntry, ...] | None:
+        """Return what is to be replayed, None where the log cannot vouch for it or it is too much."""
+        missed = await self._parts.log.read_between(topic, since, until)
+        finals = sum(isinstance(entry.event, Bar) and entry.event.final for entry in missed or ())
+        return missed if self.mailbox.replayed + finals <= REPLAYED_MAX else None
 
     async def _begin_hearing(self, topic: Topic) -> None:
         # Before all else, so that nothing happens between what was missed and what is heard.
@@ -249,7 +259,9 @@ class LiveSession:
             if update.final:
                 # What was still forming in the mailbox has been overtaken by its own close.
                 mailbox.drop(update.slot)
-                # What was missed is bounded by the log and may all wait at once: no reader is slow for that.
-                mailbox.put(update, replaces=update if missed else None)
+                if missed:
+                    mailbox.replay(update)
+                else:
+                    mailbox.put(update)
             else:
                 mailbox.put(update, replaces=update.slot)

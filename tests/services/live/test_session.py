@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 
 from app_extensions.redis_manager import open_blocking_redis
+from services.live import session as live_session
 from services.live.feed_keeper import FeedKeeper
 from services.live.hub import Hub
 from services.live.lease import Leases
 from services.live.log import LiveLog
 from services.live.mailbox import MESSAGES_MAX
-from services.live.messages import Snapshot, Subscribed, Update
+from services.live.messages import Snapshot, Subscribed, Unsubscribed, Update
 from services.live.session import LiveParts, LiveSession
 from services.live.snapshot import Snapshots
 from utils.clock import Clock
@@ -62,6 +63,30 @@ async def test_more_missed_closes_than_a_mailbox_holds_are_all_replayed(session,
     assert isinstance(first, Subscribed)
     assert (first.topic, first.position, first.recovered) == (TOPIC, start, True)
     assert [update.entry.event for update in updates if isinstance(update, Update)] == bars
+
+
+async def test_what_is_replayed_and_waits_is_bounded_over_all_topics(session, log, token, monkeypatch):
+    monkeypatch.setattr(live_session, "REPLAYED_MAX", 50)
+    start = await log.position(TOPIC)
+    for number in range(30):
+        position = await log.append(TOPIC, replace(BAR, open_time_ms=60_000 * (number + 1)), token=token)
+    told = []
+    for _ in range(2):
+        for _ in range(2):
+            await session.subscribe(TOPIC, start)
+            session.unsubscribe(TOPIC.text)
+        told.append(await session.mailbox.take())
+    for first, *replayed, unsubscribed, second, snapshot, gone in told:
+        assert (first.position, first.recovered) == (start, True)
+        assert [update.entry.event.open_time_ms for update in replayed] == [
+            60_000 * (number + 1) for number in range(30)
+        ]
+        # Once more would be too much: what the log vouches for is left to the history.
+        assert (second.position, second.recovered) == (position, False)
+        assert isinstance(snapshot, Snapshot)
+        assert snapshot.bars[-1].open_time_ms == 30 * 60_000
+        assert isinstance(unsubscribed, Unsubscribed)
+        assert isinstance(gone, Unsubscribed)
 
 
 async def test_forming_bars_that_were_missed_are_replayed_as_their_newest(session, log, token):
