@@ -13,7 +13,8 @@ from utils.domain import Bar, BarSource, BarState, Timeframe, Trade
 
 # Late trades reach back minutes, not hours; older bars are the exchange's to correct.
 BARS_KEPT = 16
-IDS_KEPT = 50_000
+# What an exchange sends again, to whoever subscribes or after a break, are hundreds of trades.
+IDS_KEPT = 10_000
 
 
 def _order(trade: Trade) -> tuple[int, int, str]:
@@ -23,6 +24,7 @@ def _order(trade: Trade) -> tuple[int, int, str]:
 
 @dataclass(slots=True)
 class _Fold:
+    open_ms: int
     first: Trade
     last: Trade
     high: float
@@ -47,7 +49,8 @@ class TradeFolder:
     def __init__(self, timeframe: Timeframe) -> None:
         self._timeframe = timeframe
         self._folds: OrderedDict[int, _Fold] = OrderedDict()
-        self._seen: OrderedDict[str, None] = OrderedDict()
+        # The opens of the bars that trades were counted in, by their ids, in the order of arrival.
+        self._seen: OrderedDict[str, int] = OrderedDict()
 
     def add(self, trades: Iterable[Trade]) -> tuple[int, ...]:
         """Fold trades in and return the opens of the bars they belong to, oldest first.
@@ -58,18 +61,22 @@ class TradeFolder:
         while len(self._folds) > BARS_KEPT:
             del self._folds[min(self._folds)]
         horizon_ms = min(self._folds) if len(self._folds) == BARS_KEPT else None
+        if horizon_ms is not None:
+            self._forget_ids(horizon_ms)
         touched = set()
         for trade in trades:
             open_ms = self._timeframe.floor(trade.time_ms)
             if horizon_ms is not None and open_ms < horizon_ms:
                 continue
             touched.add(open_ms)
-            if self._repeated(trade):
+            if trade.id and trade.id in self._seen:
                 continue
             fold = self._folds.get(open_ms)
             if fold is None:
-                fold = self._folds[open_ms] = _Fold(trade, trade, trade.price, trade.price)
+                fold = self._folds[open_ms] = _Fold(open_ms, trade, trade, trade.price, trade.price)
             fold.add(trade)
+            if trade.id:
+                self._remember(trade.id, fold)
         return tuple(sorted(touched))
 
     def bar(self, open_ms: int, state: BarState = BarState.FORMING) -> Bar | None:
@@ -94,12 +101,13 @@ class TradeFolder:
         """Return the open of the newest bar, None before the first trade."""
         return max(self._folds, default=None)
 
-    def _repeated(self, trade: Trade) -> bool:
-        if not trade.id:
-            return False
-        if trade.id in self._seen:
-            return True
-        self._seen[trade.id] = None
-        while len(self._seen) > IDS_KEPT:
+    def _remember(self, trade_id: str, fold: _Fold) -> None:
+        # The fold's own number: one object for all of its trades.
+        self._seen[trade_id] = fold.open_ms
+        if len(self._seen) > IDS_KEPT:
             self._seen.popitem(last=False)
-        return False
+
+    def _forget_ids(self, horizon_ms: int) -> None:
+        # Trades come about in the order of time: what is behind a newer one waits for its turn.
+        while self._seen and next(iter(self._seen.values())) < horizon_ms:
+            self._seen.popitem(last=False)

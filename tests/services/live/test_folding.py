@@ -7,7 +7,7 @@ from functools import reduce
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.live.folding import BARS_KEPT, IDS_KEPT, TradeFolder
@@ -184,6 +184,21 @@ def test_what_is_remembered_of_ids_is_bounded() -> None:
     folder.add([trade(IDS_KEPT + 9, 0, 1.0), trade(10, 0, 1.0)])
     assert folder.bar(BEGAN_MS) == before
     assert len(folder._seen) == IDS_KEPT
+
+
+@given(
+    st.lists(st.integers(0, 3 * BARS_KEPT), min_size=1, max_size=60, unique=True).map(sorted),
+    st.integers(1, 9),
+)
+@example(list(range(BARS_KEPT + 1)), 1)
+def test_ids_are_remembered_as_long_as_the_bars_they_are_in(minutes: list[int], batch: int) -> None:
+    folder = TradeFolder(MINUTE)
+    trades = [trade(number, minutes[number // 2] * MINUTE_MS, 1.0) for number in range(2 * len(minutes))]
+    for first in range(0, len(trades), batch):
+        folder.add(trades[first : first + batch])
+    folder.add([])
+    kept = sorted({each.time_ms for each in trades})[-BARS_KEPT:]
+    assert list(folder._seen) == [each.id for each in trades if each.time_ms in kept]
 
 
 def test_a_bar_takes_the_state_it_is_asked_for_and_one_without_trades_is_none() -> None:
