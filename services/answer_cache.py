@@ -200,7 +200,7 @@ class AnswerCache:
 
     async def _load_once(self, key: AnswerKey, make: Make, generation: tuple[int, int]) -> Answer:
         proven_s = self._clock.steady_s()
-        believed = key.may_settle and key.topic not in self._changes.unpublished
+        believed = key.may_settle and self._changes.is_told(key.topic)
         shared = await self._shared.read(key) if believed else None
         if shared is not None and shared.answer is not None:
             answer = shared.answer

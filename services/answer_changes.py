@@ -4,6 +4,8 @@ A stream carries the news, read by each worker when it next answers; a version f
 keeps of the answers themselves worthless at once.
 """
 
+import functools
+import itertools
 import logging
 import secrets
 from collections.abc import Collection
@@ -19,6 +21,10 @@ READ_MAX = 1_000
 # Outlives every answer in Redis, so that a version that was forgotten never meets an answer that was not.
 VERSION_LIFE_S = 2 * 60 * 60
 UNPUBLISHED_MAX = 10_000
+# In place of a topic, stands for all of them.
+EVERYTHING = "*"
+# Two commands each, within the deadline of one question to Redis.
+TOLD_AT_ONCE = 500
 
 log = logging.getLogger(__name__)
 
@@ -33,26 +39,42 @@ def version_key(topic: str) -> str:
 class AnswerChanges:
     """Publish changed topics, and read what any worker has published.
 
-    ``unpublished`` holds what Redis could not be told: its answers there are not to be believed.
+    ``unpublished`` holds what Redis could not be told: its answers there are not to be believed. Where that
+    is too much to be noted, it is everything.
     """
 
     def __init__(self, redis: OptionalRedis) -> None:
         self._redis = redis
         self._position: bytes | None = None
-        self.unpublished: set[str] = set()
+        self._numbers = itertools.count()
+        # By the number of the newest change: what changes again while it is told is told again.
+        self._unpublished: dict[str, int] = {}
+
+    @property
+    def unpublished(self) -> Collection[str]:
+        """Return the names of what is still to be told."""
+        return self._unpublished.keys()
+
+    def is_told(self, topic: str) -> bool:
+        """Tell whether Redis knows of every change of a topic that this worker made."""
+        return topic not in self._unpublished and EVERYTHING not in self._unpublished
 
     async def publish(self, topics: Collection[str] = ()) -> None:
         """Tell every worker, also of what could not be told earlier. Raises: RedisAway."""
-        self.unpublished.update(topics)
-        if len(self.unpublished) > UNPUBLISHED_MAX:
-            self.unpublished.pop()
-            log.error("a changed series was not told to the other workers: Redis is away for too long")
-        telling = tuple(self.unpublished)
-        if not telling:
-            return
-        token = secrets.token_hex(8)
-        await self._redis.ask(lambda: _publish(self._redis.redis, telling, token))
-        self.unpublished.difference_update(telling)
+        self._note(topics)
+        while self._unpublished:
+            telling = dict(itertools.islice(self._unpublished.items(), TOLD_AT_ONCE))
+            token = secrets.token_hex(8)
+            await self._redis.ask(functools.partial(_publish, self._redis.redis, tuple(telling), token))
+            for topic, number in telling.items():
+                if self._unpublished.get(topic) == number:
+                    del self._unpublished[topic]
+
+    def _note(self, topics: Collection[str]) -> None:
+        self._unpublished.update((topic, next(self._numbers)) for topic in topics)
+        if len(self._unpublished) > UNPUBLISHED_MAX:
+            self._unpublished = {EVERYTHING: next(self._numbers)}
+            log.warning("too much has changed to be told one by one: every answer is to be made anew")
 
     async def read_new(self) -> tuple[str, ...] | None:
         """Return the topics published since the last call; None stands for all of them.
@@ -71,7 +93,8 @@ class AnswerChanges:
             found = await self._xrange(min=b"(" + position, count=READ_MAX)
             if len(found) < READ_MAX:
                 self._position = found[-1][0] if found else position
-                return tuple(topic.decode() for _, fields in found for topic in fields.values())
+                topics = tuple(topic.decode() for _, fields in found for topic in fields.values())
+                return None if EVERYTHING in topics else topics
         # Too much to read, or nothing read yet: what was there before is taken as changed.
         newest = await self._redis.ask(lambda: self._redis.redis.xrevrange(STREAM, count=1))
         self._position = cast("_Entries", newest)[0][0] if newest else b"0-0"

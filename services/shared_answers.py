@@ -6,7 +6,7 @@ from typing import cast
 
 import orjson
 
-from services.answer_changes import version_key
+from services.answer_changes import EVERYTHING, version_key
 from services.answers import Answer, AnswerKey, Lasting
 from services.upstream.optional_redis import OptionalRedis, RedisAway
 from utils.version import VERSION
@@ -14,12 +14,12 @@ from utils.version import VERSION
 # How long an answer of a kind is kept; the others are not.
 LIFE_S = {Lasting.SETTLED: 60 * 60, Lasting.LISTED: 100}
 # Of how an answer is packed here.
-FORM = 2
+FORM = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Hold the version of a topic, and the answer if there is one under it."""
+    """Hold the version of a topic, with that of everything, and the answer if there is one under it."""
 
     version: bytes
     answer: Answer | None
@@ -33,13 +33,13 @@ class SharedAnswers:
 
     async def read(self, key: AnswerKey) -> Found | None:
         """Return what is kept for the key; None when Redis does not answer."""
-        names = [version_key(key.topic), _name(key)]
+        names = [version_key(key.topic), version_key(EVERYTHING), _name(key)]
         try:
             found = await self._redis.ask(lambda: self._redis.redis.mget(names))
         except RedisAway:
             return None
-        version, kept = cast("list[bytes | None]", found)
-        version = version or b"-"
+        of_topic, of_everything, kept = cast("list[bytes | None]", found)
+        version = b"%b %b" % (of_topic or b"-", of_everything or b"-")
         return Found(version, None if kept is None else _unpack(kept, version))
 
     async def write(self, key: AnswerKey, version: bytes, answer: Answer) -> None:

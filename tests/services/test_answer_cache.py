@@ -1,6 +1,7 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import asyncpg
 import pytest
@@ -8,7 +9,7 @@ from redis.asyncio import Redis
 
 from app_extensions.redis_manager import open_redis
 from services.answer_cache import AnswerCache
-from services.answer_changes import version_key
+from services.answer_changes import STREAM, TOLD_AT_ONCE, UNPUBLISHED_MAX, AnswerChanges, version_key
 from services.answers import Answer, AnswerKey, Lasting, make_answer, tag_matches
 from services.bar_writer import topics_touched, write_bars
 from services.history_query import History, HistoryQuery
@@ -261,6 +262,62 @@ async def test_a_change_that_redis_was_not_told_is_told_later(workers: Workers) 
         while await workers.redis.get(version_key(TOPIC.text)) is None:  # noqa: ASYNC110 - Redis tells nobody
             await asyncio.sleep(0.01)
     assert await text(workers.open(), source) == "3"
+
+
+async def test_more_changes_than_can_be_noted_are_told_as_a_change_of_everything(workers: Workers) -> None:
+    cache, other, source = workers.open(), workers.open(), Source()
+    assert [await text(cache, source), await text(other, source)] == ["1", "1"]
+    there, workers.redis.connection_pool = workers.redis.connection_pool, open_redis(NOWHERE).connection_pool
+    await cache.announce([TOPIC])
+    for part in range(4):
+        await cache.announce_names([f"topic {part} {number}" for number in range(UNPUBLISHED_MAX // 3)])
+    assert len(cache._changes.unpublished) <= UNPUBLISHED_MAX
+    workers.redis.connection_pool = there
+    workers.time.now_s += 5
+    # The change that is no longer noted by its name is not forgotten: nothing in Redis is believed.
+    assert await text(cache, source) == "2"
+    async with asyncio.timeout(5):
+        while cache._changes.unpublished:  # noqa: ASYNC110 - Redis tells nobody
+            await asyncio.sleep(0.01)
+    assert await text(other, source) == "3"
+    assert await text(workers.open(), source) == "3"
+
+
+async def test_changes_by_the_thousand_are_told_a_part_at_a_time(workers: Workers) -> None:
+    cache, other, source = workers.open(), workers.open(), Source()
+    assert [await text(cache, source), await text(other, source)] == ["1", "1"]
+    names = [TOPIC.text, *(f"topic {number}" for number in range(2 * TOLD_AT_ONCE))]
+    await cache.announce_names(names)
+    assert not cache._changes.unpublished
+    assert await workers.redis.xlen(STREAM) == len(names)
+    workers.time.now_s += 1
+    assert await text(other, source) == "2"
+
+
+async def test_a_change_while_an_earlier_one_is_being_told_is_told_as_well(redis: Redis) -> None:
+    class Slow(OptionalRedis):
+        """A Redis that answers when it may."""
+
+        async def ask(self, call: Callable[[], Awaitable[Any]]) -> Any:
+            told = await super().ask(call)
+            self.came.set()
+            await self.may_end.wait()
+            return told
+
+        came, may_end = asyncio.Event(), asyncio.Event()
+
+    slow = Slow(redis, Clock().steady_s)
+    changes = AnswerChanges(slow)
+    first = asyncio.create_task(changes.publish(["a"]))
+    async with asyncio.timeout(5):
+        await slow.came.wait()
+        version = await redis.get(version_key("a"))
+        second = asyncio.create_task(changes.publish(["a"]))
+        await asyncio.sleep(0)
+        slow.may_end.set()
+        await asyncio.gather(first, second)
+    assert await redis.get(version_key("a")) != version
+    assert not changes.unpublished
 
 
 BAR = Bar(1_763_596_800_000, 1.0, 2.0, 0.5, 1.5, 9.0, BarState.CLOSED)
