@@ -38,8 +38,12 @@ class StreamedBars:
         if trades and self._whole_from_ms is None:
             # The stream holds every trade since its first one: bars that open later are seen whole.
             self._whole_from_ms = self._timeframe.next(min(trade.time_ms for trade in trades))
-        self._later.add(trade for trade in trades if trade.time_ms > self._begun_read_ms)
+        self._later.add(trade for trade in trades if self._is_later(trade.time_ms))
         return self._folder.add(trades)
+
+    def _is_later(self, time_ms: int) -> bool:
+        whole_from_ms = self._whole_from_ms
+        return time_ms > self._begun_read_ms and (whole_from_ms is None or time_ms < whole_from_ms)
 
     def whole(self, open_ms: int) -> bool:
         """Tell whether the stream brings every trade of the bar."""

@@ -36,3 +36,13 @@ def test_the_first_trade_of_an_interval_in_which_there_was_none_is_shown_at_once
     # The exchange has the last word on a bar that the stream did not begin with.
     assert not streamed.whole(OPEN_MS)
     assert streamed.whole(OPEN_MS + MINUTE_MS)
+
+
+def test_what_was_added_to_the_running_bar_is_not_lost_to_later_bars() -> None:
+    streamed = StreamedBars(Timeframe.parse("1m"))
+    streamed.begin(Bar(OPEN_MS, 4.0, 6.0, 3.0, 5.0, 2.0, BarState.FORMING), READ_MS)
+    for number in range(50):
+        streamed.add([trade(number, READ_MS + 1_000 + number * MINUTE_MS, 7.0)])
+    bar = streamed.bar(OPEN_MS)
+    assert bar is not None
+    assert bar.values == (4.0, 7.0, 3.0, 7.0, 3.0)
