@@ -19,6 +19,7 @@ from plugins.crypto_session import make_tls_context
 from plugins.crypto_streams import BarReader, CacheReader, Channel, TradeReader, parse_trade
 from utils.domain import SECOND_MS, Bar, Instrument, InstrumentSpec, Timeframe, Trade
 from utils.errors import UpstreamTimeout, unknown
+from utils.tasks import start_apart
 
 MARKET = "crypto"
 # What a caller waits for ccxt to be imported, which goes on in the background.
@@ -42,6 +43,7 @@ class CryptoPlugin(MarketPlugin):
         self._endpoint = context.settings.get("CRYPTO_ENDPOINT", "")
         self._loading: asyncio.Task[tuple[CcxtCatalog, ssl.SSLContext]] | None = None
         self._clients: dict[str, ExchangeClient] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Begin to load ccxt, in the background."""
@@ -53,7 +55,7 @@ class CryptoPlugin(MarketPlugin):
             self._loading.cancel()
             await asyncio.wait([self._loading])
         clients, self._clients = list(self._clients.values()), {}
-        await asyncio.gather(*(client.close() for client in clients))
+        await asyncio.gather(*(client.close() for client in clients), *self._closing)
 
     async def list_exchanges(self) -> tuple[str, ...]:
         """Return the chosen exchanges that have bars, sorted; waits for ccxt to be loaded."""
@@ -180,6 +182,7 @@ class CryptoPlugin(MarketPlugin):
         venue = await self._venue(exchange)
         catalog, tls = await self._loaded()
         # Nothing is awaited from here on, so there can be only one.
+        self._let_go_of_idle(exchange)
         if exchange not in self._clients:
             self._clients[exchange] = ExchangeClient(
                 venue,
@@ -189,7 +192,18 @@ class CryptoPlugin(MarketPlugin):
                 clock=self._clock,
                 limits=self._limits,
             )
-        return self._clients[exchange]
+        client = self._clients[exchange]
+        client.use()
+        return client
+
+    def _let_go_of_idle(self, asked: str) -> None:
+        # A market list takes tens of megabytes, and anybody may ask for that of every exchange.
+        for exchange, client in tuple(self._clients.items()):
+            if client.is_idle and exchange != asked:
+                del self._clients[exchange]
+                task = start_apart(client.close(), name=f"close {exchange}")
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
 
     async def _ready(self, instrument: Instrument) -> ExchangeClient:
         client = await self._client(instrument.exchange)

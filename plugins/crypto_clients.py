@@ -35,7 +35,8 @@ class Limits:
 
     A caller waits ``ask_timeout_s`` at most; a market list that takes longer is still read, for the next
     caller. Few calls are under way at a time, and a bounded number waits. ``left_over_max`` bounds what one
-    WebSocket brings that nobody follows, where a subscription cannot be ended.
+    WebSocket brings that nobody follows, where a subscription cannot be ended. After ``idle_max_s`` without
+    a question an exchange is let go of, with its market list.
     """
 
     call_timeout_s: float = 5.0
@@ -45,6 +46,7 @@ class Limits:
     calls_at_once: int = 4
     calls_waiting: int = 64
     left_over_max: int = 20
+    idle_max_s: float = 1_800.0
 
 
 class ExchangeClient:
@@ -90,6 +92,18 @@ class ExchangeClient:
         self._waiting = 0
         self._markets_task: asyncio.Task[None] | None = None
         self._markets_read_ms: int | None = None
+        self._used_s = clock.steady_s()
+
+    def use(self) -> None:
+        """Note that somebody is about to ask."""
+        self._used_s = self._clock.steady_s()
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether nobody has asked for long, and nobody follows anything."""
+        # Longer than any deadline: whoever noted a use has ended by then.
+        rested = self._clock.steady_s() - self._used_s >= self._limits.idle_max_s
+        return rested and self.live.is_idle
 
     @property
     def name(self) -> str:

@@ -36,6 +36,11 @@ class LiveChannels:
         # By key: what an exchange still sends though nobody listens, since ccxt cannot tell it.
         self._left_over: dict[str, Channel[Any]] = {}
 
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether nobody follows anything, and nothing has yet to end."""
+        return not self._channels and not self._ending
+
     @asynccontextmanager
     async def subscribed(
         self, key: str, make: Callable[[], Channel[Any]], unwatch: Unwatch | None

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from plugins.base import PluginContext
 from plugins.crypto import CryptoPlugin
 from plugins.crypto_answers import Answer
 from plugins.crypto_clients import ExchangeClient, Limits
@@ -14,6 +15,7 @@ from tests.exchange.faults import Fault
 from tests.exchange.markets import walk
 from tests.plugins.conftest import START_MS, VENUES
 from tests.plugins.hearing import DEADLINE_S, fresh, listening, seen
+from utils.clock import Clock
 from utils.domain import Instrument, Timeframe
 from utils.errors import UpstreamDown, UpstreamError
 
@@ -71,6 +73,31 @@ async def test_a_market_list_that_could_not_be_read_leaves_nothing_of_the_attemp
     assert len(alive(BaseException)) == before
     venue.fault = None
     assert await plugin.fetch_instruments(instrument.exchange)
+
+
+async def test_an_exchange_that_nobody_asks_any_more_is_let_go_of(exchange: LocalExchange) -> None:
+    now_s = 0.0
+    bitstamp, binance, coinbase = VENUES
+    settings = {"CRYPTO_ENDPOINT": exchange.endpoint, "CRYPTO_EXCHANGES": "bitstamp,binance,coinbase"}
+    plugin = CryptoPlugin(PluginContext(Clock(steady_s=lambda: now_s), settings))
+
+    def names() -> set[str]:
+        return {each.ccxt.id for each in alive(ExchangeClient)}
+
+    for venue in VENUES:
+        await plugin.fetch_instruments(venue.exchange)
+    async with listening(plugin.watch_trades(coinbase)):
+        await exchange.coinbase.until_subscribed(coinbase.symbol)
+        now_s += Limits().idle_max_s - 1
+        await plugin.fetch_bars(binance, MINUTE, start_ms=START_MS, limit=20)
+        assert names() == {"bitstamp", "binance", "coinbase"}
+        now_s += 1
+        await plugin.fetch_bars(binance, MINUTE, start_ms=START_MS, limit=20)
+        await asyncio.gather(*plugin._closing)
+        assert names() == {"binance", "coinbase"}
+        # And is there again for whoever asks.
+        assert await plugin.fetch_instruments(bitstamp.exchange)
+    await plugin.close()
 
 
 @every_venue
