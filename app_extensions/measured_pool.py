@@ -42,6 +42,13 @@ class MeasuredPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg does not tell
         hurry = _Hurry(self, request, wait_max_s)
         return _Acquiring(self, super().acquire(timeout=shorter_s), hurry)
 
+    async def release(self, connection: Any, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg's
+        """Take a connection back, whatever becomes of who had it."""
+        # asyncpg goes on with it for who is cancelled meanwhile, and lets nobody know how that ended.
+        releasing = asyncio.create_task(super().release(connection, timeout=timeout))
+        releasing.add_done_callback(_retrieve)
+        await asyncio.shield(releasing)
+
     def note_answer(self) -> None:
         """Know that the database answers."""
         self._doubtful_until_s = 0.0
@@ -57,6 +64,12 @@ class MeasuredPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg does not tell
         if request.in_vain:
             return 0.0
         return NEXT_WAIT_MAX_S if time.monotonic() < self._doubtful_until_s else REQUEST_WAIT_MAX_S
+
+
+def _retrieve(releasing: "asyncio.Task[None]") -> None:
+    # A connection that could not be made clean is thrown away by then.
+    if not releasing.cancelled():
+        releasing.exception()
 
 
 class _Hurry:

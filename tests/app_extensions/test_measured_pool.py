@@ -7,7 +7,10 @@ import asyncpg
 import pytest
 
 from app_extensions import measured_pool
+from app_extensions.measured_pool import make_pool
 from services.single_flight import SingleFlight
+from tests.databases import door, through
+from tests.relay import Relay
 from utils.waiting import somebody_waits
 
 LONG = "SELECT pg_sleep(3)"
@@ -111,3 +114,31 @@ async def test_what_a_request_leaves_behind_has_time_again(pool: asyncpg.Pool) -
         connection = await acquiring.__aenter__()
     assert await connection.fetchval(WORK_OF_A_SECOND) == 1
     await acquiring.__aexit__(None, None, None)
+
+
+async def test_who_leaves_a_database_that_hangs_leaves_no_error_behind(dsn: str) -> None:
+    async with Relay(door(dsn)) as wire:
+        pool = make_pool(through(dsn, wire.port), size_max=1)
+        async with pool:
+            asking = asyncio.create_task(ask_and_ask_again(pool, wire))
+            await turns()
+            asking.cancel()
+            # It is giving its connection back now, which the database would have to answer.
+            await turns()
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            async with asyncio.timeout(5):
+                while pool.get_size():  # noqa: ASYNC110 - asyncpg tells nobody
+                    await asyncio.sleep(0.01)
+
+
+async def ask_and_ask_again(pool: asyncpg.Pool, wire: Relay) -> None:
+    async with pool.acquire(timeout=0.3) as connection:
+        wire.hang()
+        await connection.fetchval("SELECT 1")
+
+
+async def turns() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
