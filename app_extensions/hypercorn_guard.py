@@ -6,18 +6,23 @@ work with any version it was not written for; ``tests/launcher`` proves each par
 
 import asyncio
 import contextlib
+import logging
 from functools import partial
 from importlib.metadata import version
 from typing import Any, cast
 
+import h11
+from h2.errors import ErrorCodes
+from h2.events import RequestReceived
 from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.asyncio import task_group
 from hypercorn.asyncio.task_group import TaskGroup
 from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.events import Closed, Updated
 from hypercorn.events import Event as ConnectionEvent
-from hypercorn.events import Updated
 from hypercorn.protocol import ProtocolWrapper, ws_stream
 from hypercorn.protocol.h2 import H2Protocol
+from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import WSStream
 from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, WebsocketScope
 from quart import Quart, Websocket
@@ -38,6 +43,12 @@ UNREAD_BYTES = 64 * 1024
 
 _unguarded_protocol_handle = ProtocolWrapper.handle
 _unguarded_spawn_app = TaskGroup.spawn_app
+_unguarded_check_protocol = H11Protocol._check_protocol  # noqa: SLF001 - there is no public way
+_unguarded_create_stream = H2Protocol._create_stream  # noqa: SLF001 - as above
+# What Hypercorn raises of bytes where text should be, and of what belongs to no stream.
+UNREADABLE = (ValueError, KeyError)
+
+log = logging.getLogger(__name__)
 
 
 class GuardError(Exception):
@@ -84,6 +95,8 @@ def guard_hypercorn() -> OpenConnections:
         (WSStream, "app_send", send_from_app),
         (WSStream, "_accept", accept_stream),
         (ProtocolWrapper, "handle", _handle_connection_event),
+        (H11Protocol, "_check_protocol", _check_protocol),
+        (H2Protocol, "_create_stream", _create_stream),
         (TaskGroup, "spawn_app", _spawn_app),
     ):
         setattr(owner, name, guarded)
@@ -205,10 +218,34 @@ async def _handle_connection_event(wrapper: ProtocolWrapper, event: ConnectionEv
     # A connection that turns to HTTP/2 counts as busy until its first request ends; one that never asks for
     # anything stayed open for ever.
     before = wrapper.protocol
-    await _unguarded_protocol_handle(wrapper, event)
+    try:
+        await _unguarded_protocol_handle(wrapper, event)
+    except UNREADABLE as error:
+        # What no parser can read ends its connection, and is no failure of ours.
+        log.debug("unreadable request", extra={"reason": type(error).__name__})
+        await wrapper.send(Closed())
+        return
     now = wrapper.protocol
     if now is not before and isinstance(now, H2Protocol) and now.idle:
         await wrapper.send(Updated(idle=True))
+
+
+async def _check_protocol(protocol: H11Protocol, event: h11.Request) -> None:
+    # Through a proxy that passes any upgrade on, one that turned to HTTP/2 would be a tunnel past it:
+    # what its client writes about its own address would be believed. HTTP/2 is agreed on by TLS.
+    if not any(value.strip().lower() == b"h2c" for name, value in event.headers if name == b"upgrade"):
+        await _unguarded_check_protocol(protocol, event)
+
+
+async def _create_stream(protocol: H2Protocol, request: RequestReceived) -> None:
+    # A path or a method that is no ASCII, or none at all, left a stream that could not be ended.
+    needed = [value for name, value in request.headers or () if name in (b":method", b":path")]
+    if len(needed) == len((b":method", b":path")) and all(map(bytes.isascii, needed)):
+        await _unguarded_create_stream(protocol, request)
+        return
+    protocol.connection.close_connection(error_code=ErrorCodes.PROTOCOL_ERROR)
+    await protocol._flush()  # noqa: SLF001 - there is no public way
+    await protocol.send(Closed())
 
 
 async def _spawn_app(group: TaskGroup, app: Any, config: Any, scope: Any, send: Any) -> Any:

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from hypercorn.protocol.events import Body, Data, StreamClosed
+from hypercorn.protocol.events import Body, Data, EndBody, Request, Response, StreamClosed
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
@@ -64,12 +64,27 @@ async def handle_stream_event(stream: WSStream, event: StreamEvent) -> None:
             # The app is told of the end through the same queue. Where its own write has found the client
             # gone, it would wait for room in what only itself can empty.
             _empty(stream.app_put)
-        await _unguarded_handle(stream, event)
+        try:
+            await _unguarded_handle(stream, event)
+        except UnicodeDecodeError:
+            if not isinstance(event, Request):
+                raise
+            await _refuse_unreadable(stream)
         return
     if stream.state is not ASGIWebsocketState.HANDSHAKE:
         return  # the refusal is on its way, and whatever comes after it is nobody's
     await stream._send_error_response(400)  # noqa: SLF001 - there is no public way
     await _unguarded_handle(stream, StreamClosed(stream_id=stream.stream_id))
+    await stream.send(StreamClosed(stream_id=stream.stream_id))
+
+
+async def _refuse_unreadable(stream: WSStream) -> None:
+    # Headers that are no ASCII: Hypercorn failed with a traceback, said nothing, and a balancer took that for
+    # the end of this process.
+    stream.closed = True
+    headers = [(b"content-length", b"0"), (b"connection", b"close")]
+    await stream.send(Response(stream_id=stream.stream_id, status_code=400, headers=headers))
+    await stream.send(EndBody(stream_id=stream.stream_id))
     await stream.send(StreamClosed(stream_id=stream.stream_id))
 
 

@@ -142,6 +142,10 @@ class BoundedHttpToolsProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over, and let go of the parser, which holds this protocol."""
+        if not all(value.isascii() for _, value in self.scope["headers"]):
+            # wsproto fails on it before anybody knows of the connection, which is then kept for ever.
+            self.send_400_response("The handshake holds something that is not ASCII.")
+            return
         super().handle_websocket_upgrade()
         self.parser = None  # type: ignore[assignment]
 

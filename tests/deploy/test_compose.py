@@ -115,7 +115,7 @@ def test_the_ports_agree() -> None:
     (balancer,) = published(SERVICES["balancer"])
     conf = (ROOT / "deploy/nginx/default.conf").read_text()
     assert f"listen {balancer[2]};" in conf
-    assert f"server web:{config_of('web').port};" in conf
+    assert f"server web:{config_of('web').port} " in conf
     assert config_of("web").trusted_proxy_hops == 1
     assert config_of("app").trusted_proxy_hops == 0
     assert json.dumps(config_of("app").metrics_port) in (ROOT / "Dockerfile").read_text()

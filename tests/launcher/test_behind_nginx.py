@@ -73,7 +73,7 @@ def proxy(
     secure = f"ssl; ssl_certificate {names['CERTFILE']}; ssl_certificate_key {names['KEYFILE']}"
     text = CONFIGURATION.read_text()
     for wanted, put in (
-        ("server web:5000;", f"server 127.0.0.1:{service.address[1]};"),
+        ("server web:5000 max_fails=0;", f"server 127.0.0.1:{service.address[1]};"),
         ("listen 8080;", f"listen 127.0.0.1:{port} {secure};"),
     ):
         assert text.count(f"    {wanted}\n") == 1

@@ -67,6 +67,47 @@ def test_refused_handshakes_leave_nothing_behind(standing: StandingService) -> N
     standing.assert_nothing_is_kept()
 
 
+@pytest.mark.parametrize("name", ["Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions", "Connection"])
+def test_a_handshake_that_cannot_be_read_is_refused_and_leaves_nothing_behind(
+    standing: StandingService, name: str
+) -> None:
+    request = standing.upgrade("/echo", f"{name}: \xff\r\n").encode("latin-1")
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(standing.ask("")) for _ in range(CLIENTS)]
+        for connection in connections:
+            connection.sendall(request)
+        for connection in connections:
+            assert read_head(connection).startswith(b"HTTP/1.1 4")
+    standing.assert_nothing_is_kept()
+    assert "Traceback" not in standing.complained
+
+
+@on_hypercorn
+@pytest.mark.parametrize("path", [b"/\xff", b""], ids=["path", "connect"])
+def test_http_2_that_cannot_be_read_is_hung_up_on_without_a_word_of_ours(
+    standing: StandingService, path: bytes
+) -> None:
+    # As HPACK numbers them: GET, http, :path, :authority; or :method as a text of its own, and :authority.
+    fields = b"\x82\x86\x44" + bytes([len(path)]) + path if path else b"\x42\x07CONNECT"
+    fields += b"\x41\x09localhost"
+    headers = len(fields).to_bytes(3) + b"\x01\x05" + (1).to_bytes(4) + fields
+    with standing.ask("") as connection:
+        connection.settimeout(10)
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0" + headers)
+        while connection.recv(4096):
+            pass
+    standing.assert_nothing_is_kept()
+    assert standing.complained == ""
+
+
+def test_nobody_is_let_past_a_proxy_by_an_upgrade_to_http_2(standing: StandingService) -> None:
+    upgrade = (
+        "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n"
+    )
+    with standing.ask(f"GET /health HTTP/1.1\r\nHost: localhost\r\n{upgrade}\r\n") as connection:
+        assert read_head(connection).startswith(b"HTTP/1.1 200")
+
+
 def test_compression_is_never_agreed_to(standing: StandingService) -> None:
     offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
     with standing.ask(standing.upgrade("/echo", offer)) as connection:
