@@ -36,6 +36,8 @@ def idempotent(view: View) -> View:
             return await view(*args, **kwargs)
         content = await request.get_data(cache=True, as_text=False, parse_form_data=False)
         requests = services().requests
+        # What is asked for in the address is part of it; no query holds a line's end.
+        content = request.query_string + b"\n" + content
         claim = await requests.begin(name=_name(_checked(keys)), content=content)
         if isinstance(claim, KeptAnswer):
             headers = {REPLAYED_HEADER: "true"}

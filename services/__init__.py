@@ -135,7 +135,8 @@ def build_services(config: Config, backends: Backends) -> Services:
     )
     filler = HistoryFiller(backends.pool, quarantine, answers.announce)
     turns = SharedFlight(optional_redis, clock.steady_s)
-    auth = AuthService(pool=backends.pool, clock=clock, settings=auth_settings(config))
+    accounts = auth_settings(config)
+    auth = AuthService(pool=backends.pool, clock=clock, settings=accounts)
     market = MarketService(pool=backends.pool, catalog=catalog, filler=filler, shared=turns)
     live, announcing = build_live(
         _live_settings(config), backends, catalog, filler, market, announce=answers.announce
@@ -154,7 +155,7 @@ def build_services(config: Config, backends: Backends) -> Services:
         user_admin=UserAdmin(pool=backends.pool, clock=clock, sessions=auth.sessions),
         profiles=Profiles(backends.pool, clock),
         principals=PrincipalWatch(auth.sessions, clock),
-        requests=IdempotentRequests(backends.pool, clock),
+        requests=IdempotentRequests(backends.pool, clock, accounts.secret_keys),
         catalog=catalog,
         search=search,
         market=market,

@@ -7,7 +7,8 @@ Who does the work keeps the answer in the transaction of the work: both are ther
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable
+import hmac
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID, uuid4
@@ -15,6 +16,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from services.stores import idempotency
+from services.tokens import derive_key
 from utils.clock import Clock
 from utils.errors import Conflict, InvalidRequest
 
@@ -51,9 +53,10 @@ class KeptAnswer:
 class IdempotentRequests:
     """Know which requests were answered, and let each be done once."""
 
-    def __init__(self, pool: asyncpg.Pool, clock: Clock) -> None:
+    def __init__(self, pool: asyncpg.Pool, clock: Clock, secret_keys: Sequence[str]) -> None:
         self._pool = pool
         self._clock = clock
+        self._keys = tuple(derive_key(secret, "idempotency content") for secret in secret_keys)
 
     async def begin(self, *, name: str, content: bytes) -> Claim | KeptAnswer:
         """Return what the request of this name was answered before, or the right to do it now.
@@ -61,7 +64,9 @@ class IdempotentRequests:
         Raises: Conflict while it is being done; InvalidRequest when it held something else before.
         """
         claim = Claim(hashlib.sha256(name.encode("utf-8", "replace")).digest(), uuid4())
-        request_hash = hashlib.sha256(content).digest()
+        # Under a key: what is asked for may hold a password, and whoever reads the database could try words
+        # as fast as they are hashed.
+        request_hash, *hashes_before = [hmac.digest(key, content, hashlib.sha256) for key in self._keys]
         now_ms = self._clock.now_ms()
         kept = await idempotency.claim_key(
             self._pool,
@@ -71,7 +76,7 @@ class IdempotentRequests:
             now_ms=now_ms,
             given_up_ms=now_ms - GIVEN_UP_MS,
         )
-        if kept.request_hash != request_hash:
+        if kept.request_hash not in (request_hash, *hashes_before):
             raise InvalidRequest(
                 "This Idempotency-Key came with another request before. Use a new key for a new request.",
                 code="idempotency_key_reused",

@@ -64,7 +64,7 @@ class SigningKeys:
         A key is derived, not the secret itself, so that nothing else made from the secret is a key here.
         """
         by_kid = {
-            _label(secret, "access token kid").hex()[:16]: _label(secret, "access token key")
+            derive_key(secret, "access token kid").hex()[:16]: derive_key(secret, "access token key")
             for secret in secret_keys
         }
         return cls(next(iter(by_kid)), by_kid)
@@ -149,7 +149,7 @@ class RefreshTokenChain:
     @classmethod
     def derive(cls, secret_keys: tuple[str, ...]) -> "RefreshTokenChain":
         """Return the chain of these secrets: the first makes tokens, the others only find them again."""
-        return cls(tuple(_label(secret, "refresh token key") for secret in secret_keys))
+        return cls(tuple(derive_key(secret, "refresh token key") for secret in secret_keys))
 
     def successor(self, token: str) -> str:
         """Return the token that follows this one."""
@@ -178,7 +178,8 @@ def refresh_token_hash(token: str) -> bytes | None:
     return hashlib.sha256(token.encode("ascii")).digest()
 
 
-def _label(secret: str, label: str) -> bytes:
+def derive_key(secret: str, label: str) -> bytes:
+    """Return the key that a secret gives for one purpose; nothing of one key can be learned from another."""
     return hmac.digest(secret.encode(), f"accessibletrader {label} v1".encode(), hashlib.sha256)
 
 

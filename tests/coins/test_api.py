@@ -218,6 +218,8 @@ async def test_an_admin_orders_a_sync_once(coins: Coins, accounts: AuthService) 
     again = await coins.client.post(f"{ROOT}/sync?limit=30", headers=admin | key)
     assert again.headers["Idempotency-Replayed"] == "true"
     assert await again.get_json() == ordered
+    other = await coins.client.post(f"{ROOT}/sync?limit=31", headers=admin | key)
+    assert (await other.get_json())["code"] == "idempotency_key_reused"
     second = await (await coins.client.post(f"{ROOT}/sync?limit=77", headers=admin)).get_json()
     assert (second["run_id"], second["already_running"]) == (ordered["run_id"], True)
     statuses = [(await coins.client.post(f"{ROOT}/sync", headers=admin)).status_code for _ in range(10)]

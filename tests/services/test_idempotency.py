@@ -1,6 +1,7 @@
 """A request with a key is done once, whoever sends it again, and whatever dies in between."""
 
 import asyncio
+import hashlib
 
 import asyncpg
 import pytest
@@ -18,7 +19,11 @@ class Hand:
 
 @pytest.fixture
 def requests(pool: asyncpg.Pool) -> IdempotentRequests:
-    return IdempotentRequests(pool, Clock(now_ms=lambda: Hand.now_ms))
+    return of_secrets(pool, "new")
+
+
+def of_secrets(pool: asyncpg.Pool, *secrets: str) -> IdempotentRequests:
+    return IdempotentRequests(pool, Clock(now_ms=lambda: Hand.now_ms), secrets)
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(100, marks=pytest.mark.long)])
@@ -92,3 +97,24 @@ async def test_a_claim_whose_worker_died_ends_after_a_minute(requests: Idempoten
 @pytest.mark.parametrize("name", ["", "\0", "\ud800", "x" * 10_000])
 async def test_any_name_is_a_name(requests: IdempotentRequests, name: str) -> None:
     assert isinstance(await requests.begin(name=name, content=b""), Claim)
+
+
+async def test_what_was_asked_for_cannot_be_guessed_from_the_database(
+    requests: IdempotentRequests, pool: asyncpg.Pool
+) -> None:
+    content = b'{"username":"ada","password":"a horse in a field of corn"}'
+    await requests.begin(name="register", content=content)
+    stored = await pool.fetchval("SELECT request_hash FROM idempotency_key")
+    assert stored != hashlib.sha256(content).digest()
+    assert len(stored) == 32
+
+
+async def test_a_request_is_known_again_after_the_secret_was_changed(
+    requests: IdempotentRequests, pool: asyncpg.Pool
+) -> None:
+    claim = await requests.begin(name="a", content=b"{}")
+    assert isinstance(claim, Claim)
+    await requests.finish(claim, ANSWER)
+    assert await of_secrets(pool, "newer", "new").begin(name="a", content=b"{}") == ANSWER
+    with pytest.raises(InvalidRequest):
+        await of_secrets(pool, "newer").begin(name="a", content=b"{}")
