@@ -85,6 +85,8 @@ class DerivedHistory:
         async with self._pool.acquire(timeout=2) as connection, connection.transaction():
             # Read once more, now that whoever corrects a finer bar waits for this to be written, or is waited
             # for: what was read before may be older than what is known by now.
+            # Whoever writes finer bars takes the same two locks in the same order.
+            await lock_series(connection, base.series_id)
             await lock_series(connection, series.series_id)
             buckets = await select_buckets(connection, base, series.timeframe, span)
             bars, complete = build_bars(buckets, series.timeframe, (*base.known, *base.quiet))
