@@ -74,7 +74,7 @@ export function make(name, properties = {}, ...children) {
 /** Make the heading of a dialog, which can take the focus, and the button that closes it. */
 export function frame(dialog, id, words, title, ...children) {
   const heading = make("h2", { id, tabIndex: -1 }, words.say(title));
-  const close = make("button", { type: "button" }, words.say("close"));
+  const close = make("button", { type: "button" }, words.say("close_dialog"));
   close.addEventListener("click", () => dialog.close());
   return [heading, ...children, make("p", { className: "actions" }, close)];
 }

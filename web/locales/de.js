@@ -115,7 +115,7 @@ export default {
   help: "Hilfe",
   help_text: "Alle Tasten, und was wann gesprochen wird.",
   open_help: "Tasten und Hilfe",
-  close: "Schließen",
+  close_dialog: "Schließen",
   key: "Taste",
   key_does: "Wirkung",
   keys_caption: "Tasten, solange der Chart den Fokus hat",

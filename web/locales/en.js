@@ -115,7 +115,7 @@ export default {
   help: "Help",
   help_text: "Every key, and what is spoken when.",
   open_help: "Keys and help",
-  close: "Close",
+  close_dialog: "Close",
   key: "Key",
   key_does: "What it does",
   keys_caption: "Keys while the chart has the focus",

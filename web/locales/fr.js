@@ -118,7 +118,7 @@ export default {
   help: "Aide",
   help_text: "Toutes les touches, et ce qui est lu à quel moment.",
   open_help: "Touches et aide",
-  close: "Fermer",
+  close_dialog: "Fermer",
   key: "Touche",
   key_does: "Effet",
   keys_caption: "Touches lorsque le graphique a le focus",

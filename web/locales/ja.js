@@ -106,7 +106,7 @@ export default {
   help: "ヘルプ",
   help_text: "すべてのキーと、何がいつ読み上げられるか。",
   open_help: "キーとヘルプ",
-  close: "閉じる",
+  close_dialog: "閉じる",
   key: "キー",
   key_does: "はたらき",
   keys_caption: "チャートにフォーカスがあるときのキー",

@@ -121,7 +121,7 @@ export default {
   help: "Pomoc",
   help_text: "Wszystkie klawisze oraz co i kiedy jest czytane.",
   open_help: "Klawisze i pomoc",
-  close: "Zamknij",
+  close_dialog: "Zamknij",
   key: "Klawisz",
   key_does: "Działanie",
   keys_caption: "Klawisze, gdy wykres ma fokus",
