@@ -58,7 +58,7 @@ export function openAlerts(dialog, { api, account, chart, price, words, sentence
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     try {
-      const given = [level, percent, minutes].map((each) => each.querySelector("input").value.trim());
+      const given = [level, percent, minutes].map((each) => words.typed(each.querySelector("input").value));
       await api.post("/api/v1/alerts", alertOf(chart, condition.value, ...given));
       await refresh();
       tell(words.say("alert_made"));

@@ -3,6 +3,8 @@
 import { Bars, readBar } from "./bars.js";
 import { places, plain } from "./decimals.js";
 
+const YEAR_MS = 365 * 86_400_000;
+
 export class Chart {
   constructor({ market, exchange, symbol, timeframe }) {
     Object.assign(this, { market, exchange, symbol, timeframe });
@@ -44,6 +46,13 @@ export class Chart {
     const timeframe = words.timeframe(this.timeframe);
     this.title = words.say("chart_title", { symbol, timeframe, exchange: this.exchange });
     return this.title;
+  }
+
+  /** Say when one of its bars opened: with the year, where the day alone could be of more than one. */
+  barTime(openTimeMs, words) {
+    const [first, last] = [this.bars.first, this.bars.last].map((bar) => bar?.openTimeMs ?? openTimeMs);
+    const withYear = Date.now() - last > YEAR_MS || words.year(first) !== words.year(last);
+    return words.barTime(openTimeMs, this.timeframe, withYear);
   }
 
   #names() {

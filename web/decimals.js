@@ -39,14 +39,15 @@ export function compare(left, right) {
 
 /**
  * Return the change in percent as text with its sign, rounded half to even.
- * It has one digit behind the point, or as many as it takes that a change is never told as none; null when
- * there is nothing to compare with.
+ * It has one digit behind the point, or as many as it takes that a change is never told as none, and a price that
+ * is left never as all lost; null when there is nothing to compare with.
  */
 export function changePercent(from, to) {
   const digits = Math.max(places(from), places(to));
   const start = scaled(from, digits);
   if (start <= 0n) return null;
-  const difference = scaled(to, digits) - start;
+  const end = scaled(to, digits);
+  const difference = end - start;
   if (difference === 0n) return "0";
   const size = difference < 0n ? -difference : difference;
   for (let kept = 1; ; kept += 1) {
@@ -54,7 +55,8 @@ export function changePercent(from, to) {
     const rest = numerator % start;
     let rounded = numerator / start;
     if (rest * 2n > start || (rest * 2n === start && rounded % 2n === 1n)) rounded += 1n;
-    if (rounded === 0n) continue;
+    const allLost = difference < 0n && rounded === 100n * 10n ** BigInt(kept);
+    if (rounded === 0n || (allLost && end !== 0n)) continue;
     const text = rounded.toString().padStart(kept + 1, "0");
     return `${difference < 0n ? "-" : ""}${text.slice(0, -kept)}.${text.slice(-kept)}`;
   }

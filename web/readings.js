@@ -5,7 +5,7 @@ import { nextOpenMs } from "./timeframes.js";
 
 /** Return what is said of a bar: as precise as the verbosity asks, its state and the hole before it included. */
 export function describeBar(bar, field, chart, words, verbosity) {
-  const time = words.barTime(bar.openTimeMs, chart.timeframe);
+  const time = chart.barTime(bar.openTimeMs, words);
   const parts = [words.say("bar_value", { time, value: valueText(bar, field, chart, words) })];
   if (verbosity === "full") {
     for (const other of ["open", "high", "low", "close", "volume"]) {
@@ -23,7 +23,7 @@ export function describeBar(bar, field, chart, words, verbosity) {
 /** Return what is said when another value of the same bar is asked for. */
 export function describeField(bar, field, chart, words) {
   const value = valueText(bar, field, chart, words);
-  return words.say("field_value", { value, time: words.barTime(bar.openTimeMs, chart.timeframe) });
+  return words.say("field_value", { value, time: chart.barTime(bar.openTimeMs, words) });
 }
 
 /** Return "Close 59,400.00, down 1.0 percent": the change since the close right before it, else its own open. */
@@ -50,7 +50,7 @@ export function describeSince(openTimeMs, chart, words) {
   const low = since.reduce((best, bar) => (compare(bar.low, best) < 0 ? bar.low : best), since[0].low);
   const price = (text) => words.decimal(text, chart.pricePlaces);
   return words.say("since_visit", {
-    time: words.barTime(since[0].openTimeMs, chart.timeframe),
+    time: chart.barTime(since[0].openTimeMs, words),
     high: price(high),
     low: price(low),
     last: price(since.at(-1).close),

@@ -86,7 +86,7 @@ export class BarTable {
     head.scope = "row";
     const time = document.createElement("time");
     time.dateTime = new Date(bar.openTimeMs).toISOString();
-    time.textContent = words.barTime(bar.openTimeMs, this.#chart.timeframe);
+    time.textContent = this.#chart.barTime(bar.openTimeMs, words);
     head.append(time);
     row.append(head);
     for (const field of FIELDS) {

@@ -14,6 +14,7 @@ const TAGS = { en: "en-GB", ar: "ar-u-nu-latn" };
 // A comma between thousands is read right in English; elsewhere speech may stumble over what stands there.
 const GROUPED = new Set(["en"]);
 const RIGHT_TO_LEFT = new Set(["ar"]);
+const SPANS_MS = { days: 86_400_000, hours: 3_600_000, minutes: 60_000, seconds: 1_000 };
 const WORDS_OF_UNITS = { s: "seconds", m: "minutes", h: "hours", d: "days", w: "weeks", M: "months" };
 
 /** Return the best of our locales for a wish and what the browser prefers. */
@@ -63,6 +64,12 @@ export class Words {
     return this.#number(places(text), places(text)).format(text);
   }
 
+  /** Return a decimal as the service takes it: where one is written with a comma, "0,5" is 0.5. */
+  typed(text) {
+    const given = text.trim();
+    return this.decimal("0.5") === "0,5" && /^[^.,]*,[^.,]*$/.test(given) ? given.replace(",", ".") : given;
+  }
+
   /** Return "up 2.5 percent", "down …" or "unchanged" for the text of a change. */
   change(percent) {
     if (percent === null) return "";
@@ -71,8 +78,8 @@ export class Words {
     return this.say(percent.startsWith("-") ? "down_percent" : "up_percent", { percent: size });
   }
 
-  /** Return when a bar opened, as precise as the bar is long. */
-  barTime(openTimeMs, timeframe) {
+  /** Return when a bar opened, as precise as the bar is long; withYear where a day of a month may be of any year. */
+  barTime(openTimeMs, timeframe, withYear = false) {
     const unit = timeframe.at(-1);
     if (unit === "M") return this.#date({ month: "long", year: "numeric" }, "UTC").format(openTimeMs);
     const day = { day: "numeric", month: "long" };
@@ -82,8 +89,14 @@ export class Words {
     }
     const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
     if (unit === "s") clock.second = "2-digit";
-    const date = this.#date(day, this.timeZone).format(openTimeMs);
+    const year = withYear ? { year: "numeric" } : {};
+    const date = this.#date({ ...day, ...year }, this.timeZone).format(openTimeMs);
     return this.say("date_and_time", { date, time: this.#date(clock, this.timeZone).format(openTimeMs) });
+  }
+
+  /** Return the calendar year of a moment, as text. */
+  year(timeMs) {
+    return this.#date({ year: "numeric" }, this.timeZone).format(timeMs);
   }
 
   /** Return a short time for an axis. */
@@ -112,13 +125,19 @@ export class Words {
     return this.say(WORDS_OF_UNITS[match[2]], { count: Number(match[1]) });
   }
 
+  /** Return a length of time in its two largest units, rounded down, as the service does: "1 hour 30 minutes". */
   duration(durationMs) {
-    const minutes = Math.max(1, Math.round(durationMs / 60_000));
-    if (minutes < 60) return this.say("minutes", { count: minutes });
-    const hours = Math.round(minutes / 60);
-    return hours < 48
-      ? this.say("hours", { count: hours })
-      : this.say("days", { count: Math.round(hours / 24) });
+    let restMs = durationMs;
+    const counts = Object.entries(SPANS_MS).map(([unit, unitMs]) => {
+      const count = Math.floor(restMs / unitMs);
+      restMs -= count * unitMs;
+      return [unit, count];
+    });
+    const first = counts.findIndex(([, count]) => count > 0);
+    if (first < 0) return this.say("seconds", { count: 0 });
+    const spoken = counts.slice(first, first + 2).filter(([, count]) => count > 0);
+    const [larger, smaller] = spoken.map(([unit, count]) => this.say(unit, { count }));
+    return smaller === undefined ? larger : this.say("two_units", { larger, smaller });
   }
 
   /** Put the texts of the locale where the page asks for them with data-say and data-say-label. */

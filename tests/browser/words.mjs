@@ -3,10 +3,16 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 
+import { readBar } from "../../web/bars.js";
+import { Chart } from "../../web/chart.js";
+import { changePercent } from "../../web/decimals.js";
 import { loadWords, LOCALES } from "../../web/words.js";
 import { test } from "./harness.mjs";
 
 const CODES = Object.keys(LOCALES);
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
 
 // Of an object that names a key twice, JavaScript keeps the later without a word: only the source tells.
 function keysTwice(code) {
@@ -43,4 +49,69 @@ test("the closing price and the button that closes are not one word", async () =
     assert.equal(words.say("close"), closing[code]);
     assert.ok(words.say("close_dialog"), code);
   }
+});
+
+test("a length of time is said in its two largest units as the service says it", async () => {
+  const [english, german, arabic] = await Promise.all(["en", "de", "ar"].map((code) => loadWords(code, "UTC")));
+  const cases = [
+    [0, "0 seconds"],
+    [90_000, "1 minute 30 seconds"],
+    [15 * MINUTE_MS, "15 minutes"],
+    [75 * MINUTE_MS, "1 hour 15 minutes"],
+    [90 * MINUTE_MS, "1 hour 30 minutes"],
+    [DAY_MS + 59 * MINUTE_MS, "1 day"],
+    [50 * HOUR_MS, "2 days 2 hours"],
+  ];
+  for (const [durationMs, text] of cases) assert.equal(english.duration(durationMs), text);
+  assert.equal(german.duration(90 * MINUTE_MS), "1 Stunde 30 Minuten");
+  assert.equal(arabic.duration(90 * MINUTE_MS), "ساعة واحدة و30 دقيقة");
+});
+
+test("a decimal may be typed as the page says it", async () => {
+  const cases = [
+    ["de", "0,5", "0.5"],
+    ["fr", " 1,5 ", "1.5"],
+    ["pl", "60000,25", "60000.25"],
+    ["de", "0.5", "0.5"],
+    ["de", "1.234,5", "1.234,5"],
+    ["de", "1,234,567", "1,234,567"],
+    // Between thousands stands what would be a fraction elsewhere: nobody may guess.
+    ["en", "60,000", "60,000"],
+    ["ja", "60,000", "60,000"],
+  ];
+  for (const [code, given, taken] of cases) {
+    assert.equal((await loadWords(code, "UTC")).typed(given), taken, `${code} ${given}`);
+  }
+});
+
+test("the year is said where a day could be of more than one", async () => {
+  const words = await loadWords("en", "UTC");
+  const say = (...times) => {
+    const chart = new Chart({ market: "simulated", exchange: "simex", symbol: "BTC/USD", timeframe: "1h" });
+    for (const time of times) {
+      const price = { open: "1", high: "1", low: "1", close: "1", volume: "1" };
+      chart.bars.take(readBar({ open_time_ms: time, ...price, state: "closed", revision: 0, source: "simulated" }));
+    }
+    return chart.barTime(times[0], words);
+  };
+  const now = Date.now();
+  const newYear = Date.UTC(new Date(now).getUTCFullYear(), 0, 1);
+  assert.equal(say(Date.UTC(2023, 2, 5, 13), Date.UTC(2023, 2, 5, 14)), "5 March 2023, 13:00");
+  assert.equal(say(newYear - HOUR_MS, newYear), `31 December ${new Date(newYear - 1).getUTCFullYear()}, 23:00`);
+  assert.equal(say(newYear, Math.max(newYear + HOUR_MS, now - DAY_MS)), "1 January, 00:00");
+  assert.match(say(now - 366 * DAY_MS), / \d{4}, \d\d:\d\d$/);
+});
+
+test("a price that is left is never told as all lost", () => {
+  const cases = [
+    ["100", "0.04", "-99.96"],
+    ["100", "0.0001", "-99.9999"],
+    ["100", "0", "-100.0"],
+    ["100", "-0.04", "-100.04"],
+    ["100", "0.06", "-99.9"],
+    ["100", "199.99", "100.0"],
+    ["60000", "60000.01", "0.00002"],
+    ["100", "100", "0"],
+  ];
+  for (const [from, to, percent] of cases) assert.equal(changePercent(from, to), percent, `${from} to ${to}`);
 });

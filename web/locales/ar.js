@@ -232,6 +232,7 @@ export default {
   alert_delete: "حذف {alert}",
   delete: "حذف",
 
+  two_units: "{larger} و{smaller}",
   seconds: {
     zero: "{count} ثانية",
     one: "ثانية واحدة",

@@ -222,6 +222,7 @@ export default {
   alert_delete: "{alert} löschen",
   delete: "Löschen",
 
+  two_units: "{larger} {smaller}",
   seconds: { one: "{count} Sekunde", other: "{count} Sekunden" },
   minutes: { one: "{count} Minute", other: "{count} Minuten" },
   hours: { one: "{count} Stunde", other: "{count} Stunden" },

@@ -222,6 +222,7 @@ export default {
   alert_delete: "Delete {alert}",
   delete: "Delete",
 
+  two_units: "{larger} {smaller}",
   seconds: { one: "{count} second", other: "{count} seconds" },
   minutes: { one: "{count} minute", other: "{count} minutes" },
   hours: { one: "{count} hour", other: "{count} hours" },

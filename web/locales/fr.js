@@ -225,6 +225,7 @@ export default {
   alert_delete: "Supprimer {alert}",
   delete: "Supprimer",
 
+  two_units: "{larger} {smaller}",
   seconds: { one: "{count} seconde", many: "{count} secondes", other: "{count} secondes" },
   minutes: { one: "{count} minute", many: "{count} minutes", other: "{count} minutes" },
   hours: { one: "{count} heure", many: "{count} heures", other: "{count} heures" },

@@ -211,6 +211,7 @@ export default {
   alert_delete: "削除：{alert}",
   delete: "削除",
 
+  two_units: "{larger} {smaller}",
   seconds: { other: "{count}秒" },
   minutes: { other: "{count}分" },
   hours: { other: "{count}時間" },

@@ -226,6 +226,7 @@ export default {
   alert_delete: "Usuń {alert}",
   delete: "Usuń",
 
+  two_units: "{larger} {smaller}",
   seconds: {
     one: "{count} sekunda",
     few: "{count} sekundy",
