@@ -3,20 +3,30 @@
  * the browser's store.
  */
 
+import { Problem } from "./api.js";
 import { field, frame, make } from "./dialogs.js";
 
 // Before the access token ends, so that no call is ever refused for it.
 const REFRESH_EARLY_MS = 30_000;
+// For its way to the service.
+const ENDS_EARLY_MS = 5_000;
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 60_000;
 const USERS_SHOWN = 50;
 
+/** Events: "change" when somebody signs in or out, and "ended" after it where the service did it. */
 export class Account extends EventTarget {
   #tokens = null;
   #timer = 0;
+  #failures = 0;
+  #endsMs = 0;
+  #refreshing = null;
   api = null;
   username = null;
 
+  /** The token to send; null once it has ended, because what is open to everybody refuses a bad one. */
   get accessToken() {
-    return this.#tokens?.access_token ?? null;
+    return Date.now() < this.#endsMs ? (this.#tokens?.access_token ?? null) : null;
   }
 
   get signedIn() {
@@ -36,22 +46,73 @@ export class Account extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
+  /**
+   * Return what lets a live line be known as the user's; null without an account.
+   * Raises: Problem when the service cannot tell for now. Where it refuses, the account is signed out.
+   */
+  async ticket() {
+    if (this.signedIn && this.accessToken === null) await this.#refresh();
+    if (!this.signedIn) return null;
+    if (this.accessToken === null) throw new Problem("unreachable", "");
+    const tokens = this.#tokens;
+    try {
+      const { ticket } = await this.api.post("/auth/ws-ticket", {});
+      return this.signedIn ? ticket : null;
+    } catch (error) {
+      if (!refused(error)) throw error;
+      if (tokens === this.#tokens) this.#end();
+      return null;
+    }
+  }
+
   #keep(tokens) {
     this.#tokens = tokens;
-    const waitMs = Math.max(tokens.expires_in * 1_000 - REFRESH_EARLY_MS, 1_000);
+    this.#failures = 0;
+    this.#endsMs = Date.now() + tokens.expires_in * 1_000 - ENDS_EARLY_MS;
+    this.#refreshIn(Math.max(tokens.expires_in * 1_000 - REFRESH_EARLY_MS, FIRST_WAIT_MS));
+  }
+
+  #refreshIn(waitMs) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#refresh(), waitMs);
   }
 
-  async #refresh() {
-    const refresh_token = this.#tokens?.refresh_token;
-    if (!refresh_token) return;
+  // A refresh token can be used once, so whoever needs a refresh while one is under way waits for that one.
+  #refresh() {
+    this.#refreshing ??= this.#trade(this.#tokens).finally(() => (this.#refreshing = null));
+    return this.#refreshing;
+  }
+
+  async #trade(tokens) {
+    const { refresh_token } = tokens;
     try {
-      this.#keep(await this.api.post("/auth/refresh", { refresh_token }));
-    } catch {
-      this.signOut();
+      const fresh = await this.api.post("/auth/refresh", { refresh_token });
+      if (tokens === this.#tokens) this.#keep(fresh);
+    } catch (error) {
+      // Meanwhile somebody signed out, or in.
+      if (tokens !== this.#tokens) return;
+      if (refused(error)) this.#end();
+      else this.#refreshLater(error.retryAfterS);
     }
   }
+
+  #refreshLater(retryAfterS) {
+    const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.#failures);
+    this.#failures += 1;
+    // Not all clients at once.
+    const waitMs = longest / 2 + (Math.random() * longest) / 2;
+    this.#refreshIn(Math.max(waitMs, (retryAfterS ?? 0) * 1_000));
+  }
+
+  #end() {
+    this.signOut();
+    this.dispatchEvent(new Event("ended"));
+  }
+}
+
+// Anything else than a refusal, such as a deadline or too many requests, says nothing of who is signed in.
+function refused(error) {
+  return error.status === 401 || error.status === 403;
 }
 
 /** Open the dialog: a form, or who is signed in. */

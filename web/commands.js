@@ -42,6 +42,7 @@ export class Commands {
     page.account.addEventListener("change", () => {
       find("open-account").textContent = page.words.say(page.account.signedIn ? "account" : "sign_in");
     });
+    page.account.addEventListener("ended", () => page.speech.critical(page.words.say("sign_in_ended")));
     this.mode = find("mode");
     this.pauseButton = find("pause");
     this.leaveTo = find("chart-heading");
@@ -112,16 +113,6 @@ export class Commands {
   /** Show on its button whether updates are held back. */
   showPause() {
     this.pauseButton.setAttribute("aria-pressed", String(this.#page.feed.paused));
-  }
-
-  /** Return what lets a signed-in user's live line be known as theirs; null without an account. */
-  async ticket() {
-    if (!this.#page.account.signedIn) return null;
-    try {
-      return (await this.#page.api.post("/auth/ws-ticket", {})).ticket;
-    } catch {
-      return null;
-    }
   }
 
   #pressed(event) {

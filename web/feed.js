@@ -14,7 +14,9 @@ export class Feed {
   #line = null;
   #waiting = [];
   #lost = false;
+  // Of the feed behind the line, and of the line itself.
   #state = "live";
+  #lineState = "connecting";
   paused = false;
 
   constructor(page) {
@@ -50,10 +52,8 @@ export class Feed {
 
   /** Show how the line stands, and the feed behind it. */
   showLine() {
-    const { state } = this.#page.overview;
-    const connected = !["connecting", "offline"].includes(state);
-    const shown = this.paused ? "paused" : connected ? this.#state : state;
-    this.#page.overview.line(shown);
+    const shown = this.#lineState === "live" ? this.#state : this.#lineState;
+    this.#page.overview.line(this.paused ? "paused" : shown);
   }
 
   /** Fetch what an exchange, asked page by page, had not told in time for the first answer. */
@@ -74,7 +74,7 @@ export class Feed {
     const line = new LiveLine(
       chart,
       () => this.#preferences(),
-      () => this.#page.commands.ticket(),
+      () => this.#page.account.ticket(),
     );
     this.#line = line;
     this.#lost = false;
@@ -137,7 +137,7 @@ export class Feed {
       this.#lost = false;
       this.#page.speech.routine(this.#page.words.say("connected_again"), { kind: "line" });
     }
-    this.#page.overview.state = state;
+    this.#lineState = state;
     this.showLine();
   }
 

@@ -23,9 +23,13 @@ export class LiveLine extends EventTarget {
   #silenceTimer = 0;
   #silenceMs = SILENCE_MS;
   #waitMs = null;
+  #attempt = 0;
   #ended = false;
 
-  /** chart: market, exchange, symbol, timeframe. preferences() gives what to speak; ticket() who asks, or null. */
+  /**
+   * chart: market, exchange, symbol, timeframe. preferences() gives what to speak; ticket() who asks, or null for
+   * nobody. A ticket that cannot be had for now is tried again, as the line is.
+   */
   constructor(chart, preferences, ticket = async () => null) {
     super();
     this.#address = {
@@ -53,8 +57,11 @@ export class LiveLine extends EventTarget {
       address.searchParams.set("since", `${this.#position.epoch},${this.#position.offset}`);
     }
     this.#tell("state", "connecting");
-    const ticket = await this.#ticket();
-    if (this.#ended) return;
+    this.#attempt += 1;
+    const attempt = this.#attempt;
+    const ticket = await this.#ticket().catch(() => undefined);
+    if (this.#ended || attempt !== this.#attempt) return;
+    if (ticket === undefined) return this.#lost(null);
     if (ticket) address.searchParams.set("ticket", ticket);
     const socket = new WebSocket(address);
     this.#socket = socket;
@@ -72,6 +79,8 @@ export class LiveLine extends EventTarget {
   /** Connect anew, as somebody else. Nobody was away, so nothing is resumed and nothing caught up. */
   reopen() {
     const socket = this.#socket;
+    // A place of 0 would tell whoever signs in all that ever fired.
+    this.#heard ||= null;
     if (socket === null || this.#ended) return;
     this.#position = null;
     clearTimeout(this.#silenceTimer);
@@ -111,6 +120,10 @@ export class LiveLine extends EventTarget {
         break;
       case "status":
         this.#tell("feed", message);
+        break;
+      case "preferred":
+        // A place that is known stays: what came after it may still have to be told.
+        this.#heard ??= message.sequence ?? null;
         break;
       case "announce":
         // Only what is kept for the user has a place in the record.

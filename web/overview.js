@@ -5,7 +5,6 @@ import { changePercent } from "./decimals.js";
 export class Overview {
   #parts;
   #words;
-  state = "connecting";
 
   /** parts: instrument, price, change, connection, mark. */
   constructor(parts, words) {
@@ -39,7 +38,6 @@ export class Overview {
 
   /** Show how the line stands: connecting, live, stale, delayed, unfed, offline or paused. */
   line(state) {
-    this.state = state;
     this.#parts.connection.textContent = this.#words().say(`state_${state}`);
     this.#parts.mark.dataset.state = state;
   }

@@ -190,6 +190,8 @@ export class Wire {
   announced = [];
   bars = 0;
   addresses = [];
+  // What becomes of each message of the service on its way.
+  alter = (told) => told;
 
   async put(page) {
     await page.routeWebSocket(/\/ws\/subscribe/, (route) => {
@@ -202,7 +204,7 @@ export class Wire {
         const told = JSON.parse(message);
         if (told.type === "bar") this.bars += 1;
         if (told.type === "announce") this.announced.push({ ...told, atMs: Date.now() });
-        route.send(message);
+        route.send(JSON.stringify(this.alter(told)));
       });
       route.onMessage((message) => {
         this.sent.push(JSON.parse(message));

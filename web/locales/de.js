@@ -201,6 +201,8 @@ export default {
   username: "Benutzername",
   password: "Passwort",
   signed_in_as: "Sie sind angemeldet als {name}.",
+  sign_in_ended:
+    "Sie sind abgemeldet: Der Dienst kennt diese Anmeldung nicht mehr. Preisalarme werden erst gesprochen, wenn Sie sich wieder anmelden.",
   users: "Benutzer",
   user_row: "{name}, {role}",
 

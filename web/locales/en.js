@@ -201,6 +201,8 @@ export default {
   username: "Username",
   password: "Password",
   signed_in_as: "You are signed in as {name}.",
+  sign_in_ended:
+    "You are signed out: the service no longer knows this sign-in. Price alerts are not spoken until you sign in again.",
   users: "Users",
   user_row: "{name}, {role}",
 

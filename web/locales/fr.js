@@ -204,6 +204,8 @@ export default {
   username: "Nom d’utilisateur",
   password: "Mot de passe",
   signed_in_as: "Vous êtes connecté sous le nom {name}.",
+  sign_in_ended:
+    "Vous êtes déconnecté : le service ne reconnaît plus cette connexion. Les alertes de prix ne sont plus lues tant que vous ne vous reconnectez pas.",
   users: "Utilisateurs",
   user_row: "{name}, {role}",
 

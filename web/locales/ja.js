@@ -190,6 +190,8 @@ export default {
   username: "ユーザー名",
   password: "パスワード",
   signed_in_as: "{name}としてサインインしています。",
+  sign_in_ended:
+    "サインアウトしました。このサインインは無効になりました。もう一度サインインするまで、価格アラートは読み上げられません。",
   users: "利用者",
   user_row: "{name}、{role}",
 

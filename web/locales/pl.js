@@ -205,6 +205,8 @@ export default {
   username: "Nazwa użytkownika",
   password: "Hasło",
   signed_in_as: "Zalogowano jako {name}.",
+  sign_in_ended:
+    "Wylogowano: serwis nie zna już tego logowania. Alerty cenowe nie będą czytane, dopóki nie zalogujesz się ponownie.",
   users: "Użytkownicy",
   user_row: "{name}, {role}",
 
