@@ -58,8 +58,12 @@ class Page {
     this.account.api = this.api;
     const words = () => this.words;
     await this.#speakLanguage();
-    this.speech = new Speech({ status: $("status"), alert: $("alert"), list: $("log-list") }, (ms) =>
-      this.words.clock(ms),
+    this.speech = new Speech(
+      { status: $("status"), alert: $("alert"), list: $("log-list") },
+      {
+        clock: (ms) => this.words.clock(ms),
+        more: (count) => this.words.say("more_critical", { count }),
+      },
     );
     this.sound = new Sound(() => this.settings.get("volume"));
     this.overview = new Overview(

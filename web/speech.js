@@ -3,12 +3,16 @@
  *
  * Routine sentences go to the region of role status, critical ones to that of role alert. The log keeps the
  * newest fifty and is silent. Routine ones wait until three seconds after the last key, so that nothing is said
- * into the answer to a key; of those that wait, only the newest of a kind is said.
+ * into the answer to a key; of those that wait, only the newest of a kind is said. Critical ones that come within
+ * half a second of another are said together, after it.
  */
 
 import { Floating } from "./floating.js";
 
 const QUIET_AFTER_KEY_MS = 3_000;
+// Of changes that follow each other faster, a screen reader may speak the last alone.
+const CRITICAL_APART_MS = 500;
+const CRITICAL_AT_ONCE_MAX = 10;
 const LOG_MAX = 50;
 
 export class Speech {
@@ -17,17 +21,24 @@ export class Speech {
   #floating;
   #list;
   #clock;
+  #more;
   #waiting = new Map();
   #timer = 0;
+  #critical = [];
+  #criticalLeft = 0;
+  #criticalTimer = 0;
+  #criticalSaidMs = -CRITICAL_APART_MS;
   #lastKeyMs = -QUIET_AFTER_KEY_MS;
   paused = false;
 
-  constructor({ status, alert, list }, clock) {
+  /** clock(timeMs) gives the time of day as text; more(count) says that so many more stand in the log alone. */
+  constructor({ status, alert, list }, { clock, more }) {
     this.#status = status;
     this.#alert = alert;
     this.#floating = new Floating(alert);
     this.#list = list;
     this.#clock = clock;
+    this.#more = more;
     for (const name of ["keydown", "pointerdown"]) {
       document.addEventListener(name, () => (this.#lastKeyMs = performance.now()), { capture: true });
     }
@@ -35,7 +46,7 @@ export class Speech {
 
   /** Answer a key or a button at once. */
   answer(text, language = null) {
-    put(this.#status, text, language);
+    put(this.#status, [{ text, language }]);
   }
 
   /** Say something that may wait; the newest of a kind replaces the one that waits. */
@@ -49,8 +60,13 @@ export class Speech {
   /** Say something that must not wait. */
   critical(text, { language = null } = {}) {
     this.note(text, language);
-    put(this.#alert, text, language);
-    this.#floating.show();
+    if (this.#critical.length < CRITICAL_AT_ONCE_MAX) this.#critical.push({ text, language });
+    else this.#criticalLeft += 1;
+    clearTimeout(this.#criticalTimer);
+    // Timers of a page that is hidden are late: what need not wait is said without one.
+    const waitMs = this.#criticalSaidMs + CRITICAL_APART_MS - performance.now();
+    if (waitMs > 0) this.#criticalTimer = setTimeout(() => this.#flushCritical(), waitMs);
+    else this.#flushCritical();
   }
 
   /** Write into the log without saying it. */
@@ -68,6 +84,15 @@ export class Speech {
     while (this.#list.childElementCount > LOG_MAX) this.#list.lastElementChild.remove();
   }
 
+  #flushCritical() {
+    const sentences = this.#critical.splice(0);
+    if (this.#criticalLeft) sentences.push({ text: this.#more(this.#criticalLeft), language: null });
+    this.#criticalLeft = 0;
+    put(this.#alert, sentences);
+    this.#floating.show();
+    this.#criticalSaidMs = performance.now();
+  }
+
   #flushLater() {
     clearTimeout(this.#timer);
     const waitMs = Math.max(0, this.#lastKeyMs + QUIET_AFTER_KEY_MS - performance.now());
@@ -79,17 +104,19 @@ export class Speech {
     const sentences = [...this.#waiting.values()];
     this.#waiting.clear();
     if (this.paused || sentences.length === 0) return;
-    const text = sentences.map((sentence) => sentence.text).join(" ");
-    put(this.#status, text, sentences[0].language);
+    put(this.#status, sentences);
   }
 }
 
-// One new element each time, so that a sentence that is repeated is a change as well, and a single one.
-function put(region, text, language) {
-  const sentence = document.createElement("span");
-  tag(sentence, language);
-  sentence.textContent = text;
-  region.replaceChildren(sentence);
+// New elements each time, so that a sentence that is repeated is a change as well; all of them in a single one.
+function put(region, sentences) {
+  const spoken = sentences.flatMap(({ text, language }) => {
+    const sentence = document.createElement("span");
+    tag(sentence, language);
+    sentence.textContent = text;
+    return [" ", sentence];
+  });
+  region.replaceChildren(...spoken.slice(1));
 }
 
 function tag(element, language) {

@@ -62,8 +62,8 @@ class Stage:
         sent_ms = time.time() * 1_000
         await self.trade(self._price)
         heard = await read(self.page)
-        while not str(heard["text"]).startswith("Alert."):
-            # The feed of a topic that nobody followed before is told of as well.
+        while "Alert." not in str(heard["text"]):
+            # The feed of a topic that nobody followed before is told of as well, sometimes in the same text.
             heard = await read(self.page)
         return Crossing(above, self._price, sent_ms, float(heard["atMs"]), str(heard["text"]))
 

@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 
-import { announcement, CHART, hear, readerLog, readOn, startReader, test, Wire } from "./harness.mjs";
+import { announcement, CHART, DEADLINE_MS, hear, readerLog, readOn, startReader, test, Wire } from "./harness.mjs";
 
 const PHRASES_BEFORE_SUMMARY_MAX = 15;
 const QUIET_AFTER_KEY_MS = 3_000;
+const CRITICAL_APART_MS = 500;
 
 test("a listener meets the heading, the summary and the price first and every region by name", async (visit) => {
   const page = await visit.open();
@@ -125,19 +126,46 @@ test("routine announcements wait three seconds after a key and only the newest i
   assert.equal(await page.locator("#log-list", { hasText: "First routine sentence." }).count(), 1);
 });
 
-test("alerts that come all at once are each in the page, in order, and the log keeps the newest fifty", async (visit) => {
+// How many alerts a text stands for: those that it tells, and those that it counts.
+function standsFor(text) {
+  const counted = Number(/(\d+) more came: see the list of announcements\.$/.exec(text)?.[1] ?? 0);
+  return text.match(/Alert number/g).length + counted;
+}
+
+async function sendAtOnce(visit, count) {
   const wire = new Wire();
   const page = await visit.open({ prepare: (each) => wire.put(each) });
   const heard = await hear(page, "#alert");
-  const sent = Array.from({ length: 60 }, (_, count) => `Alert number ${count + 1}.`);
+  const sent = Array.from({ length: count }, (_, index) => `Alert number ${index + 1}.`);
   for (const text of sent) wire.say(announcement(text, { priority: "critical", kind: "alert" }));
-  await page.locator("#alert").getByText(sent.at(-1)).waitFor();
-  assert.deepEqual(
-    (await heard()).map(({ text }) => text),
-    sent,
+  const untilMs = Date.now() + DEADLINE_MS;
+  const total = async () => (await heard()).reduce((sum, { text }) => sum + standsFor(text), 0);
+  while ((await total()) < count) {
+    assert.ok(Date.now() < untilMs, JSON.stringify(await heard()));
+    await page.waitForTimeout(20);
+  }
+  const told = await heard();
+  told.slice(1).forEach(({ atMs }, index) => assert.ok(atMs - told[index].atMs >= CRITICAL_APART_MS - 20));
+  return { page, sent, texts: told.map(({ text }) => text) };
+}
+
+test("alerts that come all at once are all said in order and not over each other", async (visit) => {
+  const { sent, texts } = await sendAtOnce(visit, 3);
+  assert.equal(texts[0], sent[0]);
+  assert.equal(texts.join(" "), sent.join(" "));
+});
+
+test("of very many alerts the page says the first and how many more there are and the log keeps the newest fifty", async (visit) => {
+  const { page, sent, texts } = await sendAtOnce(visit, 60);
+  const numbers = texts.flatMap((text) => [...text.matchAll(/number (\d+)/g)].map((match) => Number(match[1])));
+  assert.deepEqual(numbers, [...new Set(numbers)].sort((left, right) => left - right));
+  assert.equal(
+    texts.reduce((sum, text) => sum + standsFor(text), 0),
+    sent.length,
   );
-  const texts = await page.locator("#log-list span").allTextContents();
-  assert.deepEqual(texts, sent.toReversed().slice(0, 50));
+  for (const text of texts) assert.ok(text.match(/Alert number/g).length <= 10, text);
+  const logged = await page.locator("#log-list span").allTextContents();
+  assert.deepEqual(logged, sent.toReversed().slice(0, 50));
 });
 
 test("the brief keeps up with the price, and the lists change under nobody's hands", async (visit) => {

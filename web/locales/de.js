@@ -28,6 +28,10 @@ export default {
 
   region_spoken: "Neueste Meldungen",
   region_log: "Bisherige Meldungen",
+  more_critical: {
+    one: "{count} weitere kam: siehe die Liste der Meldungen.",
+    other: "{count} weitere kamen: siehe die Liste der Meldungen.",
+  },
 
   choose_heading: "Chart auswählen",
   market: "Markt",

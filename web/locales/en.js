@@ -28,6 +28,10 @@ export default {
 
   region_spoken: "Latest announcements",
   region_log: "Announcements so far",
+  more_critical: {
+    one: "{count} more came: see the list of announcements.",
+    other: "{count} more came: see the list of announcements.",
+  },
 
   choose_heading: "Choose a chart",
   market: "Market",

@@ -29,6 +29,11 @@ export default {
 
   region_spoken: "Dernières annonces",
   region_log: "Annonces précédentes",
+  more_critical: {
+    one: "{count} autre est arrivée : voir la liste des annonces.",
+    many: "{count} autres sont arrivées : voir la liste des annonces.",
+    other: "{count} autres sont arrivées : voir la liste des annonces.",
+  },
 
   choose_heading: "Choisir un graphique",
   market: "Marché",

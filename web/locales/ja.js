@@ -25,6 +25,7 @@ export default {
 
   region_spoken: "最新の通知",
   region_log: "これまでの通知",
+  more_critical: { other: "ほかに{count}件ありました。通知の一覧を見てください。" },
 
   choose_heading: "チャートを選ぶ",
   market: "市場",

@@ -30,6 +30,12 @@ export default {
 
   region_spoken: "Najnowsze komunikaty",
   region_log: "Dotychczasowe komunikaty",
+  more_critical: {
+    one: "Przyszedł jeszcze {count}: zobacz listę komunikatów.",
+    few: "Przyszły jeszcze {count}: zobacz listę komunikatów.",
+    many: "Przyszło jeszcze {count}: zobacz listę komunikatów.",
+    other: "Przyszło jeszcze {count}: zobacz listę komunikatów.",
+  },
 
   choose_heading: "Wybierz wykres",
   market: "Rynek",
