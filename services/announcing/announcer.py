@@ -19,7 +19,7 @@ from services.announcing.announcement import (
     Priority,
 )
 from services.announcing.ear import Ear
-from services.announcing.news import FeedChange, News
+from services.announcing.news import News
 from services.announcing.preferences import Mode, Preferences
 from utils.domain import Topic
 
@@ -28,8 +28,8 @@ JUMP_THRESHOLDS = 4
 # For this long after a jump, the way back is no second one.
 JUMP_REARM_MS = 60_000
 IMPORTANT_GAP_MS = 3_000
-# A feed that is back at once was never missed; one that comes and goes is told more slowly.
-FEED_HOLD_MS, FEED_HOLD_AGAIN_MS, FEED_AGAIN_MS = 3_000, 15_000, 60_000
+# What is known so late, as after an outage, is history: nobody is told of it as of now.
+LATE_MS = 10_000
 
 # How long an announcement takes to be spoken, in seconds.
 Estimate = Callable[[Announcement], float]
@@ -60,33 +60,48 @@ class Announcer:
         if price is not None:
             ear.anchor_at(price, now_ms, self.preferences.move)
 
+    def learn_step(self, topic: Topic, step: float | None) -> None:
+        """Measure moves of a topic by this step from now on."""
+        ear = self._ears.get(topic)
+        if ear is not None and step is not None:
+            ear.step = step
+            ear.measure(self.preferences.move)
+
     def end(self, topic: Topic) -> None:
         """Listen to a topic no more."""
         self._ears.pop(topic, None)
         self._waiting.pop(topic, None)
 
-    def prefer(self, preferences: Preferences) -> None:
+    def prefer(self, preferences: Preferences, now_ms: int) -> None:
         """Change what the listener wants; what waits is judged anew."""
-        silent = Mode.OFF in (self.preferences.mode, preferences.mode)
+        before, mode = self.preferences.mode, preferences.mode
+        silent = Mode.OFF in (before, mode) or (before is Mode.ALERTS and mode is not Mode.ALERTS)
         self.preferences = preferences
         for topic, ear in self._ears.items():
             if silent:
-                # Who heard nothing for a while begins anew with the next price.
-                self._ears[topic] = Ear(topic, ear.step, ear.from_ms)
+                # Who heard of no prices for a while begins anew with the next one.
+                self._ears[topic] = Ear(topic, ear.step, now_ms, feed=ear.feed)
                 continue
             ear.measure(preferences.move)
-            ear.forget(preferences.mode)
-        self._waiting = {topic: ear for topic, ear in self._ears.items() if ear.waits}
+            ear.forget(mode)
+        waiting = {topic: ear for topic, ear in self._ears.items() if ear.waits}
+        self._waiting = {} if mode is Mode.OFF else waiting
 
     def hear(self, news: News, now_ms: int) -> Announcement | None:
         """Take in what is new of a topic; return what must be said at once."""
         ear = self._ears.get(news.topic)
-        if ear is None or self.preferences.mode is Mode.OFF:
+        if ear is None:
             return None
         if news.feed is not None:
-            ear.hear_feed(news.feed, now_ms + self._feed_hold_ms(ear, news.feed, now_ms))
+            ear.feed.hear(news.feed, now_ms)
+        if self.preferences.mode is Mode.OFF:
+            return None
+        if news.feed is not None:
             self._keep_waiting(ear)
         if news.last is None:
+            return None
+        if now_ms - news.time_ms > LATE_MS:
+            self._hear_late(ear, news)
             return None
         if ear.anchor is None:
             ear.anchor_at(news.last, news.time_ms, self.preferences.move)
@@ -98,6 +113,13 @@ class Announcer:
             ear.note(news, self.preferences.mode, moved=moved)
             self._keep_waiting(ear)
         return None
+
+    def _hear_late(self, ear: Ear, news: News) -> None:
+        ear.widen(news)
+        if news.closed is not None:
+            # It is told with the time of its bar.
+            ear.note(replace(news, extremes=(), spike=None), self.preferences.mode, moved=False)
+            self._keep_waiting(ear)
 
     def told_firings(self, sequence: int) -> None:
         """Take alerts up to this place of the record as told."""
@@ -157,7 +179,7 @@ class Announcer:
         return self._air.free_ms(announcement.priority, self._estimate(announcement), now_ms)
 
     def _due_of(self, ear: Ear, now_ms: int) -> int:
-        feed_ms = ear.feed_due_ms
+        feed_ms = ear.feed.due_ms
         if ear.priority is None:
             return now_ms if feed_ms is None else feed_ms
         gap_ms = round(self.preferences.min_gap_s * 1_000)
@@ -191,33 +213,28 @@ class Announcer:
         self._keep_waiting(ear)
         return self._say(announcement, now_ms)
 
-    @staticmethod
-    def _feed_hold_ms(ear: Ear, change: FeedChange, now_ms: int) -> int:
-        told_ms = ear.loss_told_ms
-        again = change.lost and told_ms is not None and now_ms - told_ms < FEED_AGAIN_MS
-        return FEED_HOLD_AGAIN_MS if again else FEED_HOLD_MS
-
     def _take_feed(self, now_ms: int) -> Announcement | None:
         due = [
-            ear for ear in self._waiting.values() if ear.feed_due_ms is not None and ear.feed_due_ms <= now_ms
+            ear for ear in self._waiting.values() if ear.feed.due_ms is not None and ear.feed.due_ms <= now_ms
         ]
         if not due:
             return None
-        first = due[0]
-        instrument = first.topic.instrument
+        topic, feed = due[0].topic, due[0].feed
+        instrument = topic.instrument
         # One exchange that goes away takes all its symbols with it: that is one message.
         same = [
             ear
             for ear in due
-            if ear.feed_lost == first.feed_lost
+            if ear.feed.lost == feed.lost
             and (ear.topic.instrument.market, ear.topic.instrument.exchange)
             == (instrument.market, instrument.exchange)
         ]
-        news = FeedNews(first.feed_lost, first.feed_since_ms, first.feed_lost_ms, len(same))
+        symbols = {ear.topic.instrument for ear in same}
+        news = FeedNews(feed.lost, feed.since_ms, feed.lost_ms, len(symbols))
         for ear in same:
-            ear.feed_told(now_ms)
+            ear.feed.told(now_ms)
             self._keep_waiting(ear)
-        announcement = Announcement(Kind.FEED, Priority.CRITICAL, first.topic, first.feed_since_ms, (news,))
+        announcement = Announcement(Kind.FEED, Priority.CRITICAL, topic, feed.since_ms, (news,))
         return self._say(announcement, now_ms)
 
     def _settle(self, ear: Ear) -> None:

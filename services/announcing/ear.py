@@ -11,12 +11,21 @@ from services.announcing.announcement import (
     Part,
     Priority,
 )
-from services.announcing.news import Extreme, FeedChange, News, Side, Spike
+from services.announcing.feed_ear import FeedEar
+from services.announcing.news import Extreme, News, Side, Spike
 from services.announcing.preferences import Mode, MoveThreshold
-from utils.domain import Topic
+from utils.domain import DAY_MS, Topic
 
 # An extreme is said again only when it lies this part of a move's threshold beyond the one said before.
 EXTREME_REARM = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """An extreme, and when the log told of it."""
+
+    extreme: Extreme
+    time_ms: int
 
 
 @dataclass(slots=True)
@@ -49,20 +58,15 @@ class Ear:
     closed: Closed | None = None
     moved: bool = False
     spike: Spike | None = None
-    extremes: dict[Side, Extreme] = field(default_factory=dict)
-    extremes_said: dict[Side, float] = field(default_factory=dict)
-    feed_lost: bool = False
-    feed_since_ms: int = 0
-    # How long the feed was away, once it is back.
-    feed_lost_ms: int = 0
-    feed_due_ms: int | None = None
-    loss_told_ms: int | None = None
-    feed_told_lost: bool = False
+    extremes: dict[Side, Reached] = field(default_factory=dict)
+    # By the number of bars too: one of twenty bars says nothing of how far the day has gone.
+    extremes_said: dict[tuple[Side, int], Reached] = field(default_factory=dict)
+    feed: FeedEar = field(default_factory=FeedEar)
 
     @property
     def waits(self) -> bool:
         """Tell whether anything is to be said."""
-        return self.priority is not None or self.feed_due_ms is not None
+        return self.priority is not None or self.feed.due_ms is not None
 
     @property
     def rank(self) -> tuple[int, int]:
@@ -75,10 +79,10 @@ class Ear:
         self.measure(move)
 
     def caught_up(self, price: float, time_ms: int, move: MoveThreshold) -> None:
-        """Note that all moves up to this price were told; what else waits still does."""
-        self.anchor_at(price, time_ms, move)
-        self.moved = False
-        self._judge()
+        """Note that all prices up to this one were told; what else waits still does."""
+        self.opened = self.high = self.low = self.last = price
+        self.last_ms = time_ms
+        self.begin_cover(move)
 
     def measure(self, move: MoveThreshold) -> None:
         """Say anew how far the price has to go."""
@@ -94,8 +98,11 @@ class Ear:
         else:
             self.high = max(self.high, news.high)
             self.low = min(self.low, news.low)
-        self.last, self.last_ms, self.atr = news.last, news.time_ms, news.atr
+        # The final version of a bar may come after the next one began.
+        self.last, self.last_ms, self.atr = news.last, max(self.last_ms, news.time_ms), news.atr
         self.conflated += 1
+        if self.spike is not None and news.grown is not None:
+            self.spike = news.grown
 
     def note(self, news: News, mode: Mode, *, moved: bool) -> None:
         """Keep what is worth saying, as far as the listener wants to hear of it."""
@@ -108,8 +115,8 @@ class Ear:
             if news.closed is not None:
                 self.closed = Closed(news.closed, self.closed.bars_count + 1 if self.closed else 1)
             for extreme in news.extremes:
-                if self._is_far(extreme):
-                    self.extremes[extreme.side] = extreme
+                if self._is_far(extreme, news.time_ms):
+                    self.extremes[extreme.side] = Reached(extreme, news.time_ms)
         self._judge()
 
     def forget(self, mode: Mode) -> None:
@@ -123,7 +130,8 @@ class Ear:
 
     def clear(self) -> None:
         """Forget what was just said."""
-        self.extremes_said |= {side: extreme.price for side, extreme in self.extremes.items()}
+        for side, reached in self.extremes.items():
+            self.extremes_said[side, reached.extreme.bars_count] = reached
         self.closed, self.spike, self.moved, self.priority = None, None, False, None
         self.extremes.clear()
         self.not_before_ms = 0
@@ -155,7 +163,7 @@ class Ear:
             parts.append(Moved(self.anchor, reached, self.last, self.anchored_ms))
         if self.spike is not None:
             parts.append(self.spike)
-        parts += self.extremes.values()
+        parts += (each.extreme for each in self.extremes.values())
         if self.closed is not None:
             parts.append(self.closed)
         return Announcement(
@@ -168,26 +176,18 @@ class Ear:
             self.conflated,
         )
 
-    def hear_feed(self, change: FeedChange, due_ms: int) -> None:
-        """Note that the feed was lost or is back; what does not last until ``due_ms`` is not said."""
-        if not change.lost and self.feed_lost:
-            self.feed_lost_ms = change.since_ms - self.feed_since_ms
-        self.feed_lost, self.feed_since_ms = change.lost, change.since_ms
-        # Back before anybody was told: there is nothing to say.
-        self.feed_due_ms = None if change.lost == self.feed_told_lost else due_ms
-
-    def feed_told(self, now_ms: int) -> None:
-        """Note that the state of the feed was said."""
-        self.feed_told_lost, self.feed_due_ms = self.feed_lost, None
-        if self.feed_lost:
-            self.loss_told_ms = now_ms
-
-    def _is_far(self, extreme: Extreme) -> bool:
-        said = self.extremes_said.get(extreme.side)
-        if said is None:
-            return True
-        beyond = extreme.price - said if extreme.side is Side.HIGH else said - extreme.price
-        return beyond >= self.distance * EXTREME_REARM
+    def _is_far(self, extreme: Extreme, time_ms: int) -> bool:
+        """Tell whether an extreme is far from what was said of its own day, or of its own bars."""
+        timeframe = self.topic.timeframe
+        from_ms = time_ms // DAY_MS * DAY_MS
+        if extreme.bars_count:
+            from_ms = timeframe.shift(timeframe.floor(time_ms), -extreme.bars_count)
+        sign = 1 if extreme.side is Side.HIGH else -1
+        return all(
+            sign * (extreme.price - said.extreme.price) >= self.distance * EXTREME_REARM
+            for (side, _), said in self.extremes_said.items()
+            if side is extreme.side and said.time_ms >= from_ms
+        )
 
     def _judge(self) -> None:
         if self.moved or self.spike is not None:

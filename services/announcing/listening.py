@@ -7,7 +7,7 @@ from services.announcing.alerts import alert_news
 from services.announcing.announcement import Absence, Announcement
 from services.announcing.announcer import Announcer
 from services.announcing.messages import Announce, AnnouncementsDue
-from services.announcing.news import News
+from services.announcing.news import FeedChange, News
 from services.announcing.preferences import Preferences
 from services.announcing.wording import Steps, Words, words
 from services.narration.voice import Voice, voice_for
@@ -56,15 +56,18 @@ class Listening:
     def prefer(self, preferences: Preferences) -> None:
         """Change what the listener wants. Raises: InvalidRequest for an unknown language or time zone."""
         self._voice = self._find_voice(preferences)
-        self._announcer.prefer(preferences)
+        self._announcer.prefer(preferences, self._clock.now_ms())
         self._set_timer()
 
-    def begin(self, topic: Topic, price: float | None) -> None:
-        """Listen to a topic from now on; nothing is said of it before ``confirm``."""
-        self._unheard[topic] = []
+    def begin(self, topic: Topic, price: float | None, loss: FeedChange | None = None) -> None:
+        """Listen to a topic from now on, whose feed may be lost; nothing is said of it before ``confirm``."""
         now_ms = self._clock.now_ms()
-        step = self._steps_of(topic).price
-        self._announcer.begin(topic, price=price, step=None if step is None else float(step), now_ms=now_ms)
+        self._unheard[topic] = [] if loss is None else [News(topic, now_ms, feed=loss)]
+        self._announcer.begin(topic, price=price, step=self._step_of(topic), now_ms=now_ms)
+
+    def learn_step(self, topic: Topic) -> None:
+        """Measure moves of a topic by the step of its instrument, if that is known by now."""
+        self._announcer.learn_step(topic, self._step_of(topic))
 
     def confirm(self, topic: Topic) -> None:
         """Say from now on what there is to say of a topic."""
@@ -130,6 +133,10 @@ class Listening:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _step_of(self, topic: Topic) -> float | None:
+        step = self._steps_of(topic).price
+        return None if step is None else float(step)
 
     def _set_timer(self) -> None:
         now_ms = self._clock.now_ms()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from utils.domain import Bar, Topic
+from utils.domain import Bar, Gap, GapReason, Topic
 
 
 class Side(StrEnum):
@@ -40,11 +40,28 @@ class FeedChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """What history knows of the time before: its newest bars, oldest first, and the holes among them."""
+
+    bars: tuple[Bar, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+    @property
+    def whole_from_ms(self) -> int | None:
+        """Return from when on every bar there was is among these; None without bars."""
+        if not self.bars:
+            return None
+        ends_ms = [gap.span.end_ms for gap in self.gaps if gap.reason is not GapReason.NO_TRADES]
+        return max([self.bars[0].open_time_ms, *ends_ms])
+
+
+@dataclass(frozen=True, slots=True)
 class News:
     """Hold what is new: prices reached since the entry before, and what follows from them.
 
     ``last`` is the newest price, None when the entry says nothing of prices. ``high`` and ``low`` are what
-    was reached since the entry before, so that nothing falls between two entries.
+    was reached since the entry before, so that nothing falls between two entries. ``grown`` is a spike that
+    was news before, with the volume that its bar has by now.
     """
 
     topic: Topic
@@ -57,3 +74,4 @@ class News:
     spike: Spike | None = None
     feed: FeedChange | None = None
     atr: float | None = None
+    grown: Spike | None = None

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable
+from dataclasses import replace
 
 from services.announcing.news import Extreme, FeedChange, News, Side, Spike
 from services.live.log import FeedStatus
@@ -31,10 +32,17 @@ class TopicTape:
         self._bars_high, self._bars_low = 0.0, 0.0
         # Many large bars in a row are one spike.
         self._spiked = False
+        self._newest_spike: Spike | None = None
         self._mean_volume: float | None = None
         self._lost = False
+        self._lost_since_ms = 0
         self.last: float | None = None
         self.atr: float | None = None
+
+    @property
+    def loss(self) -> FeedChange | None:
+        """Return since when the feed is lost; None where it is not."""
+        return FeedChange(True, self._lost_since_ms) if self._lost else None
 
     def warm(self, bars: Iterable[Bar], whole_from_ms: int) -> None:
         """Learn what was before the first entry: history, oldest first, without a hole from that time on."""
@@ -63,10 +71,12 @@ class TopicTape:
         self.last = event.close
         extremes = self._extremes(event, high, low)
         closed = event if event.final and (before is None or not before.final) else None
-        spike = self._spike(event)
+        grown, spike = self._grown(event), self._spike(event)
         if closed is not None:
             self._close(closed)
-        return News(self._topic, time_ms, event.close, high, low, closed, extremes, spike, None, self.atr)
+        return News(
+            self._topic, time_ms, event.close, high, low, closed, extremes, spike, None, self.atr, grown
+        )
 
     def _reached(self, bar: Bar, before: Bar | None) -> tuple[float, float]:
         if before is None:
@@ -89,7 +99,8 @@ class TopicTape:
         self._widen_day(bar.open_time_ms, bar.high, bar.low)
         new_high = high if high > before.high else self.last
         new_low = low if low < before.low else self.last
-        return News(self._topic, time_ms, self.last, new_high, new_low, closed, atr=self.atr)
+        grown = self._grown(bar)
+        return News(self._topic, time_ms, self.last, new_high, new_low, closed, atr=self.atr, grown=grown)
 
     def _keep(self, bar: Bar) -> None:
         self._seen[bar.open_time_ms] = bar
@@ -131,7 +142,15 @@ class TopicTape:
         if mean is None or bar.volume < mean * SPIKE_TIMES or self._spiked:
             return None
         self._spiked = True
-        return Spike(bar.open_time_ms, bar.volume, mean)
+        self._newest_spike = Spike(bar.open_time_ms, bar.volume, mean)
+        return self._newest_spike
+
+    def _grown(self, bar: Bar) -> Spike | None:
+        spike = self._newest_spike
+        if spike is None or bar.open_time_ms != spike.open_time_ms or bar.volume <= spike.volume:
+            return None
+        self._newest_spike = replace(spike, volume=bar.volume)
+        return self._newest_spike
 
     def _close(self, bar: Bar) -> None:
         if self._mean_volume is not None and bar.volume < self._mean_volume * SPIKE_TIMES:
@@ -157,5 +176,5 @@ class TopicTape:
         lost = status.state in FEED_LOST
         if lost == self._lost:
             return None
-        self._lost = lost
+        self._lost, self._lost_since_ms = lost, status.since_ms
         return FeedChange(lost, status.since_ms)

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from services.announcing.air_time import OCCUPIED_MAX, ROUTINE_MAX, TOTAL_MAX, WINDOW_MS, AirTime
 from services.announcing.announcement import FeedNews, Priority
-from services.announcing.announcer import FEED_HOLD_AGAIN_MS, FEED_HOLD_MS, Announcer
+from services.announcing.announcer import Announcer
+from services.announcing.feed_ear import FEED_HOLD_AGAIN_MS, FEED_HOLD_MS
 from services.announcing.news import FeedChange, News
 from services.announcing.preferences import Preferences
 from tests.announcing.simulation import START_MS, TOPIC, estimate

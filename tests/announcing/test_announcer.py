@@ -8,7 +8,8 @@ import pytest
 
 from services.announcing.air_time import OCCUPIED_MAX, ROUTINE_MAX, TOTAL_MAX, WINDOW_MS
 from services.announcing.announcement import KINDS, Absence, FeedNews, Kind, Moved, Priority
-from services.announcing.announcer import FEED_HOLD_AGAIN_MS, FEED_HOLD_MS, JUMP_THRESHOLDS, Announcer
+from services.announcing.announcer import JUMP_THRESHOLDS, Announcer
+from services.announcing.feed_ear import FEED_HOLD_AGAIN_MS, FEED_HOLD_MS
 from services.announcing.preferences import Mode, MoveThreshold, MoveUnit, Preferences
 from services.announcing.tape import TopicTape
 from tests.announcing.simulation import (

@@ -1,12 +1,14 @@
 """What a log says that is new: prices reached between entries, closes, extremes, volumes, the feed."""
 
+from dataclasses import replace
+
 import pytest
 
-from services.announcing.news import Extreme, Side
+from services.announcing.news import Extreme, Past, Side
 from services.announcing.tape import EXTREME_BARS, VOLUME_BARS, TopicTape
 from services.live.log import FeedStatus
 from tests.announcing.simulation import START_MS, TOPIC
-from utils.domain import DAY_MS, Bar, BarState
+from utils.domain import DAY_MS, Bar, BarState, Gap, GapReason, Span
 
 MINUTE_MS = 60_000
 NOON_MS = START_MS // DAY_MS * DAY_MS + DAY_MS // 2
@@ -75,6 +77,26 @@ def test_where_the_day_is_not_known_the_newest_bars_are():
     assert tape.observe(bar(1, 111.0), NOON_MS).extremes == ()
 
 
+@pytest.mark.parametrize("reason", GapReason)
+def test_a_day_with_a_hole_that_may_hold_its_high_is_not_known(reason):
+    midnight_ms = NOON_MS // DAY_MS * DAY_MS
+    night = [replace(closed(0), open_time_ms=midnight_ms + minute * MINUTE_MS) for minute in range(-22, 60)]
+    hole = Gap(Span(night[-1].open_time_ms + MINUTE_MS, NOON_MS - 60 * MINUTE_MS), reason)
+    past = Past((*night, *(closed(minute, high=110.0) for minute in range(-60, 0))), (hole,))
+    tape = TopicTape(TOPIC)
+    tape.warm(past.bars, past.whole_from_ms)
+    tape.observe(bar(1), NOON_MS)
+    bars_count = 0 if reason is GapReason.NO_TRADES else EXTREME_BARS
+    assert tape.observe(bar(1, 111.0), NOON_MS).extremes == (Extreme(Side.HIGH, 111.0, bars_count),)
+
+
+def test_a_hole_of_the_day_before_leaves_the_day_known():
+    bars = tuple(closed(minute) for minute in range(5))
+    hole = Gap(Span(NOON_MS - DAY_MS, NOON_MS - MINUTE_MS), GapReason.OUTAGE)
+    assert Past(bars, (hole,)).whole_from_ms == NOON_MS
+    assert Past((), (hole,)).whole_from_ms is None
+
+
 def test_a_volume_is_a_spike_against_the_bars_before_and_many_in_a_row_are_one():
     tape = warm_tape()
     assert tape.observe(bar(1, volume=2.9), NOON_MS).spike is None
@@ -85,6 +107,19 @@ def test_a_volume_is_a_spike_against_the_bars_before_and_many_in_a_row_are_one()
     assert tape.observe(bar(2, volume=9.0), NOON_MS).spike is None
     tape.observe(closed(2, volume=0.5), NOON_MS)
     assert tape.observe(bar(3, volume=90.0), NOON_MS).spike is not None
+
+
+def test_a_spike_grows_with_its_bar_and_no_further():
+    tape = warm_tape()
+    assert tape.observe(bar(1, volume=3.1), NOON_MS).grown is None
+    grown = tape.observe(bar(1, volume=10.0), NOON_MS).grown
+    assert grown is not None
+    assert (grown.volume, grown.mean) == (10.0, 1.0)
+    assert tape.observe(bar(1, volume=10.0), NOON_MS).grown is None
+    assert tape.observe(bar(2, volume=20.0), NOON_MS).grown is None
+    late = tape.observe(closed(1, volume=11.0), NOON_MS).grown
+    assert late is not None
+    assert (late.volume, late.mean) == (11.0, 1.0)
 
 
 def test_without_history_nothing_is_a_spike():
