@@ -7,9 +7,10 @@ from services.announcing.alert_book import AlertBook
 from services.announcing.alert_feeds import AlertFeeds
 from services.announcing.alert_follower import AlertFollower
 from services.announcing.announcing import Announcing
-from services.announcing.desk import Desk, DeskParts
+from services.announcing.desk import Desk, DeskParts, ReadPast
 from services.announcing.digest import Digest
 from services.announcing.earphone import EarphoneParts
+from services.announcing.news import Past
 from services.announcing.record import FiringRecord
 from services.announcing.steps_book import StepsBook
 from services.backends import Backends
@@ -74,8 +75,9 @@ def build_live(
             leases=leases, log_=log, clock=backends.clock, open_feed=open_feed, beside=alerts.follow
         )
         follower = WishFollower(wishes, feeds)
-    read_bars = _bars_reader(market)
-    parts = LiveParts(hub, log, feeds, Snapshots(log, read_bars, backends.clock), settings.limits.topics_max)
+    read_past = _past_reader(market)
+    snapshots = Snapshots(log, _bars_reader(read_past), backends.clock)
+    parts = LiveParts(hub, log, feeds, snapshots, settings.limits.topics_max)
     live = WebSocketService(
         catalog=catalog,
         parts=parts,
@@ -84,7 +86,7 @@ def build_live(
         limits=settings.limits,
         broadcaster=settings.broadcaster,
     )
-    desk = DeskParts(hub, log, backends.clock, steps, read_bars)
+    desk = DeskParts(hub, log, backends.clock, steps, read_past)
     return live, _build_announcing(backends, desk, record, feeds if settings.feeds else None)
 
 
@@ -141,13 +143,21 @@ def _build_announcing(
     )
 
 
-def _bars_reader(market: MarketService) -> Callable[[Topic, int], Awaitable[tuple[Bar, ...]]]:
-    async def read_bars(topic: Topic, limit: int) -> tuple[Bar, ...]:
+def _past_reader(market: MarketService) -> ReadPast:
+    async def read_past(topic: Topic, limit: int) -> Past:
         try:
-            return (await market.bars(HistoryQuery(topic.instrument, topic.timeframe, limit=limit))).bars
+            history = await market.bars(HistoryQuery(topic.instrument, topic.timeframe, limit=limit))
         except (AppError, *DATABASE_AWAY):
             # A client may listen before the exchange or the database answers; the feed's status says so.
-            return ()
+            return Past()
+        return Past(history.bars, history.gaps)
+
+    return read_past
+
+
+def _bars_reader(read_past: ReadPast) -> Callable[[Topic, int], Awaitable[tuple[Bar, ...]]]:
+    async def read_bars(topic: Topic, limit: int) -> tuple[Bar, ...]:
+        return (await read_past(topic, limit)).bars
 
     return read_bars
 

@@ -10,7 +10,7 @@ from services.announcing.absence import absence_by_bars, absence_of, is_whole, l
 from services.announcing.alerts import event_ms
 from services.announcing.announcement import Absence
 from services.announcing.listening import Listening, Post
-from services.announcing.news import News
+from services.announcing.news import News, Past
 from services.announcing.preferences import Preferences
 from services.announcing.steps_book import StepsBook
 from services.announcing.tape import EXTREME_BARS, TopicTape
@@ -25,7 +25,7 @@ from utils.tasks import end_tasks
 WARM_BARS_MAX = 1_500
 ABSENCE_BARS_MAX = 1_000
 
-ReadBars = Callable[[Topic, int], Awaitable[tuple[Bar, ...]]]
+ReadPast = Callable[[Topic, int], Awaitable[Past]]
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class DeskParts:
     log: LiveLog
     clock: Clock
     steps: StepsBook
-    read_bars: ReadBars
+    read_past: ReadPast
 
 
 @dataclass(slots=True)
@@ -92,7 +92,7 @@ class Desk:
         if listening in column.coming:
             column.coming.discard(listening)
             column.listenings.add(listening)
-            listening.begin(topic, column.tape.last)
+            listening.begin(topic, column.tape.last, column.tape.loss)
 
     def end(self, listening: Listening, topic: Topic) -> None:
         """Let a listening hear of a topic no more; the last one ends its reading."""
@@ -127,6 +127,10 @@ class Desk:
             if column.is_open:
                 return
             await self._parts.hub.join(column.listener)
+            status = self._parts.hub.status(topic)
+            if status is not None:
+                # Told before, to others who listen to the same topic.
+                column.tape.observe(status, self._parts.clock.now_ms())
             column.is_open = True
         if self._columns.get(topic) is column:
             self._spawn(self._learn(column, topic))
@@ -160,11 +164,13 @@ class Desk:
     async def _learn(self, column: _Column, topic: Topic) -> None:
         """Find out the steps of an instrument and what its day was like before anybody listened."""
         await self._parts.steps.learn([topic])
+        for listening in column.listenings:
+            listening.learn_step(topic)
         now_ms = self._parts.clock.now_ms()
         since_midnight = (now_ms % DAY_MS) // topic.timeframe.approximate_ms
-        bars = await self._parts.read_bars(topic, min(WARM_BARS_MAX, since_midnight + EXTREME_BARS + 2))
-        if bars:
-            column.tape.warm(bars, whole_from_ms=bars[0].open_time_ms)
+        past = await self._parts.read_past(topic, min(WARM_BARS_MAX, since_midnight + EXTREME_BARS + 2))
+        if past.whole_from_ms is not None:
+            column.tape.warm(past.bars, past.whole_from_ms)
 
     async def _tell_missed(
         self,
@@ -201,7 +207,7 @@ async def absence_since(parts: DeskParts, topic: Topic, since_ms: int) -> Absenc
     """Return what the bars of history say of the time since then, as far back as is read at once."""
     absence = Absence(since_ms, max(since_ms, parts.clock.now_ms()))
     length = (absence.to_ms - since_ms) // topic.timeframe.approximate_ms + 2
-    bars = await parts.read_bars(topic, min(ABSENCE_BARS_MAX, length))
+    bars = (await parts.read_past(topic, min(ABSENCE_BARS_MAX, length))).bars
     if bars and length > ABSENCE_BARS_MAX:
         absence = replace(absence, from_ms=max(since_ms, bars[0].open_time_ms))
     return absence_by_bars(topic, bars, absence)

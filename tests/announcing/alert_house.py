@@ -14,7 +14,7 @@ from services.announcing.alert_follower import AlertFollower
 from services.announcing.record import FiringRecord
 from services.live.hub import Hub
 from services.live.lease import Leases
-from services.live.log import LiveLog
+from services.live.log import FeedStatus, LiveLog
 from services.stores.alerts import AlertKind, AlertTerms, PriceAlert
 from services.stores.announcements import Firing, select_firings
 from utils.clock import Clock
@@ -107,6 +107,11 @@ class AlertHouse:
             bar = Bar(open_ms, bar.open, high, low, price, bar.volume + 1, BarState.FORMING)
         self._bar = bar
         await self.log.append(TOPIC, bar, token=self._leases.token)
+
+    async def say(self, status: FeedStatus) -> None:
+        """Log how the feed is."""
+        await self._leases.renew(TOPIC)
+        await self.log.append(TOPIC, status, token=self._leases.token)
 
     async def firings(self, user_id: int, count: int) -> list[Firing]:
         """Return what has fired, once it is that many; and fail if it never is."""
