@@ -126,6 +126,9 @@ class Listener:
                 self._offset = message["offset"]
             case "announce":
                 self._sequence = message["sequence"]
+            # Before anything fires, so that what fires while the line is down is told after it.
+            case "preferred" if message.get("sequence") is not None:
+                self._sequence = message["sequence"]
             case "server_shutdown":
                 self._retry_s = max(RETRY_MIN_S, message["retry_ms"] / 1_000)
 

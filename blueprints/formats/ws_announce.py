@@ -103,11 +103,15 @@ class MoveShape(WireMessage):
 
 
 class PreferredMessage(WireMessage):
-    """Confirms what is announced from now on; ``stored`` tells whether it is kept for the user."""
+    """Confirms what is announced from now on; ``stored`` tells whether it is kept for the user.
+
+    ``sequence`` is how far the record of alerts was told; null where no alerts are told.
+    """
 
     type: Literal["preferred"]
     id: str | None
     stored: bool
+    sequence: int | None = None
     mode: ModeText
     verbosity: VerbosityText
     min_gap_s: float
@@ -176,7 +180,9 @@ def announcement_fields(message: Announce, now_ms: int) -> dict[str, object]:
 def encode_preferred(message: Preferred) -> dict[str, object]:
     """Return the confirmation of what is preferred."""
     shown = encode_preferences(message.preferences)
-    return typed("preferred", id=message.command_id, stored=message.stored, **shown)
+    return typed(
+        "preferred", id=message.command_id, stored=message.stored, sequence=message.sequence, **shown
+    )
 
 
 def _place(topic: Topic) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import asyncpg
 import orjson
@@ -21,12 +21,13 @@ from services.announcing.record import FiringRecord
 from services.live.log import LogEntry, Position
 from services.live.mailbox import Mailbox
 from services.live.messages import Failure, Goodbye, Message
+from services.narration.voice import voice_for
 from services.stores.losses import DATABASE_AWAY
 from services.stores.preferences import select_preferences, upsert_preferences
 from utils.accounts import Principal
 from utils.clock import Clock
 from utils.domain import Topic
-from utils.errors import Unavailable
+from utils.errors import InvalidRequest, Unavailable
 
 ALERTS_AWAY = "Your alerts and preferences cannot be read at the moment. Send preferences again in a minute."
 LOG_AWAY = "Announcements cannot begin at the moment. Send preferences again in a few seconds."
@@ -66,19 +67,17 @@ class Earphone:
         # What was asked for on this connection, for whoever signs in on it later.
         self._asked = PreferencesChange()
         self._since_sequence: int | None = None
+        # Whether it is known how far the record of alerts was told.
+        self._placed = False
 
     async def plug(self, change: PreferencesChange, since_sequence: int | None = None) -> None:
         """Begin to hear; alerts that fired after ``since_sequence`` are told first.
 
         Raises: InvalidRequest for an unknown language or time zone; Unavailable while the log is away.
         """
-        preferences = change.apply_to(await self._stored())
-        listening = self._parts.desk.open(preferences, self._post, self._accept_language)
-        self._asked, self._since_sequence = change, since_sequence
-        # Held before it begins, so that it is ended with the connection whatever happens meanwhile.
-        self._listening = listening
-        await self._begin_all(listening)
-        await self._hear_alerts(listening)
+        listening = await self._plug(change, since_sequence)
+        if self._principal is not None:
+            await self._hear_alerts(self._principal, listening)
 
     async def sign_in(self, principal: Principal) -> None:
         """Hear the alerts of whoever has signed in on this connection since it was opened, as they like it.
@@ -88,10 +87,8 @@ class Earphone:
         self._principal = principal
         if self._listening is None:
             return
-        preferences = self._asked.apply_to(await self._stored())
-        self._listening.prefer(preferences)
-        self._mailbox.put(Preferred(preferences, False, None))
-        await self._hear_alerts(self._listening)
+        self._listening.prefer(self._asked.apply_to(await self._stored()))
+        await self._hear_alerts(principal, self._listening)
 
     async def prefer(
         self,
@@ -102,18 +99,22 @@ class Earphone:
         command_id: str | None = None,
     ) -> None:
         """Change what is wanted, keep it for a user who is signed in, and confirm it."""
-        if self._listening is None:
-            await self.plug(change, since_sequence)
+        listening = self._listening
+        begins = listening is None
+        if listening is None:
+            listening = await self._plug(change, since_sequence)
         else:
+            listening.prefer(change.apply_to(listening.preferences))
+            # Only now: what was refused must not come back with who signs in.
             self._asked = self._asked.then(change)
-            self._listening.prefer(change.apply_to(self._listening.preferences))
-        assert self._listening is not None
-        preferences = self._listening.preferences
-        kept = await self._keep(preferences)
-        self._mailbox.put(Preferred(preferences, kept, command_id))
+        kept = await self._keep(listening.preferences)
+        if begins and self._principal is not None:
+            await self._hear_alerts(self._principal, listening, stored=kept, command_id=command_id)
+        else:
+            self._confirm(listening, stored=kept, command_id=command_id)
         if away_since_ms is not None:
             for topic in tuple(self._topics):
-                self._parts.desk.tell_since(self._listening, topic, away_since_ms)
+                self._parts.desk.tell_since(listening, topic, away_since_ms)
 
     async def begin(self, topic: Topic) -> None:
         """Hear of a topic from now on. Raises: RedisError, OSError while the log is away."""
@@ -149,6 +150,15 @@ class Earphone:
             if self._principal is not None:
                 self._parts.record.leave(self._principal.user_id, self._listening.fire)
 
+    async def _plug(self, change: PreferencesChange, since_sequence: int | None) -> Listening:
+        preferences = change.apply_to(await self._stored())
+        listening = self._parts.desk.open(preferences, self._post, self._accept_language)
+        self._asked, self._since_sequence = change, since_sequence
+        # Held before it begins, so that it is ended with the connection whatever happens meanwhile.
+        self._listening = listening
+        await self._begin_all(listening)
+        return listening
+
     async def _begin_all(self, listening: Listening) -> None:
         topics = tuple(self._topics)
         try:
@@ -169,21 +179,41 @@ class Earphone:
             message, replaces="announcements" if isinstance(message, AnnouncementsDue) else None
         )
 
-    async def _hear_alerts(self, listening: Listening) -> None:
-        if self._principal is None:
-            return
-        user_id, record, after = self._principal.user_id, self._parts.record, self._since_sequence
+    async def _hear_alerts(
+        self,
+        principal: Principal,
+        listening: Listening,
+        *,
+        stored: bool = False,
+        command_id: str | None = None,
+    ) -> None:
+        """Confirm what holds, with the place from which alerts are told, and tell them from there."""
+        user_id, record, after = principal.user_id, self._parts.record, self._since_sequence
         try:
             if after is None:
                 after = await record.newest()
             # First held, then joined, then read: nothing falls between, and nothing is told twice.
             listening.hold_firings(after)
+            self._placed = True
+        except DATABASE_AWAY as error:
+            self._confirm(listening, stored=stored, command_id=command_id)
+            self._lack_alerts(error)
+            return
+        self._confirm(listening, stored=stored, command_id=command_id)
+        try:
             await record.join(user_id, listening.fire)
             listening.replay(await record.since(user_id, after))
         except DATABASE_AWAY as error:
             listening.replay(())
-            log.warning("alerts of a listener not readable", extra={"reason": str(error)})
-            self._mailbox.put(Failure(Unavailable.code, ALERTS_AWAY))
+            self._lack_alerts(error)
+
+    def _lack_alerts(self, error: BaseException) -> None:
+        log.warning("alerts of a listener not readable", extra={"reason": str(error)})
+        self._mailbox.put(Failure(Unavailable.code, ALERTS_AWAY))
+
+    def _confirm(self, listening: Listening, *, stored: bool, command_id: str | None) -> None:
+        sequence = listening.sequence if self._placed else None
+        self._mailbox.put(Preferred(listening.preferences, stored, command_id, sequence))
 
     async def _stored(self) -> Preferences:
         if self._principal is None:
@@ -192,7 +222,7 @@ class Earphone:
             text = await select_preferences(self._parts.pool, self._principal.user_id)
         except DATABASE_AWAY:
             return Preferences()
-        return Preferences() if text is None else decode_preferences(orjson.loads(text))
+        return Preferences() if text is None else _speakable(decode_preferences(orjson.loads(text)))
 
     async def _keep(self, preferences: Preferences) -> bool:
         if self._principal is None:
@@ -205,3 +235,12 @@ class Earphone:
             self._mailbox.put(Failure(Unavailable.code, NOT_KEPT))
             return False
         return True
+
+
+def _speakable(kept: Preferences) -> Preferences:
+    """Return what is kept for a user, without a language or a time zone that has gone since."""
+    try:
+        voice_for(kept.locale, None, kept.time_zone)
+    except InvalidRequest:
+        return replace(kept, locale=None, time_zone=None)
+    return kept

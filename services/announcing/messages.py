@@ -30,8 +30,12 @@ class Announce:
 
 @dataclass(frozen=True, slots=True)
 class Preferred:
-    """Confirm what the listener wants from now on."""
+    """Confirm what the listener wants from now on.
+
+    ``sequence`` is how far the record of alerts was told; None where nobody's alerts are told.
+    """
 
     preferences: Preferences
     stored: bool
     command_id: str | None = None
+    sequence: int | None = None

@@ -7,6 +7,7 @@ import pytest
 
 from app import create_app
 from services.announcing import alert_book
+from services.stores.preferences import upsert_preferences
 from tests.live.talk import Talk
 from utils.clock import Clock
 
@@ -153,10 +154,12 @@ async def test_an_alert_of_a_topic_nobody_listens_to_has_the_decimals_of_its_sym
 async def test_preferences_are_kept_for_who_is_signed_in(client, signed_in):
     async with client.websocket(LISTEN, headers=signed_in) as connection:
         talk = Talk(connection)
+        await talk.until("preferred")
         await talk.say(type="preferences", locale="pl", move={"atr": 2}, min_gap_s=30)
         assert (await talk.until("preferred"))["stored"]
     async with client.websocket(LISTEN, headers=signed_in) as connection:
         talk = Talk(connection)
+        assert (await talk.until("preferred"))["locale"] == "pl"
         await talk.say(type="preferences", verbosity="full")
         kept = await talk.until("preferred")
     assert (kept["locale"], kept["move"], kept["min_gap_s"]) == ("pl", {"atr": 2.0}, 30.0)
@@ -169,6 +172,7 @@ async def test_who_signs_in_on_the_connection_is_told_what_was_asked_for_in_its_
 ):
     async with client.websocket(LISTEN, headers=signed_in) as connection:
         talk = Talk(connection)
+        await talk.until("preferred")
         await talk.say(type="preferences", locale="de", verbosity="full", mode="all")
         await talk.until("preferred")
     async with client.websocket(f"{LISTEN}&announce_since=0") as connection:
@@ -182,6 +186,57 @@ async def test_who_signs_in_on_the_connection_is_told_what_was_asked_for_in_its_
     asked = ("locale", "verbosity", "mode", "min_gap_s", "stored")
     assert [now[name] for name in asked] == ["de", "full", "alerts", 30.0, False]
     assert heard["text"].startswith("Alarm. Solana in US-Dollar: ")
+
+
+def token_of(headers):
+    return headers["Authorization"].removeprefix("Bearer ")
+
+
+async def test_who_asked_for_an_unknown_language_still_hears_alerts_after_signing_in(
+    client, fired, signed_in
+):
+    async with client.websocket(f"{LISTEN}&announce_since=0") as connection:
+        talk = Talk(connection)
+        await talk.say(type="preferences", id="x", locale="xx")
+        assert (await talk.until("error"))["code"] == "invalid_request"
+        await talk.say(type="authenticate", token=token_of(signed_in))
+        heard = await talk.until("announce")
+        await talk.until("authenticated")
+    assert heard["kind"] == "alert"
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_a_kept_language_that_is_no_more_keeps_nobody_from_their_alerts(
+    client, fired, signed_in, ada, pool, *, early
+):
+    await upsert_preferences(pool, ada, '{"locale": "xx", "verbosity": "full"}', now_ms=1)
+    async with client.websocket(
+        f"{LISTEN}&announce_since=0", headers=signed_in if early else {}
+    ) as connection:
+        talk = Talk(connection)
+        if not early:
+            await talk.say(type="authenticate", token=token_of(signed_in))
+        now = await talk.until("preferred")
+        heard = await talk.until("announce")
+    assert (now["locale"], now["verbosity"], heard["lang"]) == (None, "full", "en")
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_who_signs_in_learns_the_place_of_the_record_before_anything_fires(
+    client, fired, signed_in, pool, *, early
+):
+    newest = await pool.fetchval("SELECT max(sequence) FROM alert_firing")
+    async with client.websocket(LISTEN, headers=signed_in if early else {}) as connection:
+        talk = Talk(connection)
+        if not early:
+            await talk.say(type="preferences", min_gap_s=30)
+            assert (await talk.until("preferred"))["sequence"] is None
+            await talk.say(type="authenticate", token=token_of(signed_in))
+        now = await talk.until("preferred")
+        await talk.say(type="preferences", id="later", min_gap_s=20)
+        later = await talk.until("preferred")
+    assert (now["id"], now["stored"], now["sequence"]) == (None, False, newest)
+    assert (later["id"], later["sequence"]) == ("later", newest)
 
 
 async def test_what_a_symbol_did_since_a_time_is_told_to_anybody(client):
