@@ -59,9 +59,15 @@ def percent_change(first: Decimal, last: Decimal) -> Decimal:
     """Return by how many percent ``last`` lies above ``first``, rounded half to even; ``first`` is not 0.
 
     One decimal is kept: 2.5. A change too small for it keeps its first digit that is not 0 (0.04, 0.0007), so
-    that only no change at all is 0.
+    that only no change at all is 0. What is left of a price that lost almost everything keeps its first digit
+    as well (-99.96), so that only a fall to 0 is one by 100 percent.
     """
-    return rounded_percent(QUOTIENT.divide(EXACT.multiply(EXACT.subtract(last, first), HUNDRED), abs(first)))
+    change = QUOTIENT.divide(EXACT.multiply(EXACT.subtract(last, first), HUNDRED), abs(first))
+    rounded = rounded_percent(change)
+    if rounded != -HUNDRED or last <= 0 or first <= 0:
+        return rounded
+    left = QUOTIENT.divide(EXACT.multiply(last, HUNDRED), first)
+    return EXACT.subtract(rounded_percent(left), HUNDRED)
 
 
 def rounded_percent(change: Decimal) -> Decimal:

@@ -129,6 +129,11 @@ def test_the_noise_of_a_sum_is_not_said_of_a_volume() -> None:
         ("60000", "60000.01", "0.00002"),
         ("100", "100.0096", "0.01"),
         ("0.00001234", "0.00001235", "0.1"),
+        ("100", "0.04", "-99.96"),
+        ("100", "0.00096", "-99.999"),
+        ("100", "0.06", "-99.9"),
+        ("100", "0", "-100.0"),
+        ("100", "200", "100.0"),
     ],
 )
 def test_a_change_keeps_one_decimal_or_its_first_digit(first: str, last: str, percent: str) -> None:
@@ -144,5 +149,6 @@ def test_a_change_is_right_and_never_hidden_by_rounding(first: Decimal, last: De
     assert (change < 0) == (last < first)
     places = max(1, -int(change.as_tuple().exponent))
     assert abs(Fraction(change) - exact) <= Fraction(1, 2 * 10**places)
-    if abs(exact) >= Fraction(1, 20):
+    assert change > -100
+    if abs(exact) >= Fraction(1, 20) and exact > Fraction(-1999, 20):
         assert Fraction(change) == Fraction(round(exact * 10), 10)

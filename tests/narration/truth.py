@@ -167,6 +167,10 @@ def percent(first: Decimal, last: Decimal) -> Decimal:
         places += 1
     if round(change * 10):
         places = 1
+    if last and round(change * 10**places) == -100 * 10**places:
+        # Almost everything was lost: what is left keeps a digit.
+        while (change + 100) * 10**places < 1:
+            places += 1
     return Decimal(round(change * 10**places)).scaleb(-places)
 
 
