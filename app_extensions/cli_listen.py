@@ -13,6 +13,8 @@ from app_extensions.cli_servers import sentences
 from app_extensions.cli_values import TIME, TIMEFRAME
 from app_extensions.live_listener import Credentials, Listener, Message, Station
 from app_extensions.speaker import PROGRAMS, Speaker, Utterance, find_program
+from services.announcing import phrases
+from services.narration.voice import voice_for
 from utils.domain import Timeframe
 from utils.errors import shorten
 from utils.tasks import end_tasks
@@ -20,8 +22,6 @@ from utils.tasks import end_tasks
 EXIT_INTERRUPTED = 130
 TEXT_MAX = 2_000
 DEFAULT_URL = "http://127.0.0.1:5000"
-LOST = "The connection was lost. Trying again."
-BACK = "Connected again."
 
 
 @click.command("listen")
@@ -129,13 +129,16 @@ async def _listen(
             raise click.ClickException(
                 f"{station.url} does not answer. Start the service with ./start.sh, or give its --url."
             ) from error
+        # The service has said in which language it speaks.
+        language = str(missed["lang"])
         if since_ms is not None:
             _tell(missed["catch_up"], speaker)
         async for message in listener.announcements():
             if message["type"] == "announce":
+                language = str(message["lang"])
                 _tell(message, speaker)
             else:
-                click.echo(LOST if message["type"] == "lost" else BACK, err=True)
+                _tell_connection(lost=message["type"] == "lost", language=language, speaker=speaker)
 
 
 def _tell(message: Message, speaker: Speaker | None) -> None:
@@ -143,6 +146,16 @@ def _tell(message: Message, speaker: Speaker | None) -> None:
     click.echo(text)
     if speaker is not None:
         speaker.say(Utterance(text, str(message["lang"]), urgent=message["priority"] == "critical"))
+
+
+def _tell_connection(*, lost: bool, language: str, speaker: Speaker | None) -> None:
+    said = phrases.CONNECTION_LOST if lost else phrases.CONNECTION_BACK
+    # None of ours where the service is newer: the header is a wish, and English the rest.
+    text = voice_for(None, language).say(said)
+    click.echo(text, err=True)
+    if speaker is not None:
+        # A line that is dead must not sound like a calm market.
+        speaker.say(Utterance(text, language, urgent=True))
 
 
 @asynccontextmanager

@@ -110,7 +110,8 @@ async def test_a_break_is_told_once_and_what_was_missed_once(environment, servic
         services.start(port)
         assert await line_of(process.stderr) == "Connected again.\n"
         lines = [await line_of(process.stdout) for _ in range(LINES_AFTER_BREAK)]
-    assert sum(line.startswith("You were away for ") for line in lines) == 1, lines
+    catch_ups = ("You were away for ", "Since the last price you heard, ")
+    assert sum(line.startswith(catch_ups) for line in lines) == 1, lines
 
 
 async def test_the_alerts_of_who_signs_in_are_heard(environment, service, served_dsn) -> None:
@@ -144,6 +145,29 @@ async def test_what_is_printed_is_spoken_as_one_argument(environment, service, t
         lines = [await line_of(process.stdout) for _ in range(2)]
     count, dashes, text = spoken.read_text().splitlines()[:3]
     assert (count, dashes, text) == ("6", "--", lines[0].strip())
+
+
+async def test_a_lost_connection_is_spoken_in_the_language_of_the_announcements(
+    environment, services, tmp_path: Path
+) -> None:
+    spoken = tmp_path / "spoken"
+    program = tmp_path / "bin" / "espeak-ng"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$6\" >> {spoken}\n")
+    program.chmod(0o755)
+    environment["PATH"] = f"{program.parent}:{environment['PATH']}"
+    port = services.running.address[1]
+    arguments = listening(services.running, "--speak", "--locale", "de")
+    async with started_quart(environment, *arguments) as process:
+        await line_of(process.stdout)
+        services.stop()
+        lost = await line_of(process.stderr)
+        services.start(port)
+        back = await line_of(process.stderr)
+        # What is urgent is spoken before this line can be.
+        await line_of(process.stdout)
+    assert (lost, back) == ("Die Verbindung ist abgebrochen. Neuer Versuch.\n", "Wieder verbunden.\n")
+    assert lost.strip() in spoken.read_text().splitlines()
 
 
 async def test_who_reads_the_lines_may_leave(environment, service) -> None:
