@@ -5,14 +5,18 @@ from dataclasses import replace
 
 from services.announcing.alerts import event_ms
 from services.announcing.announcement import Absence
-from services.announcing.tape import TopicTape
-from services.live.log import LogEntry, Position, order_of
+from services.announcing.tape import FEED_LOST, TopicTape
+from services.live.log import FeedStatus, LogEntry, Position, order_of
 from utils.domain import Bar, Topic
 
 MICROSECONDS_PER_MS = 1_000
 # A log that is silent for longer than this, or than a bar, may have lost its feed with its last listener:
 # what it lacks is filled in only after somebody has come back.
 LOG_SILENT_MS = 5_000
+# Who heard nothing for longer than this before the first entry that was missed may have been there for it.
+QUIET_MS = 10_000
+# Bars that begin earlier than this part of an absence before it say so.
+EARLY_PART = 0.1
 
 
 def left_ms(since: Position) -> int:
@@ -32,7 +36,13 @@ def is_whole(entries: Sequence[LogEntry], before: LogEntry | None, absence: Abse
 
 
 def absence_of(entries: Sequence[LogEntry], before: LogEntry | None, absence: Absence) -> Absence:
-    """Return the absence with the prices of these entries; ``before`` is the one that was heard last."""
+    """Return the absence with what these entries tell; ``before`` is the one that was heard last."""
+    first_ms = event_ms(entries[0]) if entries else absence.to_ms
+    absence = replace(
+        absence,
+        lost_ms=_lost_ms(entries if before is None else (before, *entries), absence),
+        quiet=first_ms - absence.from_ms > QUIET_MS,
+    )
     if not entries and before is None:
         return absence
     topic = (before or entries[0]).topic
@@ -53,11 +63,18 @@ def absence_of(entries: Sequence[LogEntry], before: LogEntry | None, absence: Ab
 
 
 def absence_by_bars(topic: Topic, bars: Sequence[Bar], absence: Absence) -> Absence:
-    """Return the absence with the prices of the bars that lie in it, the first one perhaps in part."""
+    """Return the absence with the prices of the bars that lie in it.
+
+    The first one may have begun before it; began it longer before than the absence lasted, it only tells the
+    newest price.
+    """
     timeframe = topic.timeframe
     inside = [bar for bar in bars if timeframe.next(bar.open_time_ms) > absence.from_ms]
     if not inside:
         return replace(absence, whole=False)
+    early_ms, length_ms = absence.from_ms - inside[0].open_time_ms, absence.to_ms - absence.from_ms
+    if early_ms > length_ms:
+        return replace(absence, last=inside[-1].close, whole=False)
     closed = [bar for bar in inside if bar.final and timeframe.next(bar.open_time_ms) <= absence.to_ms]
     return replace(
         absence,
@@ -67,4 +84,18 @@ def absence_by_bars(topic: Topic, bars: Sequence[Bar], absence: Absence) -> Abse
         last=inside[-1].close,
         bars_closed=len(closed),
         whole=False,
+        bar_ms=inside[0].open_time_ms if early_ms > length_ms * EARLY_PART else None,
     )
+
+
+def _lost_ms(entries: Sequence[LogEntry], absence: Absence) -> int:
+    lost_ms, since_ms = 0, None
+    for entry in entries:
+        if not isinstance(entry.event, FeedStatus):
+            continue
+        time_ms = min(max(entry.event.since_ms, absence.from_ms), absence.to_ms)
+        if entry.event.state in FEED_LOST:
+            since_ms = time_ms if since_ms is None else since_ms
+        elif since_ms is not None:
+            lost_ms, since_ms = lost_ms + max(0, time_ms - since_ms), None
+    return lost_ms if since_ms is None else lost_ms + absence.to_ms - since_ms

@@ -19,6 +19,8 @@ from utils.domain import Bar
 HUNDRED = Decimal(100)
 # A window's prices are kept as its highest and lowest so far; more than this many never matter at once.
 WINDOW_PRICES_MAX = 20_000
+# Told later than this after it fired, the price of a firing is not that of now.
+LATE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,8 @@ def first_state(kind: AlertKind, level: Decimal | None, price: float | None) -> 
     return AlertState.FIRED if reached else AlertState.ARMED
 
 
-def alert_news(firing: Firing) -> AlertNews:
-    """Return what is announced of a row of the record."""
+def alert_news(firing: Firing, now_ms: int | None = None) -> AlertNews:
+    """Return what is said of a row of the record now, or whenever somebody looks where no time is given."""
     return AlertNews(
         alert_id=firing.alert_id,
         sequence=firing.sequence,
@@ -74,6 +76,7 @@ def alert_news(firing: Firing) -> AlertNews:
         from_price=firing.from_price,
         percent=None if firing.percent is None else f"{firing.percent:f}",
         window_ms=firing.window_ms,
+        late=now_ms is None or now_ms - firing.event_time_ms > LATE_MS,
     )
 
 

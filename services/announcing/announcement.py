@@ -72,7 +72,8 @@ class FeedNews:
 class AlertNews:
     """An alert of a user's own that fired; ``sequence`` is its place in the record of firings.
 
-    ``level`` is the price of a crossing; a percentage has ``percent`` and ``window_ms`` instead.
+    ``level`` is the price of a crossing; a percentage has ``percent`` and ``window_ms`` instead. ``late`` is
+    True where it is told so long after it fired that its price is not that of now.
     """
 
     alert_id: int
@@ -84,6 +85,7 @@ class AlertNews:
     from_price: float | None = None
     percent: str | None = None
     window_ms: int | None = None
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,9 @@ class Absence:
     """What happened while a listener was away.
 
     ``whole`` is False where the log could not vouch for every price, and the bars of history tell instead.
-    ``lost_ms`` is how long the feed itself was away in that time.
+    ``lost_ms`` is how long the feed itself was away in that time. ``quiet`` when the listener may have been
+    there for much of it, and nothing was to be heard. ``bar_ms`` is the open of the first bar that tells,
+    where that lies well before the absence. Where only ``last`` is known, so is no more than that.
     """
 
     from_ms: int
@@ -103,6 +107,8 @@ class Absence:
     bars_closed: int = 0
     whole: bool = True
     lost_ms: int = 0
+    quiet: bool = False
+    bar_ms: int | None = None
 
     @property
     def cover(self) -> Cover | None:

@@ -182,10 +182,12 @@ class Desk:
     ) -> None:
         try:
             before = None if missed is None else await self._parts.log.read_at(topic, since)
+            told = absence if missed is None else absence_of(missed, before, absence)
             if missed is None or not is_whole(missed, before, absence):
-                await self._tell_by_bars(listening, topic, absence.from_ms)
-            else:
-                listening.catch_up(topic, absence_of(missed, before, absence))
+                by_bars = await absence_since(self._parts, topic, absence.from_ms)
+                # What the log knows of the feed, no bar tells.
+                told = replace(by_bars, lost_ms=told.lost_ms, quiet=told.quiet)
+            listening.catch_up(topic, told)
         finally:
             listening.confirm(topic)
 

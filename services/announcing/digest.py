@@ -49,10 +49,14 @@ class Digest:
         if user_id is not None:
             firings = await self._record.since(user_id, since_sequence)
             newest = firings[-1].sequence if firings else since_sequence
-        told = []
+        told, now_ms = [], self._parts.clock.now_ms()
         for firing in firings:
             announcement = Announcement(
-                Kind.ALERT, Priority.CRITICAL, firing.topic, firing.event_time_ms, (alert_news(firing),)
+                Kind.ALERT,
+                Priority.CRITICAL,
+                firing.topic,
+                firing.event_time_ms,
+                (alert_news(firing, now_ms),),
             )
             told.append(await self._voiced(announcement, firing.sequence, voice, preferences))
         catch_up = None

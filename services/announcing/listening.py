@@ -115,7 +115,8 @@ class Listening:
         if self._held is not None:
             self._held.append(firing)
             return
-        announcement = self._announcer.fire(firing.topic, alert_news(firing), self._clock.now_ms())
+        now_ms = self._clock.now_ms()
+        announcement = self._announcer.fire(firing.topic, alert_news(firing, now_ms), now_ms)
         self.sequence = max(self.sequence, firing.sequence)
         if announcement is not None:
             self._post(self._in_words(announcement))

@@ -5,12 +5,17 @@ from services.narration.catalog import N_, NN_
 NAMED = N_("{name}: {news}")
 ALERT = N_("Alert. {name}: {news}")
 CATCH_UP = N_("You were away for {duration}. {name}: {news}")
+CATCH_UP_SINCE = N_("Since the last price you heard, {duration} ago. {name}: {news}")
 
 MOVED = N_("{change}, now {price}.")
 MOVED_TO = N_("{change} to {reached}, now {price}.")
-MOVED_WITHIN = N_("{change} within {duration}, now {price}.")
+MOVED_WITHIN = N_("{change} within {duration}, to {price}.")
 ABOVE = N_("rose to {level}, now {price}.")
 BELOW = N_("fell to {level}, now {price}.")
+# Told long after they fired.
+MOVED_WITHIN_THEN = N_("{change} within {duration} on {moment}, to {price}.")
+ABOVE_THEN = N_("rose to {level} on {moment}, then at {price}.")
+BELOW_THEN = N_("fell to {level} on {moment}, then at {price}.")
 RANGE = N_("Since the last message between {low} and {high}.")
 
 DAY_HIGH = N_("New high of the day, {price}.")
@@ -39,4 +44,10 @@ AWAY = N_("{change}, now {price}. High {high}, low {low}.")
 AWAY_CLOSED = NN_("{count} bar closed.", "{count} bars closed.")
 AWAY_LOST = N_("Live prices were lost for {duration} of that time.")
 AWAY_BY_BARS = N_("This is what the bars of history say.")
+AWAY_SINCE_BAR = N_("These are the prices since the bar of {time} began.")
+AWAY_LAST = N_("now {price}. What it did meanwhile is not known.")
 AWAY_UNKNOWN = N_("what happened meanwhile is not known.")
+
+# What a listener's own program says of its connection.
+CONNECTION_LOST = N_("The connection was lost. Trying again.")
+CONNECTION_BACK = N_("Connected again.")

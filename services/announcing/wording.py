@@ -82,7 +82,8 @@ def _framed(part: Part, voice: Voice, name: str, news: str) -> str:
             return voice.say(phrases.ALERT, name=name, news=news)
         case Absence():
             duration = voice.duration(max(SECOND_MS, part.to_ms - part.from_ms))
-            return voice.say(phrases.CATCH_UP, duration=duration, name=name, news=news)
+            frame = phrases.CATCH_UP_SINCE if part.quiet else phrases.CATCH_UP
+            return voice.say(frame, duration=duration, name=name, news=news)
         case FeedNews() if part.symbols_count > 1:
             return news
         case _:
@@ -169,16 +170,26 @@ class _Teller:
         if part.level is not None:
             level = self._exact("level", Decimal(part.level))
             above = part.kind == "cross_above"
+            if part.late:
+                then = phrases.ABOVE_THEN if above else phrases.BELOW_THEN
+                return voice.say(then, level=level, price=price, moment=voice.moment(part.event_time_ms))
             return voice.say(phrases.ABOVE if above else phrases.BELOW, level=level, price=price)
         assert part.from_price is not None
         assert part.window_ms is not None
         change = self._change(part.from_price, part.price)
         duration = voice.duration(part.window_ms)
+        if part.late:
+            moment = voice.moment(part.event_time_ms)
+            return voice.say(
+                phrases.MOVED_WITHIN_THEN, change=change, duration=duration, price=price, moment=moment
+            )
         return voice.say(phrases.MOVED_WITHIN, change=change, duration=duration, price=price)
 
     def _absence(self, part: Absence) -> str:
         voice, cover = self._voice, part.cover
-        if cover is None:
+        if cover is None and part.last is not None:
+            said = [voice.say(phrases.AWAY_LAST, price=self.price("last", part.last))]
+        elif cover is None:
             said = [voice.say(phrases.AWAY_UNKNOWN)]
         else:
             said = [
@@ -194,7 +205,10 @@ class _Teller:
             said.append(voice.say_count(*phrases.AWAY_CLOSED, count=part.bars_closed))
         if part.lost_ms:
             said.append(voice.say(phrases.AWAY_LOST, duration=voice.duration(part.lost_ms)))
-        if cover is not None and not part.whole:
+        if part.bar_ms is not None:
+            time = voice.bar_time(part.bar_ms, self._topic.timeframe)
+            said.append(voice.say(phrases.AWAY_SINCE_BAR, time=time))
+        elif cover is not None and not part.whole:
             said.append(voice.say(phrases.AWAY_BY_BARS))
         return " ".join(said)
 

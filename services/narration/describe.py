@@ -6,7 +6,7 @@ The same bars, voice and wishes always give the same description; nothing in it 
 import hashlib
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
@@ -78,6 +78,7 @@ def describe(
 ) -> Description:
     """Return the description of a history, its newest bar included though it may still be forming."""
     chart = make_chart(history.bars, history.query.timeframe, exact_step(history.spec.price_step))
+    voice = _dated(voice, history)
     teller = Teller(chart, FactBook(chart), voice)
     findings = _find(chart) if chart.bars else None
     brief = _brief(teller, history)
@@ -104,6 +105,15 @@ def describe(
         sonification=sonify(chart),
         bars=tuple(say_bar(chart, bar, voice) for bar in range(len(chart.bars))) if say_bars else (),
     )
+
+
+def _dated(voice: Voice, history: History) -> Voice:
+    times_ms = [bar.open_time_ms for bar in history.bars[:1] + history.bars[-1:]]
+    times_ms += [time_ms for gap in history.gaps for time_ms in (gap.span.start_ms, gap.span.end_ms - 1)]
+    if not times_ms:
+        return voice
+    clear = voice.is_year_clear(min(times_ms), max(times_ms), history.as_of_ms)
+    return replace(voice, with_years=not clear)
 
 
 def _tell(

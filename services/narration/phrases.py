@@ -23,6 +23,9 @@ DURATION = N_("{larger} {smaller}")
 
 DATE_AND_TIME = N_("{date}, {time}")
 WEEK = N_("week of {date}")
+# Of the two hours of one name when clocks are put back.
+CLOCK_BEFORE = N_("{clock}, before the clock change")
+CLOCK_AFTER = N_("{clock}, after the clock change")
 
 PAIR = N_("{base} in {quote}")
 SPELLED_PAIR = N_("{base}, {quote}")

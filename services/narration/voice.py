@@ -15,6 +15,8 @@ from utils.errors import FieldError, InvalidRequest, shorten
 
 UTC_ZONE = ZoneInfo("UTC")
 ZONES_KEPT = 64
+# A day of the year that is this long ago, or longer, may be taken for that of another year.
+YEAR_CLEAR_MS = 180 * DAY_MS
 SPAN_WORDS = (phrases.DAYS, phrases.HOURS, phrases.MINUTES, phrases.SECONDS)
 
 
@@ -22,11 +24,13 @@ SPAN_WORDS = (phrases.DAYS, phrases.HOURS, phrases.MINUTES, phrases.SECONDS)
 class Voice:
     """Say things in one language, at the times of one time zone.
 
+    ``with_years`` says the year of every bar, also where a day of the year is enough for who listens now.
     Arguments of a message are spoken already: ``voice.say(CLOSED, price=voice.price(close))``.
     """
 
     locale: SpokenLocale
     time_zone: ZoneInfo = UTC_ZONE
+    with_years: bool = False
 
     def say(self, message: str, /, **arguments: str) -> str:
         """Return the message, an English template marked with ``N_``, in this language."""
@@ -72,8 +76,9 @@ class Voice:
         dates = self.locale.dates
         if timeframe.unit in ("s", "m", "h"):
             moment = _moment(open_time_ms, self.time_zone)
-            time = dates.write_clock(moment, with_seconds=timeframe.unit == "s")
-            return self.say(phrases.DATE_AND_TIME, date=dates.write_day(moment), time=time)
+            date = dates.write_full_day(moment) if self.with_years else dates.write_day(moment)
+            time = self._clock(moment, with_seconds=timeframe.unit == "s")
+            return self.say(phrases.DATE_AND_TIME, date=date, time=time)
         moment = datetime.fromtimestamp(open_time_ms // SECOND_MS, UTC)
         if timeframe.unit == "M":
             return dates.write_month(moment)
@@ -86,12 +91,12 @@ class Voice:
         return self.say(
             phrases.DATE_AND_TIME,
             date=self.locale.dates.write_full_day(moment),
-            time=self.locale.dates.write_clock(moment, with_seconds=False),
+            time=self._clock(moment, with_seconds=False),
         )
 
     def clock(self, time_ms: int) -> str:
         """Return the time of day to the minute: ``13:05``."""
-        return self.locale.dates.write_clock(_moment(time_ms, self.time_zone), with_seconds=False)
+        return self._clock(_moment(time_ms, self.time_zone), with_seconds=False)
 
     def duration(self, duration_ms: int) -> str:
         """Return a length of time in its two largest units, rounded down: ``2 hours 5 minutes``."""
@@ -117,6 +122,17 @@ class Voice:
     def exchange(self, exchange: str) -> str:
         """Return what an exchange is called: ``Bitstamp``, ``O K X``."""
         return exchange_name(exchange)
+
+    def is_year_clear(self, first_ms: int, last_ms: int, now_ms: int) -> bool:
+        """Tell whether the year of times from first to last goes without saying."""
+        years = {_moment(time_ms, self.time_zone).year for time_ms in (first_ms, last_ms)}
+        return len(years) == 1 and now_ms - last_ms <= YEAR_CLEAR_MS
+
+    def _clock(self, moment: datetime, *, with_seconds: bool) -> str:
+        clock = self.locale.dates.write_clock(moment, with_seconds=with_seconds)
+        if moment.replace(fold=1 - moment.fold).utcoffset() == moment.utcoffset():
+            return clock
+        return self.say(phrases.CLOCK_AFTER if moment.fold else phrases.CLOCK_BEFORE, clock=clock)
 
 
 def voice_for(locale: str | None, accept_language: str | None, time_zone: str | None = None) -> Voice:

@@ -2,9 +2,12 @@
 
 import pytest
 
-from services.announcing.absence import is_whole
-from services.announcing.announcement import Absence
-from services.live.log import LogEntry, Position
+from services.announcing.absence import absence_by_bars, absence_of, is_whole
+from services.announcing.announcement import Absence, Announcement, Kind, Priority
+from services.announcing.preferences import Verbosity
+from services.announcing.wording import Steps, words
+from services.live.log import FeedStatus, LogEntry, Position
+from services.narration.voice import voice_for
 from utils.domain import Bar, BarState, Instrument, Timeframe, Topic
 
 NOW_MS = 1_763_600_400_000
@@ -41,3 +44,57 @@ def test_a_log_that_fell_silent_cannot_tell_what_happened_since(
 
 def test_a_log_without_an_entry_vouches_for_nothing() -> None:
     assert not is_whole([], None, ABSENCE)
+
+
+def text_of(absence: Absence, timeframe: str = "1m") -> str:
+    topic = Topic(BTC, Timeframe.parse(timeframe))
+    announcement = Announcement(Kind.CATCH_UP, Priority.IMPORTANT, topic, NOW_MS, (absence,), absence.cover)
+    return words(announcement, Steps.of(0.01, None), voice_for("en", None), Verbosity.NORMAL).text
+
+
+def test_the_time_since_the_last_price_of_a_quiet_symbol_is_not_called_an_absence() -> None:
+    left_ms = NOW_MS - 599_000
+    absence = absence_of([], entry(599_000, "1m"), Absence(left_ms, NOW_MS))
+    assert text_of(absence) == (
+        "Since the last price you heard, 9 minutes 59 seconds ago. Bitcoin in US dollars: "
+        "unchanged, now 10.50. High 10.50, low 10.50."
+    )
+    later = absence_of([entry(2_000, "1m")], entry(599_000, "1m"), Absence(left_ms, NOW_MS))
+    assert text_of(later).startswith("Since the last price you heard, ")
+    lively = absence_of([entry(59_000, "1m")], entry(60_000, "1m"), Absence(NOW_MS - 60_000, NOW_MS))
+    assert text_of(lively).startswith("You were away for 1 minute. ")
+
+
+def bar(open_time_ms: int, *prices: float) -> Bar:
+    return Bar(open_time_ms, *prices, 1.0, BarState.FORMING)
+
+
+def test_a_bar_that_began_long_before_tells_only_the_newest_price() -> None:
+    topic = Topic(BTC, Timeframe.parse("1d"))
+    day = bar(topic.timeframe.floor(NOW_MS), 100.0, 106.0, 99.0, 105.0)
+    absence = absence_by_bars(topic, [day], Absence(NOW_MS - 60_000, NOW_MS))
+    assert text_of(absence, "1d") == (
+        "You were away for 1 minute. Bitcoin in US dollars: now 105.00. What it did meanwhile is not known."
+    )
+
+
+def test_bars_of_which_the_first_began_well_before_say_since_when() -> None:
+    topic = Topic(BTC, Timeframe.parse("1h"))
+    start_ms = topic.timeframe.floor(NOW_MS)
+    bars = [bar(start_ms, 100.0, 106.0, 99.0, 105.0)]
+    absence = absence_by_bars(topic, bars, Absence(start_ms + 1_000_000, start_ms + 3_000_000))
+    assert text_of(absence, "1h").endswith("These are the prices since the bar of 20 November, 01:00 began.")
+
+
+def status(age_ms: int, state: str) -> LogEntry:
+    heard = entry(age_ms, "1m")
+    return LogEntry(heard.topic, heard.position, FeedStatus(state, NOW_MS - age_ms, state))
+
+
+def test_how_long_the_feed_was_away_is_summed() -> None:
+    missed = [status(55_000, "stale"), status(45_000, "live"), entry(40_000, "1m"), status(11_000, "stale")]
+    absence = absence_of(missed, entry(60_000, "1m"), ABSENCE)
+    assert absence.lost_ms == 21_000
+    assert "Live prices were lost for 21 seconds of that time." in text_of(absence)
+    before_all = absence_of([status(45_000, "live")], status(300_000, "offline"), ABSENCE)
+    assert before_all.lost_ms == 15_000

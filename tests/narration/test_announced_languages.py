@@ -47,9 +47,14 @@ PARTS: tuple[Part, ...] = (
     AlertNews(1, 7, "cross_above", 60_120.0, MOMENT_MS, level="60000"),
     AlertNews(1, 7, "cross_below", 60_120.0, MOMENT_MS, level="60500.50"),
     AlertNews(1, 7, "percent_in_window", 60_120.0, MOMENT_MS, None, 59_000.01, "1.5", 300_000),
+    AlertNews(1, 7, "cross_above", 60_120.0, MOMENT_MS, level="60000", late=True),
+    AlertNews(1, 7, "cross_below", 60_120.0, MOMENT_MS, level="60500.50", late=True),
+    AlertNews(1, 7, "percent_in_window", 60_120.0, MOMENT_MS, None, 59_000.01, "1.5", 300_000, late=True),
     Absence(MOMENT_MS, LATER_MS, *PRICES, bars_closed=3, lost_ms=61_000),
     Absence(MOMENT_MS, LATER_MS, *PRICES, bars_closed=1, whole=False),
     Absence(MOMENT_MS, LATER_MS, whole=False),
+    Absence(MOMENT_MS, LATER_MS, last=60_120.0, whole=False),
+    Absence(MOMENT_MS, LATER_MS, *PRICES, whole=False, quiet=True, bar_ms=MOMENT_MS - 900_000),
 )
 ANNOUNCEMENTS = tuple(
     Announcement(Kind.MOVE, Priority.ROUTINE, Topic(BITCOIN, timeframe), LATER_MS, (part, *more), COVER, 97)

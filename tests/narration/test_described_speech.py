@@ -59,11 +59,10 @@ def test_every_sentence_is_heard_as_it_is_meant(code: str) -> None:
 
 @each_language
 def test_every_number_that_is_said_is_one_of_the_facts_cited(code: str) -> None:
-    voice = voice_of(code)
     for seed in SEEDS:
         description = described(seed, code)
         said = {fact.id: abs(fact.said) for fact in description.facts}
-        silence = silencer(description.history, voice)
+        silence = silencer(description.history, description.voice)
         for text, facts in spoken_with_facts(description):
             numbers = numbers_in(silence.sub(" ", text), code)
             assert set(numbers) <= {said[name] for name in facts}, text

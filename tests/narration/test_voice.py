@@ -235,3 +235,19 @@ def test_a_message_that_nobody_translated_is_said_in_english() -> None:
         "many 2",
         "many 5",
     ]
+
+
+def test_the_two_hours_of_one_name_in_autumn_are_told_apart() -> None:
+    voice, hour = voice_for("en", None, "Europe/Berlin"), Timeframe.parse("1h")
+    # 25 October 2026, 00:00 UTC.
+    first_ms = 1_792_886_400_000
+    assert [voice.bar_time(first_ms + number * 3_600_000, hour) for number in range(-1, 3)] == [
+        "25 October, 01:00",
+        "25 October, 02:00, before the clock change",
+        "25 October, 02:00, after the clock change",
+        "25 October, 03:00",
+    ]
+    assert voice.moment(first_ms) == "25 October 2026, 02:00, before the clock change"
+    assert voice.clock(first_ms + 3_600_000) == "02:00, after the clock change"
+    german = voice_for("de", None, "Europe/Berlin")
+    assert german.clock(first_ms) == "02:00, vor der Zeitumstellung"
