@@ -49,12 +49,19 @@ class Truth:
         moment = datetime.fromtimestamp(open_ms / 1000, UTC)
         month = MONTHS[moment.month - 1]
         if unit in "mh":
-            return f"{moment.day} {month}, {moment:%H:%M}"
+            return f"{moment.day} {month}{self.year_said(moment)}, {moment:%H:%M}"
         if unit == "s":
-            return f"{moment.day} {month}, {moment:%H:%M:%S}"
+            return f"{moment.day} {month}{self.year_said(moment)}, {moment:%H:%M:%S}"
         if unit == "M":
             return f"{month} {moment.year}"
         return f"{'week of ' if unit == 'w' else ''}{moment.day} {month} {moment.year}"
+
+    def year_said(self, moment: datetime) -> str:
+        """Return the year where it is not clear: bars of two of them, or of half a year ago."""
+        bars, as_of_ms = self.history.bars, self.history.as_of_ms
+        first, last = (bars[place].open_time_ms for place in (0, -1))
+        years = {datetime.fromtimestamp(each / 1000, moment.tzinfo).year for each in (first, last)}
+        return f" {moment.year}" if len(years) > 1 or as_of_ms - last > 180 * 86_400_000 else ""
 
     def bar_at(self, time: str) -> list[int]:
         return [number for number, bar in enumerate(self.bars) if self.time(bar.open_time_ms) == time]
