@@ -112,6 +112,11 @@ def _numbered(lines: Iterable[str], delimiter: str, *, lines_above: int) -> Iter
 def _read(fields: list[str], columns: CsvColumns, zone: tzinfo) -> tuple[int, list[float]]:
     if len(fields) < columns.width:
         raise ValueError(f"has {len(fields)} fields where the first line names {columns.width}")
+    if any(field.strip() for field in fields[columns.width :]):
+        raise ValueError(
+            f"has {len(fields)} fields where the first line names {columns.width}: "
+            "perhaps there are separators between thousands"
+        )
     open_ms = read_csv_time_ms(" ".join(fields[place] for place in columns.time), zone)
     return open_ms, [_number(name, fields[getattr(columns, name)]) for name in NUMBERS]
 

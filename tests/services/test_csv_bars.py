@@ -61,6 +61,14 @@ def test_columns_nobody_asked_for_may_be_missing_at_the_end_of_no_row() -> None:
     assert faults_of(text) == [(3, "has 6 fields where the first line names 7")]
 
 
+def test_a_row_that_is_too_long_is_not_read_as_another_number() -> None:
+    line = "2024-01-01 05:00,10,12,9,11,1"
+    fault = "has 7 fields where the first line names 6: perhaps there are separators between thousands"
+    assert faults_of(f"{HEADER}\n{line},234\n") == [(2, fault)]
+    # Some programs end each line with a separator.
+    assert len(rows_of(f"{HEADER}\n{line},\n{line}, ,\n")) == 2
+
+
 @pytest.mark.parametrize(
     ("field", "fault"),
     [
