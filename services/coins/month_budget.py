@@ -69,6 +69,10 @@ class MonthBudget:
             share = (self._calls_max - self._used - keep) / self._workers
             taken = self._owed + calls <= share
             self._owed += calls if taken else 0
+        except BaseException:
+            # Whoever asked was stopped meanwhile. Rather count calls twice than never.
+            self._owed += owed
+            raise
         if not taken:
             raise self._used_up((MONTH.next(now_ms) - now_ms) / SECOND_MS)
 

@@ -102,6 +102,24 @@ async def test_without_redis_each_worker_has_its_share_of_what_was_left(
     assert not await taken(budgets[0], keep=1)
 
 
+async def test_what_was_used_without_redis_outlives_a_job_that_is_cancelled(
+    here: OptionalRedis, hand: HandClock, redis: Redis
+) -> None:
+    budget = make_budget(here, hand, 100)
+    await lose(here)
+    assert await taken(budget, 10)
+    hand.pass_s(REST_AFTER_FAILURE_S)
+    job = asyncio.create_task(budget.take(1))
+    await asyncio.sleep(0)
+    job.cancel()
+    await asyncio.wait([job], timeout=5)
+    assert job.cancelled()
+    assert await taken(budget)
+    # Where Redis had counted them before the end came, they count twice.
+    assert int(await redis.get(f"{KEY}:2026-11")) in (11, 22)
+    assert budget.used == int(await redis.get(f"{KEY}:2026-11"))
+
+
 async def test_what_was_used_without_redis_is_told_to_it_once(
     here: OptionalRedis, hand: HandClock, redis: Redis
 ) -> None:
