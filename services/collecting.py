@@ -135,8 +135,10 @@ class Collecting:
         looked_after = 0
         for _ in range(PASSES_MAX):
             # Again, for those that were asked for meanwhile.
-            before_ms = self._clock.now_ms() - WARM_EVERY_MS
-            due = await collected_symbols.select_due(self._pool, before_ms=before_ms, limit=IN_ALL_MAX)
+            now_ms = self._clock.now_ms()
+            due = await collected_symbols.select_due(
+                self._pool, before_ms=now_ms - WARM_EVERY_MS, now_ms=now_ms, limit=IN_ALL_MAX
+            )
             if not due:
                 break
             await self._look_after(due, report)

@@ -1,5 +1,6 @@
 """Whose coins are listed, and when what is listed is too old to be called fresh. Pure.
 
+What was fetched later than now was fetched by a clock that was ahead, and is as old as it lies ahead.
 One provider is listed at a time, so that ranks, ids and figures of a list fit each other.
 """
 
@@ -26,18 +27,18 @@ def choose_sync(
         return next((sync for sync in syncs if sync.provider == provider), None)
     by_preference = sorted(syncs, key=lambda sync: _place(sync.provider, preference))
     fresh = (sync for sync in by_preference if not is_stale(sync.fetched_ms, now_ms))
-    newest = max(by_preference, key=lambda sync: sync.fetched_ms, default=None)
+    newest = min(by_preference, key=lambda sync: abs(now_ms - sync.fetched_ms), default=None)
     return next(fresh, newest)
 
 
 def is_stale(fetched_ms: int, now_ms: int) -> bool:
     """Tell whether a list is older than it would be if its provider had answered."""
-    return now_ms - fetched_ms > FRESH_MS
+    return abs(now_ms - fetched_ms) > FRESH_MS
 
 
 def coin_is_stale(fetched_ms: int, now_ms: int) -> bool:
     """Tell whether a coin is older than it would be if it were still listed."""
-    return now_ms - fetched_ms > COIN_FRESH_MS
+    return abs(now_ms - fetched_ms) > COIN_FRESH_MS
 
 
 def _place(provider: str, preference: Sequence[str]) -> int:

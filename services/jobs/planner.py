@@ -53,7 +53,7 @@ class Planner:
         due = [job for job in self._jobs.table if self._is_due(job, now_ms)]
         if not due:
             return
-        last_ms = await job_runs.select_last_ticks(self._pool, [job.name for job in due])
+        last_ms = await job_runs.select_last_ticks(self._pool, [job.name for job in due], now_ms)
         for job in due:
             assert job.every is not None
             since_ms = last_ms.get(job.name)
@@ -75,7 +75,8 @@ class Planner:
                     await put_in_queue(connection, job, run_id)
 
     def _is_due(self, job: Job, now_ms: int) -> bool:
-        return job.every is not None and job.every.latest_ms(now_ms) > self._last_ms.get(job.name, -1)
+        # Not "later than": a clock that was ahead is set back.
+        return job.every is not None and job.every.latest_ms(now_ms) != self._last_ms.get(job.name)
 
     async def _plan_one(self, job: Job, tick_ms: int, now_ms: int) -> None:
         key = None if job.queues_up else payload_text(NO_PAYLOAD)

@@ -25,14 +25,16 @@ _GIVEN = """
         change_30d_percent double precision, updated_ms bigint
     )
 """
-# An answer that was asked for earlier than what is stored changes nothing, however late it comes.
+# An answer that was asked for earlier than what is stored changes nothing, however late it comes; unless what
+# is stored comes from a clock that was ahead, by more than those of two machines are apart.
+_AHEAD = "fetched_at > 'epoch'::timestamptz + $5::bigint * INTERVAL '1 millisecond' + INTERVAL '1 minute'"
 _KEEP = f"""
     INSERT INTO coin_before ({RAW_COLUMNS}, until_sync_id, replaced_at)
     SELECT {RAW_COLUMNS}, $3, 'epoch'::timestamptz + $5::bigint * INTERVAL '1 millisecond'
     FROM coin
     WHERE provider = $1 AND provider_id = ANY($2::text[])
-        AND fetched_at <= 'epoch'::timestamptz + $4::bigint * INTERVAL '1 millisecond'
-"""  # noqa: S608 - the columns are a constant
+        AND (fetched_at <= 'epoch'::timestamptz + $4::bigint * INTERVAL '1 millisecond' OR {_AHEAD})
+"""  # noqa: S608 - the columns and the condition are constants
 _UPSERT = f"""
     INSERT INTO coin AS stored (
         provider, provider_id, symbol, name, slug, folded_symbol, folded_name, folded_search, image_url, rank,
@@ -63,7 +65,7 @@ _UPSERT = f"""
         change_1h_percent = excluded.change_1h_percent, change_24h_percent = excluded.change_24h_percent,
         change_7d_percent = excluded.change_7d_percent, change_30d_percent = excluded.change_30d_percent,
         updated_at = excluded.updated_at, fetched_at = excluded.fetched_at, sync_id = excluded.sync_id
-    WHERE stored.fetched_at <= excluded.fetched_at
+    WHERE stored.fetched_at <= excluded.fetched_at OR stored.{_AHEAD}
     RETURNING {COIN_COLUMNS}
 """  # noqa: S608 - as above
 
@@ -96,7 +98,7 @@ async def write_page(
         ids = [coin.coin_id for coin in coins]
         await connection.execute(_KEEP, page.provider, ids, sync_id, page.fetched_ms, now_ms)
         given = encode_json([_row(coin) for coin in coins]).decode()
-        written += await connection.fetch(_UPSERT, page.provider, sync_id, given, page.fetched_ms)
+        written += await connection.fetch(_UPSERT, page.provider, sync_id, given, page.fetched_ms, now_ms)
     # Served by coin_before_replaced_at.
     await connection.execute(
         """

@@ -168,14 +168,20 @@ async def select_listings(
     )
 
 
-async def select_due(pool: asyncpg.Pool, *, before_ms: int, limit: int) -> tuple[CollectedSymbol, ...]:
-    """Return what was not tried since, the new ones first, then the one that waits longest."""
+async def select_due(
+    pool: asyncpg.Pool, *, before_ms: int, now_ms: int, limit: int
+) -> tuple[CollectedSymbol, ...]:
+    """Return what was not tried since, the new ones first, then the one that waits longest.
+
+    What was tried after ``now_ms`` was tried by a clock that was ahead, nobody knows when.
+    """
     # At most as many rows as may be collected in all: read whole.
     rows = await pool.fetch(
         f"""
         SELECT {COLUMNS}
         FROM collected_symbol AS collected
-        WHERE (tried_at IS NULL OR tried_at < to_timestamp($1::bigint / 1000.0))
+        WHERE (tried_at IS NULL OR tried_at < to_timestamp($1::bigint / 1000.0)
+                OR tried_at > to_timestamp($3::bigint / 1000.0))
             AND EXISTS (SELECT 1 FROM collected_symbol_asker AS asker
                         WHERE asker.collected_symbol_id = collected.collected_symbol_id)
         ORDER BY tried_at NULLS FIRST, collected_symbol_id
@@ -183,6 +189,7 @@ async def select_due(pool: asyncpg.Pool, *, before_ms: int, limit: int) -> tuple
         """,  # noqa: S608 - the columns are a constant of this module
         before_ms,
         limit,
+        now_ms,
     )
     return tuple(_collected(row) for row in rows)
 

@@ -149,9 +149,12 @@ async def select_runs(
 
 
 async def select_last_ticks(
-    connection: asyncpg.Connection | asyncpg.Pool, jobs: Sequence[str]
+    connection: asyncpg.Connection | asyncpg.Pool, jobs: Sequence[str], now_ms: int
 ) -> dict[str, int]:
-    """Return the newest planned time of each job that has a run."""
+    """Return the newest planned time of each job that has come and has a run.
+
+    Runs of times that have not come were planned by a clock that was ahead.
+    """
     # Served by job_run_tick, one look at its end for each job.
     rows = await connection.fetch(
         """
@@ -160,12 +163,13 @@ async def select_last_ticks(
         CROSS JOIN LATERAL (
             SELECT tick_at
             FROM job_run
-            WHERE job = name AND tick_at IS NOT NULL
+            WHERE job = name AND tick_at <= to_timestamp($2::bigint / 1000.0)
             ORDER BY tick_at DESC
             LIMIT 1
         ) AS newest
         """,
         list(jobs),
+        now_ms,
     )
     return {row["job"]: row["tick_ms"] for row in rows}
 

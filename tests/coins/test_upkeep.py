@@ -187,6 +187,14 @@ async def test_what_a_sync_replaced_is_forgotten_when_no_cursor_can_name_it(pool
     assert await pool.fetchval("SELECT count(*) FROM coin_before") == 20
 
 
+async def test_coins_of_a_clock_that_was_ahead_are_replaced(pool: asyncpg.Pool) -> None:
+    await store(pool, page_of(made_coins(Random(1), 10), NOW_MS + 10 * DAY_MS))
+    await store(pool, page_of(made_coins(Random(2), 10), NOW_MS))
+    newest_ms = await pool.fetchval("SELECT date_part('epoch', max(fetched_at)) * 1000 FROM coin")
+    assert newest_ms == NOW_MS
+    assert await pool.fetchval("SELECT count(*) FROM coin_before") == 10
+
+
 @pytest.mark.parametrize(
     ("ages", "provider", "listed"),
     [
@@ -197,6 +205,8 @@ async def test_what_a_sync_replaced_is_forgotten_when_no_cursor_can_name_it(pool
         ({"a": FRESH_MS + 1, "b": 0}, None, "b"),
         ({"a": FRESH_MS + 1, "b": FRESH_MS + 2}, None, "a"),
         ({"a": HOUR_MS, "b": FRESH_MS + 1}, None, "b"),
+        ({"a": -DAY_MS, "b": FRESH_MS}, None, "b"),
+        ({"a": -DAY_MS, "b": HOUR_MS}, None, "b"),
         ({"gone": 0, "b": FRESH_MS}, None, "b"),
         ({"gone": 0}, None, "gone"),
         ({"a": 0, "b": HOUR_MS}, "b", "b"),

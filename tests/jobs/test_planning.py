@@ -1,8 +1,8 @@
 """Planned times: each has one run, what was missed is made up as a job allows, and nothing piles up."""
 
 import asyncio
+import itertools
 from collections.abc import Sequence
-from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +13,7 @@ from services.jobs.planner import STILL_GOING_ON, Planner
 from tests.jobs.conftest import NOW_MS, PACE, JobHouse, eventually
 
 DAY_MS = DAY_S * 1_000
+HOUR_LENGTH_MS = HOUR_S * 1_000
 FIVE = Every(5 * MINUTE_S)
 HOURLY = Every(HOUR_S)
 NIGHTLY = Every(DAY_S, after_s=3 * HOUR_S)
@@ -58,7 +59,7 @@ def test_whoever_looks_and_how_often_every_planned_time_comes_once(
         assert missed == max(len(due) - 1, 0)
         seen += due
         last_ms = max([last_ms, *due])
-    assert all(later - earlier == every.period_s * 1_000 for earlier, later in pairwise(seen))
+    assert all(later - earlier == every.period_s * 1_000 for earlier, later in itertools.pairwise(seen))
     assert all(start_ms < tick_ms <= now_ms for tick_ms in seen)
 
 
@@ -83,6 +84,19 @@ async def test_after_downtime_each_job_runs_once(job_house: JobHouse) -> None:
     await asyncio.gather(*(planner(job_house).plan() for _ in range(3)))
     for job, tick_ms in first:
         assert await ticks(job_house, job) == [(tick_ms, "done"), (tick_ms + 2 * DAY_MS, "queued")]
+
+
+@pytest.mark.parametrize("ahead_ms", [HOUR_LENGTH_MS // 2, 3 * HOUR_LENGTH_MS, 10 * DAY_MS])
+@pytest.mark.parametrize("workers", [1, 2, 4])
+async def test_a_clock_that_was_ahead_stops_no_job(job_house: JobHouse, ahead_ms: int, workers: int) -> None:
+    job_house.add(Job("hourly", "Hourly.", nothing, HOURLY, catch_up=9))
+    planners = itertools.cycle([planner(job_house) for _ in range(workers)])
+    for now_ms in (HOUR_MS, HOUR_MS + ahead_ms, HOUR_MS + HOUR_LENGTH_MS, HOUR_MS + 3 * HOUR_LENGTH_MS):
+        job_house.now_ms = now_ms
+        await next(planners).plan()
+        await job_house.pool.execute("UPDATE job_run SET state = 'done', ended_at = now()")
+    due = {HOUR_MS + hours * HOUR_LENGTH_MS for hours in range(4)}
+    assert due <= {tick_ms for tick_ms, _ in await ticks(job_house, "hourly")}
 
 
 async def test_a_planned_time_has_one_run_however_many_workers_look(job_house: JobHouse) -> None:

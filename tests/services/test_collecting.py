@@ -110,6 +110,14 @@ async def test_it_is_kept_warm_after_a_restart_too_and_left_alone_in_between(col
     assert await bars_of(collected.pool, MINUTE) == 89 + 45
 
 
+async def test_a_clock_that_was_ahead_does_not_stop_it(collected: Round) -> None:
+    collected.now_ms += 10 * DAY_MS
+    await collected.collecting().collect()
+    collected.now_ms -= 10 * DAY_MS
+    assert await collected.collecting().collect() == 1
+    assert await collected.collecting().collect() == 0
+
+
 async def test_one_that_fails_says_why_and_its_exchange_is_not_asked_for_each(collected: Round) -> None:
     await collected.collecting().ask(collected.user_id, QUIET)
     collected.upstream.error = UpstreamDown("simex is away. Try again.")
