@@ -180,7 +180,7 @@ def _socket_dir(var_dir: Path) -> Path:
     _make_private(socket_dir)
     status = socket_dir.lstat()
     private = stat.S_ISDIR(status.st_mode) and not status.st_mode & 0o077
-    if not private or (os.geteuid() not in (0, status.st_uid)):
+    if not private or status.st_uid not in _owners(var_dir):
         raise EmbeddedError(
             f"{socket_dir} is not a private directory of this user: remove it, then start again."
         )
@@ -188,6 +188,14 @@ def _socket_dir(var_dir: Path) -> Path:
         left_over.unlink()
     (var_dir / SOCKET_DIR).write_text(str(socket_dir))
     return socket_dir
+
+
+def _owners(var_dir: Path) -> set[int]:
+    # The name below /tmp can be foretold, so anybody may have made it first. Root uses what belongs to whom
+    # the data belongs to, since it gives the sockets together with the data to whom PostgreSQL runs as.
+    if os.geteuid() != 0:
+        return {os.geteuid()}
+    return {0, *(path.stat().st_uid for path in (var_dir, var_dir / "postgres") if path.exists())}
 
 
 def _listening(path: Path) -> bool:

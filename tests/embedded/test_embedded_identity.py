@@ -116,6 +116,24 @@ def test_root_without_namespaces_hears_whose_door_is_closed(
 
 
 @needs_root
+@pytest.mark.parametrize("uid", [NOBODY, NAMELESS])
+def test_root_uses_no_socket_directory_that_somebody_else_made_first(
+    tmp_path: Path, hold: Callable[..., Holder], uid: int
+) -> None:
+    var_dir = tmp_path / ("a" * 120)
+    holder = hold(var_dir, "valkey")
+    holder.wait_ready()
+    holder.stop()
+    short = Path((var_dir / "sockets.txt").read_text())
+    os.chown(short, uid, uid)
+    try:
+        refusal = hold(var_dir, "valkey").refusal()
+    finally:
+        short.rmdir()
+    assert refusal == f"{short} is not a private directory of this user: remove it, then start again."
+
+
+@needs_root
 @needs_common_python
 @pytest.mark.parametrize("uid", [NOBODY, NAMELESS], ids=["with a name", "without a name"])
 def test_an_ordinary_user_runs_both_servers(open_dir: Path, hold: Callable[..., Holder], uid: int) -> None:
