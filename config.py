@@ -305,8 +305,18 @@ def load_config(environ: Mapping[str, str] | None = None, dotenv: Path | None = 
     problems += _unsafe_in_production(config) if config.env == "production" else []
     if problems:
         raise ConfigError(problems)
-    secret = config.secret_key or kept_secret(config.var_dir)
-    return dataclasses.replace(config, secret_key=secret)
+    return dataclasses.replace(config, secret_key=config.secret_key or _kept_secret(config.var_dir))
+
+
+def _kept_secret(var_dir: Path) -> str:
+    try:
+        return kept_secret(var_dir)
+    except OSError as error:
+        problem = (
+            f"VAR_DIR cannot keep a secret: {var_dir} may not be written ({error.strerror}). "
+            "Set VAR_DIR to a folder that can be written, or set SECRET_KEY."
+        )
+        raise ConfigError([problem]) from error
 
 
 def _unsafe_in_production(config: Config) -> list[str]:

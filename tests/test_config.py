@@ -1,3 +1,5 @@
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,28 @@ def test_development_makes_a_secret_and_keeps_it(tmp_path):
     assert len(first.secret_key.encode()) >= SECRET_BYTES_MIN
     assert (tmp_path / "var" / "secret_key").stat().st_mode & 0o077 == 0
     assert load({"VAR_DIR": str(tmp_path / "other")}).secret_key != first.secret_key
+
+
+def test_a_folder_that_cannot_keep_the_secret_is_told_in_a_sentence(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    (problem,) = problems({"VAR_DIR": str(file / "var")})
+    assert problem == (
+        f"VAR_DIR cannot keep a secret: {file / 'var'} may not be written (Not a directory). "
+        "Set VAR_DIR to a folder that can be written, or set SECRET_KEY."
+    )
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_without_links_keeps_the_secret_too(tmp_path, monkeypatch, number):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
+    first = load({"VAR_DIR": str(tmp_path)})
+    assert first.secret_key == load({"VAR_DIR": str(tmp_path)}).secret_key
+    assert [path.name for path in tmp_path.iterdir()] == ["secret_key"]
+    assert (tmp_path / "secret_key").stat().st_mode & 0o077 == 0
 
 
 def test_the_environment_comes_before_the_file(tmp_path):
