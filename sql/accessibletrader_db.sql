@@ -25,3 +25,8 @@ SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')
 \else
     \ir 0009_coin_prices.plain.sql
 \endif
+\if :has_timescale
+    \ir 0010_coin_clean_up.timescale.sql
+\else
+    \ir 0010_coin_clean_up.plain.sql
+\endif

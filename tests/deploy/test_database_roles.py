@@ -14,13 +14,15 @@ from app_extensions.embedded import EmbeddedAddresses
 from app_extensions.migrations import MigrationError, migrate
 from config import Config
 from services.auth_service import AuthService, AuthSettings
-from tests.databases import create_database, drop_database
+from services.stores import coin_prices
+from tests.databases import TIMESCALE_DSN, create_database, drop_database, execute
 from tests.deploy.files import ROOT
 from utils.accounts import Role
 from utils.clock import Clock
 
 DATABASE = "with_roles"
 PASSWORD = "a horse in a field of corn"
+NOW_MS = 1_795_262_400_000  # 2026-11-21 12:00 UTC
 FETCH = "/market/fetch_ohlcv?market=simulated&exchange=simex&symbol=BTC/USD&timeframe=1h&limit=50"
 
 
@@ -110,6 +112,28 @@ async def refuses_all_but_rows(connection: asyncpg.Connection) -> None:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute(statement)
     assert await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is False
+
+
+async def test_the_serving_role_forgets_old_prices_of_coins_and_nobody_else_may(
+    owner_dsn: str, superuser_dsn: str
+) -> None:
+    await migrate(owner_dsn)
+    await execute(
+        superuser_dsn, "INSERT INTO coin_price (coin_key, price_time, price) VALUES (7, '2020-01-01', 1)"
+    )
+    pool = await asyncpg.create_pool(as_role(superuser_dsn, "accessibletrader"), min_size=1, max_size=1)
+    try:
+        gone = await coin_prices.drop_chunks(pool, before_ms=NOW_MS)
+        gone += await coin_prices.delete_old_points(pool, before_ms=NOW_MS)
+        assert gone == 1
+        assert await pool.fetchval("SELECT count(*) FROM coin_price") == 0
+    finally:
+        await pool.close()
+    # Whoever may not delete a price may not drop them together.
+    await execute(owner_dsn, "REVOKE DELETE ON coin_price FROM accessibletrader")
+    if TIMESCALE_DSN:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await execute(as_role(superuser_dsn, "accessibletrader"), "SELECT drop_coin_price_chunks(now())")
 
 
 async def test_neither_role_can_do_more_than_its_part(owner_dsn: str) -> None:

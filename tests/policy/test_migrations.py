@@ -124,7 +124,7 @@ def test_every_exemption_is_needed_and_none_is_newer_than_the_first_release() ->
 def test_every_statement_of_every_file_is_seen() -> None:
     for migration in ALL.values():
         said = list(statements(migration.text))
-        assert len(said) > 1
+        assert said
         assert all(line.split()[0] in ("CREATE", "ALTER", "DO", "SELECT") for line in said), migration.name
     assert len(list((SQL_DIR).glob("[0-9]*.sql"))) == len(ALL)
 
