@@ -17,6 +17,8 @@ from utils.domain import SECOND_MS, Instrument, Timeframe
 from utils.errors import InvalidRequest
 from utils.spoken import counted, utc_text
 
+NOT_TOLD = "The cache could not be told: a service that runs may give the bars from before for up to an hour."
+
 
 @click.command("import-bars")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -60,7 +62,10 @@ def import_bars_command(
 async def _import(config: Config, order: ImportOrder, file: Path) -> ImportReport:
     await migrate(config.db_connection_string)
     async with open_services(config, Clock(), only_market=order.instrument.market) as services:
-        return await services.bar_import.run(order, _lines(file))
+        report = await services.bar_import.run(order, _lines(file))
+    if services.answers.is_owing:
+        click.echo(NOT_TOLD, err=True)
+    return report
 
 
 def _lines(file: Path) -> Iterator[str]:

@@ -26,6 +26,8 @@ FRESH_S = {Lasting.SETTLED: 60.0, Lasting.LISTED: 100.0, Lasting.MOVING: 1.0}
 # A correction reaches every worker within a second: this, and a moment for telling it.
 PROOF_AGE_S = 0.8
 RETRY_S = 1.0
+# For what was not told when the cache is closed: one pause, and a moment for telling it.
+LAST_TRY_S = RETRY_S + 1.0
 ENTRIES_MAX = 10_000
 REFRESHES_MAX = 32
 GENERATIONS_MAX = 10_000
@@ -98,9 +100,16 @@ class AnswerCache:
         """Return how much is kept in the process."""
         return self._bytes
 
+    @property
+    def is_owing(self) -> bool:
+        """Tell whether a change is known here that other workers were not told."""
+        return bool(self._changes.unpublished)
+
     async def close(self) -> None:
-        """End what runs by itself."""
+        """End what runs by itself; what is still to be told gets one more try, bounded."""
         retry = [self._retry] if self._retry else []
+        if retry and self.is_owing:
+            await asyncio.wait(retry, timeout=LAST_TRY_S)
         await end_tasks([*self._refreshes.values(), *retry])
         await asyncio.gather(self._making.close(), self._syncing.close())
 

@@ -14,7 +14,7 @@ from services.answers import Answer, AnswerKey, Lasting, make_answer, tag_matche
 from services.bar_writer import topics_touched, write_bars
 from services.history_query import History, HistoryQuery
 from services.stores.series import upsert_series
-from services.upstream.optional_redis import OptionalRedis
+from services.upstream.optional_redis import OptionalRedis, RedisAway
 from utils.clock import Clock
 from utils.domain import Bar, BarState, Gap, GapReason, Instrument, InstrumentSpec, Span, Timeframe, Topic
 from utils.errors import UpstreamDown
@@ -262,6 +262,18 @@ async def test_a_change_that_redis_was_not_told_is_told_later(workers: Workers) 
         while await workers.redis.get(version_key(TOPIC.text)) is None:  # noqa: ASYNC110 - Redis tells nobody
             await asyncio.sleep(0.01)
     assert await text(workers.open(), source) == "3"
+
+
+async def test_closing_tells_what_was_not_told(workers: Workers) -> None:
+    redis = OptionalRedis(workers.redis, Clock().steady_s)
+    cache = AnswerCache(redis, Clock(), bytes_max=1_000)
+    with pytest.raises(RedisAway):
+        await redis.ask(lambda: redis.redis.execute_command("NO-SUCH-COMMAND"))
+    await cache.announce([TOPIC])
+    assert cache.is_owing
+    await cache.close()
+    assert not cache.is_owing
+    assert await workers.redis.get(version_key(TOPIC.text))
 
 
 async def test_more_changes_than_can_be_noted_are_told_as_a_change_of_everything(workers: Workers) -> None:
