@@ -64,8 +64,18 @@ install_with_pip() {
         --require-hashes --compile "$@"
 }
 
-# set_up NAME FILE...: an environment that holds what the locked FILEs list.
+# set_up NAME FILE...: an environment that holds what the locked FILEs list. Whoever comes second waits, where the
+# machine has flock; the lock is on the project's directory, and ends with whoever holds it.
 set_up() {
+    if command -v flock >/dev/null 2>&1; then
+        exec 9<.
+        flock --wait 900 9 || fail "Another set-up of .venv does not end: stop it, then run this again."
+    fi
+    set_up_alone "$@"
+    exec 9<&-
+}
+
+set_up_alone() {
     local name=$1 stamp sum file count
     shift
     stamp=.venv/installed-$name
