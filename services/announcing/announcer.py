@@ -29,7 +29,7 @@ JUMP_THRESHOLDS = 4
 JUMP_REARM_MS = 60_000
 IMPORTANT_GAP_MS = 3_000
 # What is known so late, as after an outage, is history: nobody is told of it as of now.
-LATE_MS = 10_000
+LATE_MS = 60_000
 
 # How long an announcement takes to be spoken, in seconds.
 Estimate = Callable[[Announcement], float]
