@@ -11,9 +11,6 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any, cast
 
-import h11
-from h2.errors import ErrorCodes
-from h2.events import RequestReceived
 from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.asyncio import task_group
 from hypercorn.asyncio.task_group import TaskGroup
@@ -47,6 +44,8 @@ _unguarded_check_protocol = H11Protocol._check_protocol  # noqa: SLF001 - there 
 _unguarded_create_stream = H2Protocol._create_stream  # noqa: SLF001 - as above
 # What Hypercorn raises of bytes where text should be, and of what belongs to no stream.
 UNREADABLE = (ValueError, KeyError)
+# RFC 9113 7, read 2026-11-22.
+PROTOCOL_ERROR = 1
 
 log = logging.getLogger(__name__)
 
@@ -230,20 +229,20 @@ async def _handle_connection_event(wrapper: ProtocolWrapper, event: ConnectionEv
         await wrapper.send(Updated(idle=True))
 
 
-async def _check_protocol(protocol: H11Protocol, event: h11.Request) -> None:
+async def _check_protocol(protocol: H11Protocol, event: Any) -> None:
     # Through a proxy that passes any upgrade on, one that turned to HTTP/2 would be a tunnel past it:
     # what its client writes about its own address would be believed. HTTP/2 is agreed on by TLS.
     if not any(value.strip().lower() == b"h2c" for name, value in event.headers if name == b"upgrade"):
         await _unguarded_check_protocol(protocol, event)
 
 
-async def _create_stream(protocol: H2Protocol, request: RequestReceived) -> None:
+async def _create_stream(protocol: H2Protocol, request: Any) -> None:
     # A path or a method that is no ASCII, or none at all, left a stream that could not be ended.
     needed = [value for name, value in request.headers or () if name in (b":method", b":path")]
     if len(needed) == len((b":method", b":path")) and all(map(bytes.isascii, needed)):
         await _unguarded_create_stream(protocol, request)
         return
-    protocol.connection.close_connection(error_code=ErrorCodes.PROTOCOL_ERROR)
+    protocol.connection.close_connection(error_code=PROTOCOL_ERROR)
     await protocol._flush()  # noqa: SLF001 - there is no public way
     await protocol.send(Closed())
 

@@ -198,7 +198,7 @@ test("a price alert is made and fires and is deleted", async (visit) => {
     .waitFor();
   await screenshot(page, "alert-fired", {});
   const spoken = await page.getByRole("alert").textContent();
-  assert.match(spoken, /^Alert\. Ether in US dollars: (up|down) 0\.\d+ percent within 15 minutes, now \d,\d{3}\.\d{2}\.$/);
+  assert.match(spoken, /^Alert\. Ether in US dollars: (up|down) 0\.\d+ percent within 15 minutes, to \d,\d{3}\.\d{2}\.$/);
   for (let count = 2; count > 0; count -= 1) {
     await page
       .getByRole("button", { name: /^Delete ETH/ })
