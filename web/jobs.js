@@ -44,7 +44,11 @@ function fillRun(row, run) {
 
 function jobRow(key, job) {
   const run = make("button", { type: "button", "aria-label": `Run ${job.name} now` }, "Run");
-  run.addEventListener("click", () => act(run, `${JOBS}/run`, { job: job.name }, (ticket) => ticket.already_running ? `${job.name} is waiting or running already, as run ${ticket.id}.` : `${job.name} was ordered, as run ${ticket.id}.`));
+  run.addEventListener("click", () => act(run, `${JOBS}/run`, { job: job.name }, (ticket) => {
+    // It may be over before the runs are read again, and its end is waited for.
+    open.set(ticket.id, job.name);
+    return ticket.already_running ? `${job.name} is waiting or running already, as run ${ticket.id}.` : `${job.name} was ordered, as run ${ticket.id}.`;
+  }));
   return makeRow(key, 5, run);
 }
 
