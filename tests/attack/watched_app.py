@@ -17,9 +17,10 @@ from config import Config
 def open_descriptors() -> list[str]:
     """Return what the descriptors of this process lead to."""
     found = []
-    for path in Path("/proc/self/fd").iterdir():
+    # A path interns its name: forty minutes of asking so added 3.7 MiB to whoever was watched.
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208
         with contextlib.suppress(OSError):
-            found.append(str(path.readlink()))
+            found.append(os.readlink(f"/proc/self/fd/{name}"))  # noqa: PTH115
     return found
 
 
