@@ -4,15 +4,7 @@ import assert from "node:assert/strict";
 
 import { judge } from "./harness.mjs";
 
-const DEADLINE_MS = 20_000;
 const PRESSES_MAX = 60;
-
-export async function open(visit, path, options = {}) {
-  const page = await visit.open({ chart: null, ready: false, bypassCSP: false, ...options });
-  page.setDefaultTimeout(DEADLINE_MS);
-  await page.goto(`${visit.url}${path}`);
-  return page;
-}
 
 /** Return what the focus is on: its label, else its id. */
 export const focused = (page) =>
@@ -26,13 +18,34 @@ export async function tabTo(page, wanted, pressesMax = PRESSES_MAX) {
   assert.fail(`The tab key never reached ${wanted}.`);
 }
 
-/** Sign in as the admin; `shown` is what an admin alone sees. */
-export async function signIn(visit, page, shown) {
+/** Note whatever the page says, each text with the region that it stands in. */
+export async function listen(page) {
+  await page.evaluate(() => {
+    globalThis.heard = [];
+    for (const id of ["status", "alert"]) {
+      new MutationObserver(() => {
+        const text = document.getElementById(id).textContent;
+        if (text) globalThis.heard.push(`${id}: ${text}`);
+      }).observe(document.getElementById(id), { childList: true, characterData: true, subtree: true });
+    }
+  });
+  return {
+    all: () => page.evaluate(() => globalThis.heard),
+    until: (count) => page.waitForFunction((wanted) => globalThis.heard.length >= wanted, count),
+  };
+}
+
+export async function typeAccount(page, { username, password }) {
   await tabTo(page, "username");
-  await page.keyboard.type(visit.accounts.username);
+  await page.keyboard.type(username);
   await page.keyboard.press("Tab");
-  await page.keyboard.type(visit.accounts.password);
+  await page.keyboard.type(password);
   await page.keyboard.press("Enter");
+}
+
+/** Sign in as the admin with the keyboard; `shown` is what an admin alone sees. */
+export async function typeIn(visit, page, shown) {
+  await typeAccount(page, visit.accounts);
   await page.locator(shown).waitFor();
 }
 

@@ -1,6 +1,6 @@
 /** A page that listens to one chart as a signed-in user, and tells each text of its region for what is critical. */
 
-import { launch, live, Visit } from "./harness.mjs";
+import { launch, signIn, Visit } from "./harness.mjs";
 
 const [executablePath, url, accounts, chart] = process.argv.slice(2);
 const tell = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
@@ -8,14 +8,7 @@ const tell = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 const browser = await launch(executablePath);
 const visit = new Visit(browser, url, JSON.parse(accounts));
 const page = await visit.open({ chart: JSON.parse(chart), settings: { mode: "alerts" } });
-const { username, password } = visit.accounts;
-await page.getByRole("button", { name: "Sign in" }).click();
-await page.getByLabel("Username").fill(username);
-await page.getByLabel("Password").fill(password);
-await page.keyboard.press("Enter");
-await page.getByText(`You are signed in as ${username}.`).waitFor();
-await page.keyboard.press("Escape");
-await live(page);
+await signIn(page, visit.accounts);
 await page.exposeFunction("tellText", (text, atMs) => tell({ text, atMs }));
 await page.evaluate(() => {
   const region = document.querySelector("#alert");

@@ -9,13 +9,12 @@ const REFUSED = "https://cdn.redoc.ly/redoc/logo";
 const DEADLINE_MS = 60_000;
 
 async function open(visit, address) {
-  const page = await visit.open({ chart: null, ready: false, bypassCSP: false });
   const outside = [];
-  page.on("response", (response) => {
-    if (!response.url().startsWith(visit.url)) outside.push(response.url());
-  });
-  page.setDefaultTimeout(DEADLINE_MS);
-  await page.goto(`${visit.url}${address}`);
+  const prepare = (page) =>
+    page.on("response", (response) => {
+      if (!response.url().startsWith(visit.url)) outside.push(response.url());
+    });
+  const page = await visit.openPath(address, { prepare, deadlineMs: DEADLINE_MS });
   return { page, outside };
 }
 

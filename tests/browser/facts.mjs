@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { CHART, live, screenshot, test } from "./harness.mjs";
+import { CHART, giveAccount, live, screenshot, signIn, test } from "./harness.mjs";
 
 const FIELDS = ["open", "high", "low", "close", "volume"];
 const CODES = ["en", "de", "fr", "pl", "ja", "ar"];
@@ -148,10 +148,7 @@ test("the page speaks the language of the browser and leaves no English behind",
 test("an admin signs in and sees the users and nothing is kept in the browser", async (visit) => {
   const page = await visit.open();
   const { username, password } = visit.accounts;
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByLabel("Username").fill(username);
-  await page.getByLabel("Password").fill("a sentence that is wrong");
-  await page.keyboard.press("Enter");
+  await giveAccount(page, { username, password: "a sentence that is wrong" });
   await page.locator("#account-problem", { hasText: "not right" }).waitFor();
   assert.equal(await page.evaluate(() => document.activeElement.id), "account-problem");
   visit.complaints.length = 0;
@@ -169,15 +166,8 @@ test("an admin signs in and sees the users and nothing is kept in the browser", 
 
 test("a price alert is made and fires and is deleted", async (visit) => {
   const page = await visit.open({ chart: { ...CHART, symbol: "ETH/USD", timeframe: "1s" } });
-  const { username, password } = visit.accounts;
   await page.getByRole("button", { name: "Add a price alert" }).click();
-  await page.getByRole("dialog").getByRole("button", { name: "Sign in" }).click();
-  await page.getByLabel("Username").fill(username);
-  await page.getByLabel("Password").fill(password);
-  await page.keyboard.press("Enter");
-  await page.getByText(`You are signed in as ${username}.`).waitFor();
-  await page.keyboard.press("Escape");
-  await live(page);
+  await signIn(page, visit.accounts, page.getByRole("dialog"));
   await page.getByRole("button", { name: "Add a price alert" }).click();
   const make = async (condition, fields) => {
     await page.getByLabel("Condition").selectOption(condition);

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { clean, focused, open, signIn, tabTo } from "./admin_page.mjs";
+import { clean, focused, listen, tabTo, typeIn } from "./admin_page.mjs";
 import { readOn, screenshot, startReader, test } from "./harness.mjs";
 
 const ADDRESS = /\/api\/v1\/admin\/feeds\?/;
@@ -56,29 +56,13 @@ async function stand(page) {
   return told;
 }
 
-async function listen(page) {
-  await page.evaluate(() => {
-    globalThis.heard = [];
-    for (const id of ["status", "alert"]) {
-      new MutationObserver(() => {
-        const text = document.getElementById(id).textContent;
-        if (text) globalThis.heard.push(`${id}: ${text}`);
-      }).observe(document.getElementById(id), { childList: true, characterData: true, subtree: true });
-    }
-  });
-  return {
-    all: () => page.evaluate(() => globalThis.heard),
-    until: (count) => page.waitForFunction((wanted) => globalThis.heard.length >= wanted, count),
-  };
-}
-
 const rows = (page) => page.locator("#feeds tbody tr").evaluateAll((found) => found.map((row) => [...row.cells].map((cell) => cell.textContent)));
 
 test("the page of feeds shows the feed of the chart and is clean to axe", async (visit) => {
   await visit.open();
-  const page = await open(visit, "/admin/feeds");
+  const page = await visit.openPath("/admin/feeds");
   await clean(page, "before");
-  await signIn(visit, page, "#feeds-scroller");
+  await typeIn(visit, page, "#feeds-scroller");
   assert.equal(await focused(page), "summary");
   await page.locator("#feeds tbody th", { hasText: "BTC/USD, 1 minute" }).waitFor();
   const [, exchange, , , , , worker] = (await rows(page)).find(([name]) => name === "BTC/USD, 1 minute");
@@ -97,10 +81,10 @@ test("the page of feeds shows the feed of the chart and is clean to axe", async 
 });
 
 test("a feed that is late stands first and is heard once, and more feeds are no news", async (visit) => {
-  const page = await open(visit, "/admin/feeds");
+  const page = await visit.openPath("/admin/feeds");
   const told = await stand(page);
   const ears = await listen(page);
-  await signIn(visit, page, "#feeds-scroller");
+  await typeIn(visit, page, "#feeds-scroller");
   assert.deepEqual((await rows(page)).map(([name]) => name), ["BTC/USD, 1 minute", "ETH/USD, 1 minute"]);
   // By itself, a few seconds later: one more feed changes the sentence, and nothing is said.
   told.answer = MORE;
@@ -124,11 +108,11 @@ test("a feed that is late stands first and is heard once, and more feeds are no 
 });
 
 test("the page of feeds is paused and turned with the keyboard, and the focus stays", async (visit) => {
-  const page = await open(visit, "/admin/feeds");
+  const page = await visit.openPath("/admin/feeds");
   const told = await stand(page);
   const ears = await listen(page);
   told.answer = MORE;
-  await signIn(visit, page, "#feeds-scroller");
+  await typeIn(visit, page, "#feeds-scroller");
   await tabTo(page, "pause");
   await page.keyboard.press("Enter");
   assert.equal(await page.getAttribute("#pause", "aria-pressed"), "true");
@@ -158,10 +142,10 @@ test("the page of feeds is paused and turned with the keyboard, and the focus st
 });
 
 test("a screen reader reads the sentence, the caption and the headers of the feeds", async (visit) => {
-  const page = await open(visit, "/admin/feeds", { bypassCSP: true });
+  const page = await visit.openPath("/admin/feeds", { bypassCSP: true });
   const told = await stand(page);
   told.answer = LATE;
-  await signIn(visit, page, "#feeds-scroller");
+  await typeIn(visit, page, "#feeds-scroller");
   await startReader(page);
   const spoken = await readOn(page, 200);
   const place = (wanted) => {

@@ -65,10 +65,12 @@ export class Visit {
   /** Open the page at a chart; context options are those of Playwright. */
   async open({
     chart = CHART,
+    path = "/",
     settings = {},
     prepare = null,
     ready = true,
     waitUntil = "load",
+    deadlineMs = DEADLINE_MS,
     ...options
   } = {}) {
     const context = await this.#browser.newContext({
@@ -79,7 +81,7 @@ export class Visit {
       ...options,
     });
     this.#contexts.push(context);
-    context.setDefaultTimeout(DEADLINE_MS);
+    context.setDefaultTimeout(deadlineMs);
     const page = await context.newPage();
     page.on("pageerror", (error) => this.complaints.push(`error: ${error.message}`));
     page.on("console", (message) => {
@@ -95,9 +97,14 @@ export class Visit {
       { ...QUICK, ...settings },
     );
     if (prepare) await prepare(page);
-    await page.goto(`${this.url}/${chart ? `?${new URLSearchParams(chart)}` : ""}`, { waitUntil });
+    await page.goto(`${this.url}${path}${chart ? `?${new URLSearchParams(chart)}` : ""}`, { waitUntil });
     if (ready) await live(page);
     return page;
+  }
+
+  /** Open another page of the service, under its real policy. */
+  async openPath(path, options = {}) {
+    return this.open({ path, chart: null, ready: false, bypassCSP: false, ...options });
   }
 
   async close() {
@@ -109,6 +116,22 @@ export class Visit {
 export async function live(page) {
   await page.locator('#connection-mark[data-state="live"]').waitFor();
   await page.locator("#log-list li", { hasText: "loaded" }).first().waitFor();
+}
+
+/** Fill in the form of who signs in; `opener` is where the button is that opens it. */
+export async function giveAccount(page, { username, password }, opener = page) {
+  await opener.getByRole("button", { name: "Sign in" }).click();
+  await page.getByLabel("Username").fill(username);
+  await page.getByLabel("Password").fill(password);
+  await page.keyboard.press("Enter");
+}
+
+/** Sign in, and wait until the line is live again as the user's. */
+export async function signIn(page, account, opener = page) {
+  await giveAccount(page, account, opener);
+  await page.getByText(`You are signed in as ${account.username}.`).waitFor();
+  await page.keyboard.press("Escape");
+  await live(page);
 }
 
 export async function screenshot(page, name, options = {}) {

@@ -2,16 +2,16 @@
 
 import assert from "node:assert/strict";
 
-import { clean, focused, open, signIn, tabTo } from "./admin_page.mjs";
+import { clean, focused, listen, tabTo, typeAccount, typeIn } from "./admin_page.mjs";
 import { screenshot, test } from "./harness.mjs";
 
 // Two tables with a button in each row.
 const PRESSES_MAX = 120;
 
 test("the page of jobs is clean to axe before and after signing in", async (visit) => {
-  const page = await open(visit, "/admin/jobs");
+  const page = await visit.openPath("/admin/jobs");
   await clean(page, "before");
-  await signIn(visit, page, "#runs-scroller");
+  await typeIn(visit, page, "#runs-scroller");
   assert.equal(await focused(page), "runs-heading");
   await clean(page, "after");
   await screenshot(page, "jobs", { fullPage: true });
@@ -25,21 +25,13 @@ test("the page of jobs is clean to axe before and after signing in", async (visi
 });
 
 test("a job is ordered with the keyboard alone and its end is heard", async (visit) => {
-  const page = await open(visit, "/admin/jobs");
-  await page.evaluate(() => {
-    globalThis.heard = [];
-    for (const id of ["status", "alert"]) {
-      new MutationObserver(() => {
-        const text = document.getElementById(id).textContent;
-        if (text) globalThis.heard.push(text);
-      }).observe(document.getElementById(id), { childList: true, characterData: true, subtree: true });
-    }
-  });
-  await signIn(visit, page, "#runs-scroller");
+  const page = await visit.openPath("/admin/jobs");
+  const ears = await listen(page);
+  await typeIn(visit, page, "#runs-scroller");
   await tabTo(page, "Run tidy now", PRESSES_MAX);
   await page.keyboard.press("Enter");
-  await page.waitForFunction(() => globalThis.heard.some((text) => /^tidy, run \d+, is done: \d+ rows? changed\.$/.test(text)), null, { timeout: 60_000 });
-  assert.match((await page.evaluate(() => globalThis.heard))[0], /^tidy (was ordered, as run \d+|is waiting or running already, as run \d+)\.$/);
+  await page.waitForFunction(() => globalThis.heard.some((text) => /^(status|alert): tidy, run \d+, is done: \d+ rows? changed\.$/.test(text)), null, { timeout: 60_000 });
+  assert.match((await ears.all())[0], /^(status|alert): tidy (was ordered, as run \d+|is waiting or running already, as run \d+)\.$/);
   // What was pressed has kept the focus through every change of the tables.
   assert.equal(await focused(page), "Run tidy now");
   await tabTo(page, "pause", PRESSES_MAX);
@@ -48,12 +40,8 @@ test("a job is ordered with the keyboard alone and its end is heard", async (vis
 });
 
 test("a wrong password on the page of jobs is told and read", async (visit) => {
-  const page = await open(visit, "/admin/jobs");
-  await tabTo(page, "username");
-  await page.keyboard.type("nobody");
-  await page.keyboard.press("Tab");
-  await page.keyboard.type("a sentence that nobody knows");
-  await page.keyboard.press("Enter");
+  const page = await visit.openPath("/admin/jobs");
+  await typeAccount(page, { username: "nobody", password: "a sentence that nobody knows" });
   await page.locator("#problem:not([hidden])").waitFor();
   assert.equal(await focused(page), "problem");
   assert.match(await page.textContent("#problem"), /password/);

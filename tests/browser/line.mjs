@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { live, test, Wire } from "./harness.mjs";
+import { live, signIn, test, Wire } from "./harness.mjs";
 
 // So short that the page trades its tokens a second later.
 const SHORT_S = 31;
@@ -12,17 +12,7 @@ const REFUSED = { code: "unauthorized", detail: "Sign in." };
 const problem = (route, status, json) =>
   route.fulfill({ status, contentType: "application/problem+json", json });
 
-async function signIn(page, { username, password }) {
-  await page.getByRole("button", { name: "Sign in" }).click();
-  await page.getByLabel("Username").fill(username);
-  await page.getByLabel("Password").fill(password);
-  await page.keyboard.press("Enter");
-  await page.getByText(`You are signed in as ${username}.`).waitFor();
-  await page.keyboard.press("Escape");
-  await live(page);
-}
-
-async function open(visit, prepare = async () => {}) {
+async function openSignedIn(visit, prepare = async () => {}) {
   const wire = new Wire();
   const page = await visit.open({
     prepare: async (each) => {
@@ -66,7 +56,7 @@ async function isSignedOut(page, wire) {
 
 test("who is signed in stays so while the service cannot trade tokens", async (visit) => {
   let asked = 0;
-  const { page, wire } = await open(visit, async (each) => {
+  const { page, wire } = await openSignedIn(visit, async (each) => {
     await shortTokens(each);
     await each.route("**/auth/refresh", (route) => {
       asked += 1;
@@ -83,7 +73,7 @@ test("who is signed in stays so while the service cannot trade tokens", async (v
 });
 
 test("whose tokens the service refuses is signed out and told so", async (visit) => {
-  const { page, wire } = await open(visit, async (each) => {
+  const { page, wire } = await openSignedIn(visit, async (each) => {
     await shortTokens(each);
     await each.route("**/auth/refresh", (route) => problem(route, 401, REFUSED));
   });
@@ -93,7 +83,7 @@ test("whose tokens the service refuses is signed out and told so", async (visit)
 
 test("a line that comes back is the user's even if its ticket is late", async (visit) => {
   let asked = 0;
-  const { page, wire } = await open(visit);
+  const { page, wire } = await openSignedIn(visit);
   await page.route("**/auth/ws-ticket", (route) => {
     asked += 1;
     return asked < 3 ? problem(route, 503, BUSY) : route.continue();
@@ -107,7 +97,7 @@ test("a line that comes back is the user's even if its ticket is late", async (v
 });
 
 test("whose ticket the service refuses is signed out and told so", async (visit) => {
-  const { page, wire } = await open(visit);
+  const { page, wire } = await openSignedIn(visit);
   await page.route("**/auth/ws-ticket", (route) => problem(route, 401, REFUSED));
   await breakLine(page, wire);
   await isSignedOut(page, wire);
