@@ -4,7 +4,7 @@ import asyncio
 import json
 import signal
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -134,28 +134,28 @@ def post(service: Service, path: str, token: str = "", **body: object) -> dict:
         return json.loads(answer.read())
 
 
-async def test_what_is_printed_is_spoken_as_one_argument(environment, service, tmp_path: Path) -> None:
-    spoken = tmp_path / "spoken"
+@pytest.fixture
+def spoken(environment, tmp_path: Path) -> Callable[[], list[str]]:
+    """Return a reader of what was spoken: three lines of each call of a program in the place of espeak-ng."""
+    written = tmp_path / "spoken"
     program = tmp_path / "bin" / "espeak-ng"
     program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nprintf \'%s\\n\' "$#" "$5" "$6" >> {spoken}\n')
+    program.write_text(f'#!/bin/sh\nprintf \'%s\\n\' "$#" "$5" "$6" >> {written}\n')
     program.chmod(0o755)
     environment["PATH"] = f"{program.parent}:{environment['PATH']}"
+    return lambda: written.read_text().splitlines()
+
+
+async def test_what_is_printed_is_spoken_as_one_argument(environment, service, spoken) -> None:
     async with started_quart(environment, *listening(service, "--speak", "--locale", "de")) as process:
         lines = [await line_of(process.stdout) for _ in range(2)]
-    count, dashes, text = spoken.read_text().splitlines()[:3]
+    count, dashes, text = spoken()[:3]
     assert (count, dashes, text) == ("6", "--", lines[0].strip())
 
 
 async def test_a_lost_connection_is_spoken_in_the_language_of_the_announcements(
-    environment, services, tmp_path: Path
+    environment, services, spoken
 ) -> None:
-    spoken = tmp_path / "spoken"
-    program = tmp_path / "bin" / "espeak-ng"
-    program.parent.mkdir()
-    program.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$6\" >> {spoken}\n")
-    program.chmod(0o755)
-    environment["PATH"] = f"{program.parent}:{environment['PATH']}"
     port = services.running.address[1]
     arguments = listening(services.running, "--speak", "--locale", "de")
     async with started_quart(environment, *arguments) as process:
@@ -167,7 +167,7 @@ async def test_a_lost_connection_is_spoken_in_the_language_of_the_announcements(
         # What is urgent is spoken before this line can be.
         await line_of(process.stdout)
     assert (lost, back) == ("Die Verbindung ist abgebrochen. Neuer Versuch.\n", "Wieder verbunden.\n")
-    assert lost.strip() in spoken.read_text().splitlines()
+    assert lost.strip() in spoken()
 
 
 async def test_who_reads_the_lines_may_leave(environment, service) -> None:
