@@ -167,6 +167,10 @@ async def test_preferences_are_kept_for_who_is_signed_in(client, signed_in):
     assert (kept["mode"], kept["verbosity"]) == ("alerts", "full")
 
 
+def token_of(headers):
+    return headers["Authorization"].removeprefix("Bearer ")
+
+
 async def test_who_signs_in_on_the_connection_is_told_what_was_asked_for_in_its_address(
     client, fired, signed_in
 ):
@@ -179,17 +183,13 @@ async def test_who_signs_in_on_the_connection_is_told_what_was_asked_for_in_its_
         talk = Talk(connection)
         await talk.say(type="preferences", min_gap_s=30)
         assert (await talk.until("preferred"))["locale"] is None
-        await talk.say(type="authenticate", token=signed_in["Authorization"].removeprefix("Bearer "))
+        await talk.say(type="authenticate", token=token_of(signed_in))
         now = await talk.until("preferred")
         heard = await talk.until("announce")
     # What was asked for on this connection goes before what is kept, and is not kept by that.
     asked = ("locale", "verbosity", "mode", "min_gap_s", "stored")
     assert [now[name] for name in asked] == ["de", "full", "alerts", 30.0, False]
     assert heard["text"].startswith("Alarm. Solana in US-Dollar: ")
-
-
-def token_of(headers):
-    return headers["Authorization"].removeprefix("Bearer ")
 
 
 async def test_who_asked_for_an_unknown_language_still_hears_alerts_after_signing_in(
