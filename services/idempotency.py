@@ -66,17 +66,17 @@ class IdempotentRequests:
         claim = Claim(hashlib.sha256(name.encode("utf-8", "replace")).digest(), uuid4())
         # Under a key: what is asked for may hold a password, and whoever reads the database could try words
         # as fast as they are hashed.
-        request_hash, *hashes_before = [hmac.digest(key, content, hashlib.sha256) for key in self._keys]
+        hashes = tuple(hmac.digest(key, content, hashlib.sha256) for key in self._keys)
         now_ms = self._clock.now_ms()
         kept = await idempotency.claim_key(
             self._pool,
             claim.key_hash,
-            request_hash,
+            hashes[0],
             claim.claim,
             now_ms=now_ms,
             given_up_ms=now_ms - GIVEN_UP_MS,
         )
-        if kept.request_hash not in (request_hash, *hashes_before):
+        if kept.request_hash not in hashes:
             raise InvalidRequest(
                 "This Idempotency-Key came with another request before. Use a new key for a new request.",
                 code="idempotency_key_reused",
