@@ -80,7 +80,7 @@ async def handle_stream_event(stream: WSStream, event: StreamEvent) -> None:
 
 async def _refuse_unreadable(stream: WSStream) -> None:
     # Headers that are no ASCII: Hypercorn failed with a traceback, said nothing, and a balancer took that for
-    # the end of this process.
+    # the end of this process. Its own way to refuse logs what it could read, and that is nothing here.
     stream.closed = True
     headers = [(b"content-length", b"0"), (b"connection", b"close")]
     await stream.send(Response(stream_id=stream.stream_id, status_code=400, headers=headers))
