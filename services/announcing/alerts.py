@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from services.announcing.announcement import AlertNews
-from services.announcing.news import News
+from services.announcing.news import LATE_MS, News
 from services.live.log import LogEntry, Position, order_of
 from services.stores.alerts import AlertKind, AlertState, LogPlace, PriceAlert
 from services.stores.announcements import Fired, Firing
@@ -19,8 +19,6 @@ from utils.domain import Bar
 HUNDRED = Decimal(100)
 # A window's prices are kept as its highest and lowest so far; more than this many never matter at once.
 WINDOW_PRICES_MAX = 20_000
-# Told later than this after it fired, the price of a firing is not that of now.
-LATE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)

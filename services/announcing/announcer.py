@@ -19,7 +19,7 @@ from services.announcing.announcement import (
     Priority,
 )
 from services.announcing.ear import Ear
-from services.announcing.news import News
+from services.announcing.news import LATE_MS, News
 from services.announcing.preferences import Mode, Preferences
 from utils.domain import Topic
 
@@ -28,8 +28,6 @@ JUMP_THRESHOLDS = 4
 # For this long after a jump, the way back is no second one.
 JUMP_REARM_MS = 60_000
 IMPORTANT_GAP_MS = 3_000
-# What is known so late, as after an outage, is history: nobody is told of it as of now.
-LATE_MS = 60_000
 
 # How long an announcement takes to be spoken, in seconds.
 Estimate = Callable[[Announcement], float]

@@ -5,6 +5,9 @@ from enum import StrEnum
 
 from utils.domain import Bar, Gap, GapReason, Topic
 
+# What is known so late, as after an outage, is history: nobody is told of it as of now.
+LATE_MS = 60_000
+
 
 class Side(StrEnum):
     """Which end of the prices."""
