@@ -256,10 +256,8 @@ class Feed:
     async def _reread(self, asked: Span) -> bool:
         """Ask the exchange for bars, store and log its answer; return whether it answered."""
         # With the bar before: what was booked late there is known by now, and costs no question of its own.
-        before_ms, oldest_ms = (
-            self._timeframe.shift(asked.start_ms, -1),
-            self._parts.projector.oldest_logged_ms,
-        )
+        before_ms = self._timeframe.shift(asked.start_ms, -1)
+        oldest_ms = self._parts.projector.oldest_logged_ms
         start_ms = before_ms if oldest_ms is not None and before_ms >= oldest_ms else asked.start_ms
         span = Span(start_ms, asked.end_ms)
         try:
