@@ -24,9 +24,9 @@ from services.stores import (
 from services.tokens import BIGINT_MAX
 from utils.accounts import Action, AuditEvent, Caller, Principal, Role, Session, User
 from utils.clock import Clock
+from utils.domain import DAY_MS
 from utils.errors import Conflict, NotFound
 
-DAY_MS = 86_400_000
 AUDIT_KEPT_MS = 400 * DAY_MS
 JOB_RUNS_KEPT_MS = 30 * DAY_MS
 IDEMPOTENCY_KEPT_MS = 2 * DAY_MS

@@ -8,9 +8,8 @@ from services.announcing.news import FeedChange, News, Side, Spike
 from services.announcing.preferences import Mode, Preferences
 from services.announcing.tape import EXTREME_BARS
 from tests.announcing.simulation import START_MS, TOPIC, estimate
-from utils.domain import DAY_MS, HOUR_MS, Bar, BarState, Instrument, Timeframe, Topic
+from utils.domain import DAY_MS, HOUR_MS, MINUTE_MS, Bar, BarState, Instrument, Timeframe, Topic
 
-MINUTE_MS = 60_000
 EVERYTHING = Preferences(mode=Mode.ALL)
 
 

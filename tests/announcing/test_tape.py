@@ -8,9 +8,8 @@ from services.announcing.news import Extreme, Past, Side
 from services.announcing.tape import EXTREME_BARS, VOLUME_BARS, TopicTape
 from services.live.log import FeedStatus
 from tests.announcing.simulation import START_MS, TOPIC
-from utils.domain import DAY_MS, Bar, BarState, Gap, GapReason, Span
+from utils.domain import DAY_MS, MINUTE_MS, Bar, BarState, Gap, GapReason, Span
 
-MINUTE_MS = 60_000
 NOON_MS = START_MS // DAY_MS * DAY_MS + DAY_MS // 2
 
 

@@ -13,8 +13,8 @@ from services.stores.alerts import AlertKind
 from services.stores.announcements import Firing
 from tests.announcing.alert_house import TOPIC
 from tests.narration.samples import MOMENT_MS
+from utils.domain import HOUR_MS
 
-HOUR_MS = 3_600_000
 CROSSING = {"level": Decimal(60_000), "from_price": None, "percent": None, "window_ms": None}
 MOVE = {"level": None, "from_price": 100.0, "percent": Decimal(2), "window_ms": 900_000}
 

@@ -10,9 +10,8 @@ from app import create_app
 from tests.exchange import LocalExchange, fold_floats
 from tests.exchange.recordings import bitstamp_hour
 from tests.live.talk import Talk
+from utils.domain import HOUR_MS, MINUTE_MS
 
-MINUTE_MS = 60_000
-HOUR_MS = 3_600_000
 WS = "/ws/subscribe?market=crypto&exchange=bitstamp&symbols=BTC/USD&timeframe=1m"
 REST = "/market/fetch_ohlcv?market=crypto&exchange=bitstamp&symbol=BTC/USD"
 

@@ -9,13 +9,12 @@ from services.stores.bars import select_bars
 from services.stores.series import select_series
 from tests.exchange import Fault
 from tests.live.talk import Talk
-from tests.live.test_bitstamp import MINUTE_MS, REST, WS, client, exchange, get_json, trades
-from utils.domain import DAY_MS, BarSource, Instrument, Timeframe
+from tests.live.test_bitstamp import REST, WS, client, exchange, get_json, trades
+from utils.domain import DAY_MS, MINUTE_MS, BarSource, Topic
 
 __all__ = ["client", "exchange", "trades"]
 
-TOPIC = "bars:crypto:bitstamp:BTC/USD:1m"
-BTC, MINUTE = Instrument("crypto", "bitstamp", "BTC/USD"), Timeframe.parse("1m")
+TOPIC = Topic.parse("bars:crypto:bitstamp:BTC/USD:1m")
 COMPARED_EVERY_S = 0.2
 AWAY_MS = 5 * MINUTE_MS
 
@@ -81,7 +80,7 @@ async def test_a_correction_that_somebody_else_stored_is_told(client, exchange, 
             await exchange.play_until(exchange.time_ms + 20_000)
             await talk.until("bar")
         open_ms = talk.closed_opens[-1]
-        series = await select_series(pool, BTC, MINUTE)
+        series = await select_series(pool, TOPIC.instrument, TOPIC.timeframe)
         assert series is not None
         stored = await select_bars(pool, series, start_ms=open_ms, end_ms=open_ms + MINUTE_MS, limit=1)
         late = replace(stored[0], volume=stored[0].volume + 1, source=BarSource.EXCHANGE)

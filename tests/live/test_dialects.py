@@ -7,12 +7,12 @@ import pytest
 
 from blueprints.formats import ws_prices, ws_topics_models
 from tests.live.talk import DEADLINE_S, Talk
+from utils.domain import DAY_MS
 
 TOPICS_PATH = "/api/v1/ws?market=simulated"
 PRICES_PATH = "/ws?market=simulated"
 CHART = "SIMEX:BTC/USD:1S"
 OWN = "bars:simulated:simex:ETH/USD:1s"
-DAY_MS = 86_400_000
 
 
 class Listener(Talk):

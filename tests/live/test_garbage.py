@@ -12,8 +12,8 @@ import pytest
 from app import create_app
 from tests.exchange import Fault, LocalExchange, fold_floats
 from tests.exchange.markets import walk
+from utils.domain import MINUTE_MS
 
-MINUTE_MS = 60_000
 START_MS = 1_700_000_040_000
 MINUTES = 30
 NOW_MS = START_MS + MINUTES * MINUTE_MS

@@ -9,8 +9,8 @@ import pytest
 from app import create_app
 from tests.exchange import LocalExchange
 from tests.exchange.markets import walk
+from utils.domain import MINUTE_MS
 
-MINUTE_MS = 60_000
 START_MS = 1_700_000_040_000
 PATH = f"/market/fetch_ohlcv?market=crypto&exchange=bitstamp&symbol=BTC/USD&timeframe=1m&since={START_MS}"
 

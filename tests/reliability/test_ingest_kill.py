@@ -15,9 +15,9 @@ import pytest
 from app_extensions.migrations import SQL_DIR
 from tests.exchange import LocalExchange
 from tests.exchange.fold import Row
+from utils.domain import MINUTE_MS
 
 QUART = Path(sys.executable).with_name("quart")
-MINUTE_MS = 60_000
 START_MS = 1_700_000_040_000
 # More than the killed runs can fetch, so that every kill meets one at work.
 MINUTES_A_KILL = 2_500

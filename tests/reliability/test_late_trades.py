@@ -9,8 +9,8 @@ from app import create_app
 from tests.exchange import LocalExchange, fold_floats
 from tests.exchange.markets import walk
 from tests.live.talk import Talk
+from utils.domain import MINUTE_MS
 
-MINUTE_MS = 60_000
 START_MS = 1_700_000_040_000
 NOW_MS = START_MS + 10 * MINUTE_MS
 TOPIC = "bars:crypto:bitstamp:BTC/USD:1m"

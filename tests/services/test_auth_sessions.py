@@ -7,9 +7,8 @@ import pytest
 from services.tokens import AccessTokenCodec, SigningKeys, new_refresh_token
 from tests.services.conftest import PASSWORD, SETTINGS, House
 from utils.accounts import Principal, Role
+from utils.domain import DAY_MS
 from utils.errors import Unauthorized
-
-DAY_MS = 86_400_000
 
 
 async def test_refreshing_gives_a_new_pair_of_the_same_session(house: House) -> None:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from services.sign_in_throttle import ACCOUNT, ADDRESS, KNOWN_PLACE, PLACES_MAX, SignInThrottle
 from tests.services.conftest import PASSWORD, House
 from utils.accounts import Caller, Role
+from utils.domain import MINUTE_MS
 from utils.errors import Forbidden, TooManyRequests, Unauthorized, Unavailable
 
-MINUTE_MS = 60_000
 HOME = Caller("203.0.113.7")
 
 

@@ -32,10 +32,10 @@ from tests.blueprints.formats.ws_samples import (
     told,
     update,
 )
+from utils.domain import DAY_MS
 from utils.errors import MalformedRequest
 
 NAME = "BTC/USD"
-DAY_MS = 86_400_000
 PRICE = {
     "type": "price_update",
     "symbol": NAME,

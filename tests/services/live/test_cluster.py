@@ -29,11 +29,10 @@ from services.live.log import (
     stream_key,
 )
 from tests.one_slot import ManySlots, slots_of
-from utils.domain import Bar, BarSource, BarState, Instrument, Timeframe, Topic
+from utils.domain import HOUR_MS, Bar, BarSource, BarState, Instrument, Timeframe, Topic
 
 SLOTS = 16_384
 NODES = 3
-HOUR_MS = 3_600_000
 START_MS = 1_735_689_600_000
 
 
