@@ -1,6 +1,8 @@
 """The command ``quart``, run as people run it, in a process of its own; or here, where that adds nothing."""
 
 import asyncio
+import os
+import pty
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -46,6 +48,51 @@ async def started_quart(
         # Reads to the end as well: a pipe that is left open is a lost one.
         async with asyncio.timeout(DEADLINE_S):
             await process.communicate()
+
+
+class Terminal:
+    """Be the terminal of a command: type, and read what is shown."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.shown = ""
+
+    async def until(self, wanted: str) -> None:
+        """Wait until this is shown by what comes from now on."""
+        heard = ""
+        async with asyncio.timeout(DEADLINE_S):
+            while wanted not in heard:
+                heard += (await asyncio.to_thread(os.read, self._descriptor, 4096)).decode()
+        self.shown += heard
+
+    def type(self, line: str) -> None:
+        os.write(self._descriptor, f"{line}\n".encode())
+
+
+@asynccontextmanager
+async def quart_at_terminal(
+    environment: dict[str, str], *arguments: str
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, Terminal]]:
+    """Start the command at a terminal, and kill what is left of it at the end of the block."""
+    descriptor, line = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        QUART,
+        *arguments,
+        cwd=SQL_DIR.parent,
+        env=environment,
+        stdin=line,
+        stdout=line,
+        stderr=line,
+        start_new_session=True,
+    )
+    os.close(line)
+    try:
+        yield process, Terminal(descriptor)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        os.close(descriptor)
 
 
 async def outcome_of(process: asyncio.subprocess.Process, typed: str = "") -> Outcome:

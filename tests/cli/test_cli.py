@@ -1,17 +1,14 @@
 """The commands, run as people run them: ``quart create-admin`` in a process of its own."""
 
 import asyncio
-import os
-import pty
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from app_extensions.embedded import embedded_servers, running_addresses
-from app_extensions.migrations import SQL_DIR
 from services.auth_service import AuthService, AuthSettings
-from tests.cli.quart import DEADLINE_S, QUART, Outcome, run_here, run_quart
+from tests.cli.quart import DEADLINE_S, Outcome, quart_at_terminal, run_here, run_quart
 from utils.accounts import Role
 from utils.clock import Clock
 
@@ -159,42 +156,20 @@ async def test_a_typed_password_is_asked_for_twice_and_never_shown(
     environment: dict[str, str], dsn: str
 ) -> None:
     environment["DB_CONNECTION_STRING"] = dsn
-    terminal, line = pty.openpty()
-    process = await asyncio.create_subprocess_exec(
-        QUART,
-        "create-admin",
-        cwd=SQL_DIR.parent,
-        env=environment,
-        stdin=line,
-        stdout=line,
-        stderr=line,
-        start_new_session=True,
-    )
-    os.close(line)
-    shown = ""
-    try:
+    async with quart_at_terminal(environment, "create-admin") as (process, terminal):
+        for prompt, answer in (
+            ("Username: ", "root"),
+            ("Password: ", PASSWORD),
+            ("The same again: ", "a slip of the fingers"),
+            ("Password: ", PASSWORD),
+            ("The same again: ", PASSWORD),
+        ):
+            await terminal.until(prompt)
+            terminal.type(answer)
+        await terminal.until("Created the admin root.")
         async with asyncio.timeout(DEADLINE_S):
-            for prompt, answer in (
-                ("Username: ", "root"),
-                ("Password: ", PASSWORD),
-                ("The same again: ", "a slip of the fingers"),
-                ("Password: ", PASSWORD),
-                ("The same again: ", PASSWORD),
-            ):
-                heard = ""
-                while prompt not in heard:
-                    heard += (await asyncio.to_thread(os.read, terminal, 1024)).decode()
-                shown += heard
-                os.write(terminal, f"{answer}\n".encode())
-            while "Created the admin root." not in shown:
-                shown += (await asyncio.to_thread(os.read, terminal, 1024)).decode()
             assert await process.wait() == 0
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        os.close(terminal)
 
-    assert "root" in shown
-    assert PASSWORD not in shown
+    assert "root" in terminal.shown
+    assert PASSWORD not in terminal.shown
     assert await role_by_password(dsn, "root", PASSWORD) is Role.ADMIN

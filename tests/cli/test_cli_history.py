@@ -1,8 +1,6 @@
 """``quart backfill`` against a local Bitstamp: killed, interrupted, refused, and gone on with."""
 
 import asyncio
-import os
-import pty
 import random
 import signal
 from collections.abc import AsyncIterator
@@ -13,10 +11,10 @@ import asyncpg
 import pytest
 
 from app_extensions.embedded import embedded_servers
-from app_extensions.migrations import SQL_DIR, migrate
+from app_extensions.migrations import migrate
 from services.stores.bars import select_bars
 from services.stores.series import upsert_series
-from tests.cli.quart import DEADLINE_S, QUART, outcome_of, run_here, run_quart, started_quart
+from tests.cli.quart import DEADLINE_S, outcome_of, quart_at_terminal, run_here, run_quart, started_quart
 from tests.exchange import Fault, LocalExchange
 from tests.exchange.fold import Row
 from utils.domain import HOUR_MS, Bar, BarState, Instrument, Span, Timeframe
@@ -238,31 +236,15 @@ async def test_a_terminal_sees_one_moving_line_unless_it_asks_for_plain_ones(
     *,
     moving: bool,
 ) -> None:
-    terminal, line = pty.openpty()
-    since = ("--since", "2025-01-01", "--until", "2025-03-01")
-    process = await asyncio.create_subprocess_exec(
-        QUART,
-        *("backfill", "simulated", "simex", "BTC/USD", "1h", *since, *options),
-        cwd=SQL_DIR.parent,
-        env=environment | {"DB_CONNECTION_STRING": dsn, "REDIS_URL": redis_url, "TERM": "xterm"},
-        stdin=line,
-        stdout=line,
-        stderr=line,
-        start_new_session=True,
-    )
-    os.close(line)
-    shown = ""
-    try:
+    span = ("--since", "2025-01-01", "--until", "2025-03-01")
+    told = environment | {"DB_CONNECTION_STRING": dsn, "REDIS_URL": redis_url, "TERM": "xterm"}
+    arguments = ("backfill", "simulated", "simex", "BTC/USD", "1h", *span, *options)
+    async with quart_at_terminal(told, *arguments) as (process, terminal):
+        await terminal.until("Done: ")
         async with asyncio.timeout(DEADLINE_S):
-            while "Done: " not in shown:
-                shown += (await asyncio.to_thread(os.read, terminal, 4096)).decode()
             assert await process.wait() == 0
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        os.close(terminal)
 
+    shown = terminal.shown
     assert ("\r[------------------------]   0 %  0 bars  2025-01-01 00:00 UTC" in shown) is moving
     assert ("0 percent, 0 bars fetched, at 2025-01-01 00:00 UTC.\r\n" in shown) is not moving
     assert ("100 %" in shown) is moving
