@@ -16,9 +16,9 @@ from app_extensions.migrations import SQL_DIR, MigrationError, migrate, read_mig
 from services.stores.bars import upsert_bars
 from services.stores.coin_prices import delete_old_points, drop_chunks
 from services.stores.series import Series, upsert_series
+from tests.databases import TIMESCALE_DSN, execute
 from utils.domain import DAY_MS, HOUR_MS, Bar, BarState, Instrument, Timeframe
 
-TIMESCALE_DSN = os.environ.get("TIMESCALE_TEST_DSN", "")
 FILES = read_migrations("timescale")
 NAMES = [f"{file.version:04d}_{file.name}" for file in FILES]
 DEADLINE_S = 60
@@ -146,15 +146,6 @@ def address(database: str, role: str | None = None) -> str:
     return parts._replace(
         netloc=f"{role}:{PASSWORD}@{host}" if role else parts.netloc, path=f"/{database}"
     ).geturl()
-
-
-async def execute(dsn: str, *statements: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    try:
-        for statement in statements:
-            await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 @pytest.fixture

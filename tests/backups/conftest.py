@@ -9,23 +9,14 @@ import asyncpg
 import pytest
 
 from tests.backups.rows import EVERYTHING
+from tests.databases import TIMESCALE_DSN, execute
 
 NewDatabase = Callable[[], Awaitable[str]]
-TIMESCALE_DSN = os.environ.get("TIMESCALE_TEST_DSN", "")
 needs_timescale = pytest.mark.skipif(
     not TIMESCALE_DSN,
     reason="NOT TESTED: copies with TimescaleDB; set TIMESCALE_TEST_DSN to a server that has the extension",
 )
 _numbers = count(1)
-
-
-async def execute(dsn: str, *statements: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    try:
-        for statement in statements:
-            await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 async def fetch(dsn: str, query: str, *args: object) -> list[asyncpg.Record]:

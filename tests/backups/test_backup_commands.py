@@ -20,10 +20,10 @@ from app_extensions.embedded import embedded_servers
 from app_extensions.migrations import known_tables, migrate
 from config import Config
 from services.auth_service import AuthService, AuthSettings
-from tests.backups.conftest import execute
 from tests.backups.rows import MANY_BARS
 from tests.backups.test_copies import assert_same, filled, restored, saved
 from tests.cli.quart import DEADLINE_S, outcome_of, started_quart
+from tests.databases import execute
 from utils.accounts import Role
 from utils.clock import Clock
 

@@ -15,7 +15,8 @@ from app_extensions.migrations import ADVISORY_LOCK_ID, hold_schema, known_table
 from services.backups.archive import read_backup
 from services.backups.manifest import BackupError, Manifest
 from services.stores.table_copies import select_filled
-from tests.backups.conftest import TIMESCALE_DSN, NewDatabase, execute, fetch
+from tests.backups.conftest import NewDatabase, fetch
+from tests.databases import TIMESCALE_DSN, execute
 from utils.clock import Clock
 
 CLOCK = Clock(now_ms=lambda: 1_795_000_000_000)

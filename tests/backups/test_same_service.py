@@ -13,9 +13,10 @@ from app_extensions.database_copies import back_up, move_database, restore_into
 from config import Config
 from services.backups.archive import read_backup
 from services.coins.coin_jobs import SYNC
-from tests.backups.conftest import execute, fetch
+from tests.backups.conftest import fetch
 from tests.coins.house import opened
 from tests.coins.made_coins import NOW_MS, made_coins, page_of, store
+from tests.databases import execute
 from tests.jobs.conftest import eventually
 from utils.accounts import Role
 from utils.clock import Clock

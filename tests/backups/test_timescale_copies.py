@@ -9,9 +9,10 @@ import pytest
 from app_extensions.database_copies import move_database
 from app_extensions.embedded import embedded_servers
 from app_extensions.migrations import migrate
-from tests.backups.conftest import NewDatabase, execute, fetch, made_databases, needs_timescale
+from tests.backups.conftest import NewDatabase, fetch, made_databases, needs_timescale
 from tests.backups.rows import EVERYTHING, MANY_BARS
 from tests.backups.test_copies import assert_same, filled, quiet, restored, saved
+from tests.databases import execute
 
 pytestmark = needs_timescale
 VIEWS = ("bar_hourly", "bar_daily", "bar_weekly", "bar_monthly")
