@@ -12,6 +12,13 @@ import asyncpg
 
 from utils.accounts import Principal, Role, Session
 
+SESSION_COLUMNS = """
+    session_id, user_id, address, client,
+    (date_part('epoch', created_at) * 1000)::bigint AS created_ms,
+    (date_part('epoch', last_used_at) * 1000)::bigint AS last_used_ms,
+    (date_part('epoch', expires_at) * 1000)::bigint AS expires_ms
+"""
+
 
 async def insert_session(connection: asyncpg.Connection, session: Session) -> None:
     """Begin a session."""
@@ -40,12 +47,8 @@ async def select_sessions_of_user(
     """Return the sessions of a user that count, newest first."""
     # Served by session_user_id_expires_at.
     rows = await pool.fetch(
-        """
-        SELECT
-            session_id, user_id, address, client,
-            (date_part('epoch', created_at) * 1000)::bigint AS created_ms,
-            (date_part('epoch', last_used_at) * 1000)::bigint AS last_used_ms,
-            (date_part('epoch', expires_at) * 1000)::bigint AS expires_ms
+        f"""
+        SELECT {SESSION_COLUMNS}
         FROM session
         WHERE user_id = $1
             AND revoked_at IS NULL
@@ -53,7 +56,7 @@ async def select_sessions_of_user(
             AND last_used_at > to_timestamp($3::bigint / 1000.0)
         ORDER BY expires_at DESC, session_id
         LIMIT $4
-        """,
+        """,  # noqa: S608 - the columns are a constant of this module
         user_id,
         now_ms,
         idle_ms,
@@ -77,12 +80,8 @@ async def select_sessions(
     """
     # Served by session_created_at.
     rows = await pool.fetch(
-        """
-        SELECT
-            session_id, user_id, address, client,
-            (date_part('epoch', created_at) * 1000)::bigint AS created_ms,
-            (date_part('epoch', last_used_at) * 1000)::bigint AS last_used_ms,
-            (date_part('epoch', expires_at) * 1000)::bigint AS expires_ms
+        f"""
+        SELECT {SESSION_COLUMNS}
         FROM session
         WHERE ($1::bigint IS NULL OR (created_at, session_id) < (to_timestamp($1::bigint / 1000.0), $2))
             AND ($3::bigint IS NULL OR user_id = $3)
@@ -91,7 +90,7 @@ async def select_sessions(
             AND last_used_at > to_timestamp($5::bigint / 1000.0)
         ORDER BY created_at DESC, session_id DESC
         LIMIT $6
-        """,
+        """,  # noqa: S608 - the columns are a constant of this module
         None if before is None else before[0],
         None if before is None else before[1],
         user_id,

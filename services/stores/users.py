@@ -6,6 +6,11 @@ import asyncpg
 
 from utils.accounts import Role, User
 
+USER_COLUMNS = """
+    user_id, username, role, disabled_at IS NOT NULL AS disabled,
+    (date_part('epoch', created_at) * 1000)::bigint AS created_ms
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredUser:
@@ -25,14 +30,12 @@ async def insert_user(
 ) -> User | None:
     """Return the new user, or None when the name is taken."""
     row = await connection.fetchrow(
-        """
+        f"""
         INSERT INTO app_user (username, password_hash, role, created_at)
         VALUES ($1, $2, $3, to_timestamp($4::bigint / 1000.0))
         ON CONFLICT (lower(username)) DO NOTHING
-        RETURNING
-            user_id, username, role, disabled_at IS NOT NULL AS disabled,
-            (date_part('epoch', created_at) * 1000)::bigint AS created_ms
-        """,
+        RETURNING {USER_COLUMNS}
+        """,  # noqa: S608 - the columns are a constant of this module
         username,
         password_hash,
         role,
@@ -45,14 +48,11 @@ async def select_user_to_sign_in(pool: asyncpg.Pool, folded_username: str) -> St
     """Return the user of this name, given in lower case, with the password's hash."""
     # Served by app_user_username_key.
     row = await pool.fetchrow(
-        """
-        SELECT
-            user_id, username, role, disabled_at IS NOT NULL AS disabled,
-            (date_part('epoch', created_at) * 1000)::bigint AS created_ms,
-            password_hash
+        f"""
+        SELECT {USER_COLUMNS}, password_hash
         FROM app_user
         WHERE lower(username) = $1
-        """,
+        """,  # noqa: S608 - the columns are a constant of this module
         folded_username,
     )
     return StoredUser(_user(row), row["password_hash"]) if row else None
@@ -62,14 +62,11 @@ async def select_user(pool: asyncpg.Pool, user_id: int) -> StoredUser | None:
     """Return a user with the password's hash."""
     # Served by the primary key.
     row = await pool.fetchrow(
-        """
-        SELECT
-            user_id, username, role, disabled_at IS NOT NULL AS disabled,
-            (date_part('epoch', created_at) * 1000)::bigint AS created_ms,
-            password_hash
+        f"""
+        SELECT {USER_COLUMNS}, password_hash
         FROM app_user
         WHERE user_id = $1
-        """,
+        """,  # noqa: S608 - the columns are a constant of this module
         user_id,
     )
     return StoredUser(_user(row), row["password_hash"]) if row else None
@@ -112,14 +109,12 @@ async def lock_unchanged_user(connection: asyncpg.Connection, user_id: int, pass
 async def update_role(connection: asyncpg.Connection, user_id: int, role: Role) -> User | None:
     """Give a user a role and return the user; None when there is none."""
     row = await connection.fetchrow(
-        """
+        f"""
         UPDATE app_user
         SET role = $2
         WHERE user_id = $1
-        RETURNING
-            user_id, username, role, disabled_at IS NOT NULL AS disabled,
-            (date_part('epoch', created_at) * 1000)::bigint AS created_ms
-        """,
+        RETURNING {USER_COLUMNS}
+        """,  # noqa: S608 - the columns are a constant of this module
         user_id,
         role,
     )
@@ -131,16 +126,14 @@ async def update_disabled(
 ) -> User | None:
     """Disable or enable a user and return the user; None when there is none."""
     row = await connection.fetchrow(
-        """
+        f"""
         UPDATE app_user
         SET disabled_at = CASE
             WHEN $2 THEN coalesce(disabled_at, to_timestamp($3::bigint / 1000.0))
         END
         WHERE user_id = $1
-        RETURNING
-            user_id, username, role, disabled_at IS NOT NULL AS disabled,
-            (date_part('epoch', created_at) * 1000)::bigint AS created_ms
-        """,
+        RETURNING {USER_COLUMNS}
+        """,  # noqa: S608 - the columns are a constant of this module
         user_id,
         disabled,
         now_ms,
@@ -180,15 +173,13 @@ async def select_users(pool: asyncpg.Pool, *, after_user_id: int, limit: int) ->
     """Return users in order of their id, beginning after the given one."""
     # Served by the primary key.
     rows = await pool.fetch(
-        """
-        SELECT
-            user_id, username, role, disabled_at IS NOT NULL AS disabled,
-            (date_part('epoch', created_at) * 1000)::bigint AS created_ms
+        f"""
+        SELECT {USER_COLUMNS}
         FROM app_user
         WHERE user_id > $1
         ORDER BY user_id
         LIMIT $2
-        """,
+        """,  # noqa: S608 - the columns are a constant of this module
         after_user_id,
         limit,
     )
