@@ -5,9 +5,11 @@ files go, so that no count ever falls and the files do not grow in number.
 """
 
 import contextlib
+import fcntl
 import os
 import shutil
 import struct
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,28 +26,30 @@ Collector: Any = MultiProcessCollector
 forget_levels: Any = mark_process_dead
 
 NAME = "metrics"
+LOCK = "lock"
 
 
 @contextlib.contextmanager
 def files_directory(var_dir: Path) -> Iterator[Path]:
     """Make an empty directory below ``var_dir`` for the workers of this process, and remove it at the end.
 
-    Several launchers may have one ``var_dir``: what those that are gone left behind is removed.
+    Several launchers may have one ``var_dir``, in containers of their own too: what those that are gone left
+    behind is removed.
     Raises: OSError.
     """
     every = var_dir / NAME
     every.mkdir(mode=0o700, parents=True, exist_ok=True)
     for left in every.iterdir():
-        if not _lives(left.name):
-            shutil.rmtree(left, ignore_errors=True)
-    own = every / str(os.getpid())
-    own.mkdir(mode=0o700)
-    try:
+        # Another user's, or removed by somebody else meanwhile.
+        with contextlib.suppress(OSError), _locked(left) as ours:
+            if ours:
+                shutil.rmtree(left, ignore_errors=True)
+    with contextlib.ExitStack() as stack:
+        own = _make_own(every, stack)
+        stack.callback(shutil.rmtree, own, ignore_errors=True)
         for kind, size in FILE_BYTES.items():
             _dead(own, kind).write_bytes(bytes(size))
         yield own.absolute()
-    finally:
-        shutil.rmtree(own, ignore_errors=True)
 
 
 def bury(directory: Path, pid: int) -> None:
@@ -85,13 +89,23 @@ def _add(left: Path, dead: Path) -> None:
         sums.close()
 
 
-def _lives(name: str) -> bool:
-    if not name.isdigit() or int(name) == os.getpid():
-        return False
-    try:
-        os.kill(int(name), 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's
-        return True
-    return True
+def _make_own(every: Path, stack: contextlib.ExitStack) -> Path:
+    while True:
+        own = Path(tempfile.mkdtemp(dir=every))
+        # A launcher that begins at this moment may take it for one that was left.
+        with contextlib.suppress(FileNotFoundError):
+            if stack.enter_context(_locked(own)):
+                return own
+
+
+@contextlib.contextmanager
+def _locked(directory: Path) -> Iterator[bool]:
+    # Who lives is known by a lock and not by a process id, which says nothing outside of its container.
+    path = directory / LOCK
+    with path.open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ours = os.path.samestat(os.fstat(lock.fileno()), path.stat())
+        except (BlockingIOError, FileNotFoundError):
+            ours = False
+        yield ours

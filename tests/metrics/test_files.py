@@ -1,6 +1,10 @@
 """Numbers of several workers, of which some die: together they are the sum, and no count ever falls."""
 
 import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,8 @@ COUNT_KEY = mmap_key("visits", "visits_total", ["door"], ["front"], "Visits.")
 LEVEL_KEY = mmap_key("guests", "guests", [], [], "Guests.")
 # So many processes there are not.
 FIRST_PID = 2**30
+LAUNCHERS = 8
+ROOT = Path(__file__).parents[2]
 
 
 def write(directory: Path, kind: str, pid: int, key: str, value: float) -> None:
@@ -58,7 +64,7 @@ def test_what_workers_counted_stays_when_they_die(
             if total:
                 assert read(directory).value("visits_total", door="front") == total
         # However many have died, there are no more files than workers and kinds.
-        assert len(list(directory.iterdir())) <= len(pids) + len(FILE_BYTES)
+        assert len(list(directory.glob("*.db"))) <= len(pids) + len(FILE_BYTES)
 
 
 def test_a_level_is_that_of_the_living(tmp_path: Path) -> None:
@@ -84,19 +90,57 @@ def test_what_is_not_whole_is_said_to_be_so(tmp_path: Path) -> None:
             list(read_files(directory))
 
 
-def test_a_launcher_removes_what_dead_ones_left_and_leaves_the_living_alone(tmp_path: Path) -> None:
-    parent = str(os.getppid())
-    left, living, own = (tmp_path / "metrics" / name for name in (str(FIRST_PID), parent, str(os.getpid())))
-    for directory in (left, living, own):
-        directory.mkdir(parents=True)
-        (directory / "counter_1.db").write_bytes(bytes(64))
+def test_launchers_of_one_volume_leave_each_other_alone_whatever_their_process_ids(tmp_path: Path) -> None:
+    # Two containers, in each of which the launcher has the same id and does not see the other's processes.
+    with files_directory(tmp_path) as first:
+        write(first, "counter", FIRST_PID, COUNT_KEY, 3)
+        with files_directory(tmp_path) as second:
+            write(second, "counter", FIRST_PID, COUNT_KEY, 4)
+            assert read(first).value("visits_total", door="front") == 3
+            assert read(second).value("visits_total", door="front") == 4
+        assert read(first).value("visits_total", door="front") == 3
+
+
+def test_a_launcher_removes_what_dead_ones_left(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from app_extensions.metrics_files import files_directory\n"
+        "with files_directory(Path(sys.argv[1])) as own: print(own, flush=True); sys.stdin.read()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+    )
+    with process:
+        assert process.stdout
+        left = Path(process.stdout.readline().decode().strip())
+        with files_directory(tmp_path) as directory:
+            assert left.exists()
+            assert directory.stat().st_mode & 0o077 == 0
+        process.kill()
+    assert left.exists()
     with files_directory(tmp_path) as directory:
-        assert directory == own
-        assert not (own / "counter_1.db").exists()
-        assert (living / "counter_1.db").exists()
-        assert not left.exists()
-        assert directory.stat().st_mode & 0o077 == 0
-    assert not own.exists()
+        assert [path.name for path in (tmp_path / "metrics").iterdir()] == [directory.name]
+    assert list((tmp_path / "metrics").iterdir()) == []
+
+
+def test_launchers_that_begin_at_the_same_time_all_have_their_files(tmp_path: Path) -> None:
+    together = threading.Barrier(LAUNCHERS, timeout=30)
+
+    def launch() -> set[str]:
+        together.wait()
+        with files_directory(tmp_path) as directory:
+            together.wait()
+            names = {path.name for path in directory.iterdir()}
+            together.wait()
+        return names
+
+    with ThreadPoolExecutor(LAUNCHERS) as launchers:
+        for _ in range(20):
+            every = [launchers.submit(launch) for _ in range(LAUNCHERS)]
+            for each in every:
+                assert each.result() >= {f"{kind}_dead.db" for kind in FILE_BYTES}
 
 
 def test_the_files_of_a_worker_take_their_place_on_the_disk_at_once(
