@@ -56,15 +56,23 @@ def check_rows(
 
 
 def _spacing_lie(bars: Sequence[Bar], timeframe: Timeframe) -> str | None:
-    # A quiet market leaves holes of many lengths. The same hole after every bar is a coarser timeframe.
+    # A quiet market leaves holes of many lengths. The same hole after every bar is a coarser timeframe, or
+    # somebody who trades by the clock.
     pairs = itertools.pairwise(bars)
     steps = {after.open_time_ms - before.open_time_ms for before, after in pairs}
     if len(bars) <= SPACINGS_PROVE or len(steps) != 1 or timeframe.unit == "M":
         return None
     (step_ms,) = steps
-    if step_ms == timeframe.approximate_ms:
+    if step_ms == timeframe.approximate_ms or _are_single_trades(bars):
         return None
     return f"bars come every {step_ms} ms and are no bars of {timeframe.text}"
+
+
+def _are_single_trades(bars: Sequence[Bar]) -> bool:
+    # Where the price moves, and never inside a bar, each bar is a trade. A price that stands still proves
+    # nothing: any number of trades may have had it.
+    moves = len({bar.close for bar in bars}) > 1
+    return moves and all(bar.high == bar.low and bar.volume > 0 for bar in bars)
 
 
 def _check_row(  # noqa: PLR0911 - one answer a fault

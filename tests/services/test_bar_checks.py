@@ -171,6 +171,37 @@ def test_bars_with_the_same_hole_after_each_are_bars_of_a_coarser_timeframe() ->
     assert checked(*(row(open_ms=OPEN_MS - number * HOUR_MS) for number in range(50))).refused == ()
 
 
+def five_hourly(*prices: tuple[float, float], volume: float = 3.5) -> list[tuple[object, ...]]:
+    return [
+        (OPEN_MS - number * 5 * HOUR_MS, low, high, low, high, volume)
+        for number, (low, high) in enumerate(prices)
+    ]
+
+
+def test_one_trade_after_the_other_at_even_times_is_a_market_and_no_coarser_timeframe() -> None:
+    trades = [(10.0 + number % 3, 10.0 + number % 3) for number in range(SPACINGS_PROVE + 1)]
+    believed = checked(*five_hourly(*trades))
+    assert believed.refused == ()
+    assert len(believed.bars) == SPACINGS_PROVE + 1
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        # One of them holds more than one price, and so more than one trade.
+        five_hourly(*[(10.0 + number, 10.0 + number) for number in range(SPACINGS_PROVE)], (9.0, 9.5)),
+        # Nothing was traded: somebody fills holes, with another length than the label's.
+        five_hourly(*[(10.0 + number, 10.0 + number) for number in range(SPACINGS_PROVE + 1)], volume=0.0),
+        # A price that stands still may be that of any number of trades.
+        five_hourly(*[(1.0, 1.0)] * (SPACINGS_PROVE + 1)),
+    ],
+)
+def test_even_times_alone_do_not_make_a_market(rows: list[tuple[object, ...]]) -> None:
+    lying = checked(*rows)
+    assert lying.bars == ()
+    assert len(lying.refused) == len(rows)
+
+
 def test_equal_doubles_count_once() -> None:
     result = checked(GOOD, GOOD, list(GOOD), row(open=10))
     assert len(result.bars) == 1
