@@ -18,44 +18,51 @@ def kept_running(server: Server, *, servers_lock: int, say: Callable[[str], None
     Raises: EmbeddedError when the first start fails; a later one is said and tried again.
     """
     with contextlib.ExitStack() as stack:
-        process = stack.enter_context(running(server, servers_lock=servers_lock))
-        stopping = threading.Event()
-
-        def keep() -> None:
-            _keep(process, lambda: _start_again(stack, server, servers_lock, say), stopping)
-
-        keeper = threading.Thread(target=keep, name=f"keeper of {server.program.name}")
+        keeper = _Keeper(server, servers_lock, say, stack)
         keeper.start()
+        thread = threading.Thread(target=keeper.keep, name=f"keeper of {server.program.name}")
+        thread.start()
         try:
             yield
         finally:
-            stopping.set()
-            keeper.join()
+            keeper.stopping.set()
+            thread.join()
 
 
-def _keep(
-    process: "subprocess.Popen[bytes]",
-    start_again: Callable[[], "subprocess.Popen[bytes] | None"],
-    stopping: threading.Event,
-) -> None:
-    while not stopping.wait(LOOK_EVERY_S):
-        if process.poll() is None:
-            continue
-        started = start_again()
-        if started is None:
-            stopping.wait(RETRY_S)
-        else:
-            process = started
+class _Keeper:
+    def __init__(
+        self, server: Server, servers_lock: int, say: Callable[[str], None], stack: contextlib.ExitStack
+    ) -> None:
+        self._server = server
+        self._servers_lock = servers_lock
+        self._say = say
+        # Holds the process that runs, with its guard.
+        self._stack = stack
+        self._process: subprocess.Popen[bytes] | None = None
+        self.stopping = threading.Event()
 
+    def start(self) -> None:
+        """Start the server and wait until it is ready."""
+        self._process = self._stack.enter_context(
+            running(self._server, servers_lock=self._servers_lock, say=self._say, stopping=self.stopping)
+        )
 
-def _start_again(
-    stack: contextlib.ExitStack, server: Server, servers_lock: int, say: Callable[[str], None]
-) -> "subprocess.Popen[bytes] | None":
-    say(f"{server.program.name} ended unexpectedly. Starting it again.")
-    # The guard of the dead one goes first: it would later end whatever got that process id.
-    stack.close()
-    try:
-        return stack.enter_context(running(server, servers_lock=servers_lock))
-    except (EmbeddedError, OSError) as error:
-        say(str(error))
-        return None
+    def keep(self) -> None:
+        """Start it again whenever it has ended, until somebody stops this."""
+        while not self.stopping.wait(LOOK_EVERY_S):
+            assert self._process is not None
+            if self._process.poll() is not None and not self._start_again():
+                self.stopping.wait(RETRY_S)
+
+    def _start_again(self) -> bool:
+        self._say(f"{self._server.program.name} ended unexpectedly. Starting it again.")
+        # The guard of the dead one goes first: it would later end whatever got that process id.
+        self._stack.close()
+        try:
+            self.start()
+        except (EmbeddedError, OSError) as error:
+            # Who stops the service does not wait for this, and need not hear of it.
+            if not self.stopping.is_set():
+                self._say(str(error))
+            return False
+        return True

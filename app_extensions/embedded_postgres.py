@@ -17,6 +17,7 @@ from app_extensions.embedded_process import (
     Identity,
     Program,
     Server,
+    Standing,
     failure,
     guarded,
     rotate,
@@ -28,7 +29,6 @@ INSTALL = "pginstall18"
 SOCKET_NAME = ".s.PGSQL.5432"
 NOBODY = 65534
 INITDB_TIMEOUT_S = 180
-# Crash recovery replays the log since the last checkpoint before the server answers.
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 30
 
@@ -47,6 +47,8 @@ SETTINGS = {
     "log_min_messages": "warning",
     "log_min_error_statement": "panic",
 }
+# What pg_isready ends with. Crash recovery, which replays the log since the last checkpoint, is a refusal.
+STANDINGS = {0: Standing.READY, 1: Standing.STARTING}
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
@@ -84,7 +86,7 @@ def postgres_server(
         stop_timeout_s=STOP_TIMEOUT_S,
         identity=identity,
     )
-    return Server(program, ready=lambda: _answers(binaries, socket_dir), start_timeout_s=START_TIMEOUT_S)
+    return Server(program, ask=lambda: _ask(binaries, socket_dir), start_timeout_s=START_TIMEOUT_S)
 
 
 def _binaries() -> Path:
@@ -99,9 +101,10 @@ def _binaries() -> Path:
     )
 
 
-def _answers(binaries: Path, socket_dir: Path) -> bool:
+def _ask(binaries: Path, socket_dir: Path) -> Standing:
     command = [str(binaries / "pg_isready"), "-q", "-t", "3", "-U", "postgres", "-h", str(socket_dir)]
-    return subprocess.run(command, check=False, env=server_environment()).returncode == 0
+    returncode = subprocess.run(command, check=False, env=server_environment()).returncode
+    return STANDINGS.get(returncode, Standing.SILENT)
 
 
 def _identity(postgres_dir: Path, binaries: Path) -> Identity:

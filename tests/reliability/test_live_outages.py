@@ -14,7 +14,8 @@ import pytest
 from quart import Quart
 
 from app import create_app
-from app_extensions.embedded_valkey import answers, valkey_address, valkey_server
+from app_extensions.embedded_process import Standing
+from app_extensions.embedded_valkey import valkey_address, valkey_server
 from config import Config
 from tests.databases import door, through
 from tests.relay import Relay
@@ -41,7 +42,7 @@ class Valkey:
             *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
         )
         async with asyncio.timeout(DEADLINE_S):
-            while not answers(self._home / "valkey.sock"):  # noqa: ASYNC110 - nothing tells of a server that is ready
+            while self._server.ask() is not Standing.READY:  # noqa: ASYNC110 - nothing tells of it
                 await asyncio.sleep(0.05)
 
     async def kill(self) -> None:
