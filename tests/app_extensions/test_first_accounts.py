@@ -123,7 +123,9 @@ async def test_of_ten_at_once_one_becomes_the_first_admin(
     outcomes = await asyncio.gather(
         *(submit(client, development, f"ada{number}") for number, client in enumerate(clients))
     )
-    assert sorted(status for status, _ in outcomes) == [201] + [409] * 9
+    # Ten passwords are hashed at full cost; where the machine is busy, the last are asked to come again.
+    statuses = [status for status, text in outcomes if '"code":"busy"' not in text]
+    assert sorted(statuses) == [201] + [409] * (len(statuses) - 1)
     assert len(await users_of(pool)) == 1
 
 
