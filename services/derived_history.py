@@ -79,7 +79,7 @@ class DerivedHistory:
 
     async def _build(self, series: Series, base: Series, span: Span) -> tuple[Bar, ...]:
         buckets = await select_buckets(self._pool, base, series.timeframe, span)
-        bars, _ = build_bars(buckets, series.timeframe, (*base.known, *base.quiet))
+        bars, _ = build_bars(buckets, series.timeframe, base.proven)
         if not any(bar.final for bar in bars):
             return bars
         async with self._pool.acquire(timeout=2) as connection, connection.transaction():
@@ -89,7 +89,7 @@ class DerivedHistory:
             await lock_series(connection, base.series_id)
             await lock_series(connection, series.series_id)
             buckets = await select_buckets(connection, base, series.timeframe, span)
-            bars, complete = build_bars(buckets, series.timeframe, (*base.known, *base.quiet))
+            bars, complete = build_bars(buckets, series.timeframe, base.proven)
             await write_bars(connection, series, [bar for bar in bars if bar.final], known=complete)
         return bars
 

@@ -6,9 +6,10 @@ from typing import Any
 from services.gaps import name_holes
 from services.history_fetcher import Filled
 from services.history_query import HistoryFacts, HistoryQuery, HistoryText, Venue
+from services.spans import subtract_spans
 from services.stores.history import BarText
 from services.stores.series import Series
-from utils.domain import Gap, Span, Timeframe
+from utils.domain import Gap, GapReason, Span, Timeframe
 
 
 def text_answer(query: HistoryQuery, venue: Venue, filled: Filled, text: BarText) -> HistoryText:
@@ -38,7 +39,7 @@ def facts_about(
     whole = query.span(venue.now_ms)
     failed = filled.failure is not None
     past = whole.end_ms <= query.timeframe.floor(venue.now_ms)
-    open_gaps = any(gap.reason.value in ("unfetched", "outage") for gap in gaps)
+    may_change = any(_may_change(gap, filled.series) for gap in gaps)
     return HistoryFacts(
         query=query,
         spec=venue.spec,
@@ -46,8 +47,14 @@ def facts_about(
         as_of_ms=_read_ms(filled.series, venue.now_ms) if failed or forming else venue.now_ms,
         stale=failed,
         next_ms=query.next_ms(venue.now_ms),
-        settled=past and not failed and not forming and not open_gaps,
+        settled=past and not failed and not forming and not may_change,
     )
+
+
+def _may_change(gap: Gap, series: Series) -> bool:
+    if gap.reason is GapReason.NO_TRADES:
+        return bool(subtract_spans(gap.span, series.proven))
+    return gap.reason in (GapReason.UNFETCHED, GapReason.OUTAGE)
 
 
 def _read_ms(series: Series, now_ms: int) -> int:

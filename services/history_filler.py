@@ -103,7 +103,7 @@ class HistoryFiller:
         async with self._pool.acquire(timeout=2) as connection, connection.transaction():
             changed = await write_bars(connection, series, page.bars, known=known, checked_ms=checked_ms)
             if page.quiet:
-                await upsert_quiet(connection, series.series_id, page.quiet)
+                await upsert_quiet(connection, series.series_id, page.quiet, asked_ms=page.exchange_time_ms)
             touched = await topics_touched(connection, series, changed)
         await self._announce(touched)
         return changed

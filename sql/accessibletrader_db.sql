@@ -30,3 +30,4 @@ SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')
 \else
     \ir 0010_coin_clean_up.plain.sql
 \endif
+\ir 0011_quiet_spans.sql

@@ -7,28 +7,33 @@ import asyncpg
 
 from utils.domain import Instrument, Span, Timeframe
 
+# How late an exchange may publish a bar: what it said nothing about before then proves nothing.
+LATE_MS = 60_000
 # What an exchange said nothing about is asked again: soon where it is recent, daily where it is old.
-SERIES_COLUMNS = """
+SERIES_COLUMNS = f"""
     series.series_id, series.market, series.exchange, series.symbol, series.timeframe, series.known,
     series.checked_ms, series.first_bar_ms,
     ARRAY(
-        SELECT int8range(quiet_span.start_ms, quiet_span.end_ms)
+        SELECT ARRAY[quiet_span.start_ms, quiet_span.end_ms, coalesce(quiet_span.asked_ms, quiet_span.end_ms)]
         FROM quiet_span
         WHERE quiet_span.series_id = series.series_id
             AND quiet_span.checked_at > now() - CASE
+                WHEN coalesce(quiet_span.asked_ms, quiet_span.end_ms) < quiet_span.end_ms + {LATE_MS}
+                THEN INTERVAL '1 minute'
                 WHEN quiet_span.end_ms > date_part('epoch', now() - INTERVAL '1 day') * 1000
                 THEN INTERVAL '10 minutes'
                 ELSE INTERVAL '1 day'
             END
     ) AS quiet
-"""
+"""  # noqa: S608 - no value comes from outside
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
     """One row of ``series``; times in UTC milliseconds.
 
-    ``known`` spans hold every bar there is. In ``quiet`` spans the exchange was lately asked and had nothing.
+    ``known`` spans hold every bar there is. In ``quiet`` spans the exchange was lately asked and had nothing;
+    in ``silent`` ones, the parts of them over for a minute by then, nothing is to come any more.
     """
 
     series_id: int
@@ -38,6 +43,12 @@ class Series:
     checked_ms: int | None
     first_bar_ms: int | None
     quiet: tuple[Span, ...] = ()
+    silent: tuple[Span, ...] = ()
+
+    @property
+    def proven(self) -> tuple[Span, ...]:
+        """Return the spans of which nothing is missing that may still come."""
+        return (*self.known, *self.silent)
 
 
 def read_series(row: asyncpg.Record) -> Series:
@@ -49,7 +60,12 @@ def read_series(row: asyncpg.Record) -> Series:
         tuple(Span(part.lower, part.upper) for part in row["known"]),
         row["checked_ms"],
         row["first_bar_ms"],
-        tuple(Span(part.lower, part.upper) for part in row["quiet"]),
+        tuple(Span(start_ms, end_ms) for start_ms, end_ms, _ in row["quiet"]),
+        tuple(
+            Span(start_ms, min(end_ms, asked_ms - LATE_MS))
+            for start_ms, end_ms, asked_ms in row["quiet"]
+            if start_ms < asked_ms - LATE_MS
+        ),
     )
 
 
@@ -158,8 +174,10 @@ async def update_unknown(
     )
 
 
-async def upsert_quiet(connection: asyncpg.Connection | asyncpg.Pool, series_id: int, span: Span) -> None:
-    """Remember that the exchange was asked about a span just now and had nothing."""
+async def upsert_quiet(
+    connection: asyncpg.Connection | asyncpg.Pool, series_id: int, span: Span, *, asked_ms: int
+) -> None:
+    """Remember that the exchange was asked about a span just now, by its own clock, and had nothing."""
     await connection.execute(
         "DELETE FROM quiet_span WHERE series_id = $1 AND start_ms >= $2 AND end_ms <= $3",
         series_id,
@@ -167,8 +185,12 @@ async def upsert_quiet(connection: asyncpg.Connection | asyncpg.Pool, series_id:
         span.end_ms,
     )
     await connection.execute(
-        "INSERT INTO quiet_span (series_id, start_ms, end_ms) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        """
+        INSERT INTO quiet_span (series_id, start_ms, end_ms, asked_ms) VALUES ($1, $2, $3, $4)
+        ON CONFLICT DO NOTHING
+        """,
         series_id,
         span.start_ms,
         span.end_ms,
+        asked_ms,
     )

@@ -32,6 +32,7 @@ from utils.errors import UpstreamDown, UpstreamError
 
 BEGAN_MS = ORIGIN_MS + 500 * DAY_MS + 7 * HOUR_MS + 20 * MINUTE_MS + 11_000
 BTC = Instrument("simulated", "simex", "BTC/USD")
+ETH = Instrument("simulated", "simex", "ETH/USD")
 QUIET = Instrument("simulated", "simex", "QUIET/USD")
 MINUTE, HOUR = Timeframe.parse("1m"), Timeframe.parse("1h")
 HEAD_MS = HOUR.floor(BEGAN_MS)

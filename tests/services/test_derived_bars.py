@@ -12,7 +12,7 @@ from services.derivation import BUILT
 from services.market_service import History, HistoryQuery, HistoryText, MarketService
 from services.stores.series import select_series
 from tests.services.recorded_market import BTC, QUIET, HandClock, RecordedMarket, true_bars
-from utils.domain import DAY_MS, HOUR_MS, Bar, BarSource, BarState, Timeframe
+from utils.domain import DAY_MS, HOUR_MS, MINUTE_MS, Bar, BarSource, BarState, Timeframe
 from utils.errors import InvalidRequest, UpstreamDown
 
 DAY = Timeframe.parse("1d")
@@ -132,6 +132,49 @@ async def test_a_week_with_an_unknown_day_is_not_called_closed(
     healed = await market.bars(replace(history.query))
     assert healed.bars[0].state is BarState.CLOSED
     assert healed.gaps == ()
+
+
+async def in_a_minute(pool: asyncpg.Pool, hand: HandClock) -> None:
+    """Let a minute pass, for the exchange and for the database."""
+    hand.now_ms += MINUTE_MS
+    await pool.execute("UPDATE quiet_span SET checked_at = checked_at - INTERVAL '1 minute'")
+
+
+async def test_a_day_that_the_exchange_publishes_late_is_waited_for(
+    market: MarketService, upstream: RecordedMarket, hand: HandClock, pool: asyncpg.Pool
+) -> None:
+    week = Timeframe.parse("1w")
+    monday_ms = week.floor(hand.now_ms)
+    hand.now_ms = monday_ms + 3_000
+    query = HistoryQuery(BTC, week, week.shift(monday_ms, -1), monday_ms)
+    upstream.spoil = lambda rows: tuple(row for row in rows if int(str(row[0])) < monday_ms - DAY_MS)
+    early = await market.bars(query)
+    assert [bar.state for bar in early.bars] == [BarState.FORMING]
+    assert not early.settled
+    asked = len(upstream.asked)
+    await market.bars(query)
+    assert len(upstream.asked) == asked
+    await in_a_minute(pool, hand)
+    upstream.spoil = lambda rows: rows
+    (whole,) = (await market.bars(query)).bars
+    expected = await folded(hand, BTC, week, query.start_ms or 0, monday_ms)
+    assert (whole.state, whole.values) == (BarState.CLOSED, expected[whole.open_time_ms])
+
+
+async def test_a_day_of_which_the_exchange_still_says_nothing_a_minute_later_had_no_trades(
+    market: MarketService, upstream: RecordedMarket, hand: HandClock, pool: asyncpg.Pool
+) -> None:
+    week = Timeframe.parse("1w")
+    monday_ms = week.floor(hand.now_ms)
+    hand.now_ms = monday_ms + 3_000
+    query = HistoryQuery(BTC, week, week.shift(monday_ms, -1), monday_ms)
+    upstream.spoil = lambda rows: tuple(row for row in rows if int(str(row[0])) < monday_ms - DAY_MS)
+    await market.bars(query)
+    await in_a_minute(pool, hand)
+    later = await market.bars(query)
+    assert [bar.state for bar in later.bars] == [BarState.CLOSED]
+    assert later.settled
+    assert isinstance(await market.text(query), HistoryText)
 
 
 @pytest.mark.parametrize("name", ["1w", "3d", "1M"])

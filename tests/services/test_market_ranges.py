@@ -17,6 +17,7 @@ from services.market_service import LIMIT_DEFAULT, History, HistoryQuery, Histor
 from tests.services.recorded_market import (
     BEGAN_MS,
     BTC,
+    ETH,
     HOUR,
     MINUTE,
     QUIET,
@@ -141,6 +142,17 @@ async def test_where_nothing_traded_lately_that_is_said_and_asked_once(
         calls = len(upstream.asked)
         assert (await market.bars(query)).gaps == history.gaps
         assert len(upstream.asked) == calls
+
+
+async def test_a_silence_that_has_only_just_ended_is_not_settled(
+    market: MarketService, upstream: RecordedMarket, hand: HandClock
+) -> None:
+    upstream.spoil = lambda rows: tuple(row for row in rows if int(str(row[0])) < ago(2))
+    for late_ms, settled in ((3_000, False), (MINUTE_MS, True)):
+        hand.now_ms = ago(0) + late_ms
+        history = await market.bars(between(ago(5), ago(0), instrument=BTC if settled else ETH))
+        assert reasons_of(history) == {"no_trades"}
+        assert history.settled is settled
 
 
 async def test_before_its_listing_there_is_nothing_to_ask_for(
