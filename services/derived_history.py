@@ -38,7 +38,7 @@ class DerivedHistory:
         for span in subtract_spans(whole, series.known):
             if filled.failure is None:
                 filled = await self._fetcher.fill(venue, filled.series, span)
-            built = await self._build(series, filled.series, span)
+            built = await self._build(venue, series, filled.series, span)
             moving |= {bar.open_time_ms: bar for bar in built if not bar.final}
         stored = await select_bars(
             self._pool, series, start_ms=whole.start_ms, end_ms=whole.end_ms, limit=query.limit
@@ -72,14 +72,16 @@ class DerivedHistory:
         # Only the running bucket is left; it is one bar.
         base = await upsert_series(self._pool, query.instrument, base_timeframe)
         filled = await self._fetcher.fill(venue, base, unbuilt[0])
-        whole = text.followed_by(await self._build(series, filled.series, unbuilt[0]), query.timeframe)
+        running = await self._build(venue, series, filled.series, unbuilt[0])
+        whole = text.followed_by(running, query.timeframe)
         if filled.failure and not whole.count:
             raise filled.failure
         return text_answer(query, venue, filled, whole)
 
-    async def _build(self, series: Series, base: Series, span: Span) -> tuple[Bar, ...]:
+    async def _build(self, venue: Venue, series: Series, base: Series, span: Span) -> tuple[Bar, ...]:
+        proven = (*base.proven, *_lifeless(venue, base, span))
         buckets = await select_buckets(self._pool, base, series.timeframe, span)
-        bars, _ = build_bars(buckets, series.timeframe, base.proven)
+        bars, _ = build_bars(buckets, series.timeframe, proven)
         if not any(bar.final for bar in bars):
             return bars
         async with self._pool.acquire(timeout=2) as connection, connection.transaction():
@@ -89,9 +91,18 @@ class DerivedHistory:
             await lock_series(connection, base.series_id)
             await lock_series(connection, series.series_id)
             buckets = await select_buckets(connection, base, series.timeframe, span)
-            bars, complete = build_bars(buckets, series.timeframe, base.proven)
+            bars, complete = build_bars(buckets, series.timeframe, proven)
             await write_bars(connection, series, [bar for bar in bars if bar.final], known=complete)
         return bars
+
+
+def _lifeless(venue: Venue, base: Series, span: Span) -> tuple[Span, ...]:
+    knowledge = venue.knowledge(base)
+    listed_ms = span.start_ms if knowledge.listed_ms is None else knowledge.listed_ms
+    # Of what is merely gone from the list nobody has said when it ended, and it may come back.
+    delisted_ms = None if venue.gone else knowledge.delisted_ms
+    ended_ms = venue.now_ms if delisted_ms is None else delisted_ms
+    return Span(span.start_ms, listed_ms), Span(ended_ms, venue.now_ms)
 
 
 def _derived_gaps(

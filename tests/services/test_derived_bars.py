@@ -177,6 +177,41 @@ async def test_a_day_of_which_the_exchange_still_says_nothing_a_minute_later_had
     assert isinstance(await market.text(query), HistoryText)
 
 
+@pytest.mark.parametrize("life", ["listed_ms", "delisted_ms"])
+async def test_the_week_in_which_an_instrument_was_listed_or_delisted_closes(
+    market: MarketService, upstream: RecordedMarket, hand: HandClock, life: str
+) -> None:
+    week = Timeframe.parse("1w")
+    monday_ms = week.shift(hand.now_ms, -4)
+    thursday_ms, end_ms = monday_ms + 3 * DAY_MS, monday_ms + 7 * DAY_MS
+    lived = (thursday_ms, end_ms) if life == "listed_ms" else (monday_ms, thursday_ms + DAY_MS)
+    upstream.change_spec = lambda spec: replace(spec, **{life: thursday_ms + HOUR_MS})
+    upstream.spoil = lambda rows: tuple(row for row in rows if int(str(row[0])) < lived[1])
+    history = await market.bars(HistoryQuery(BTC, week, monday_ms, week.next(monday_ms)))
+    expected = await folded(hand, BTC, week, *lived)
+    assert {bar.open_time_ms: bar.values for bar in history.bars} == expected
+    assert [bar.state for bar in history.bars] == [BarState.CLOSED]
+    assert (history.gaps, history.settled) == ((), True)
+    assert isinstance(await market.text(history.query), HistoryText)
+
+
+async def test_the_running_week_of_a_delisted_instrument_closes_when_it_is_over(
+    market: MarketService, upstream: RecordedMarket, hand: HandClock
+) -> None:
+    week = Timeframe.parse("1w")
+    monday_ms = week.floor(hand.now_ms)
+    hand.now_ms = monday_ms + 5 * DAY_MS
+    delisted_ms = monday_ms + 3 * DAY_MS
+    upstream.change_spec = lambda spec: replace(spec, delisted_ms=delisted_ms)
+    upstream.spoil = lambda rows: tuple(row for row in rows if int(str(row[0])) < delisted_ms)
+    query = HistoryQuery(BTC, week, monday_ms, week.next(monday_ms))
+    states = []
+    for _ in range(2):
+        states += [bar.state for bar in (await market.bars(query)).bars]
+        hand.now_ms += 3 * DAY_MS
+    assert states == [BarState.FORMING, BarState.CLOSED]
+
+
 @pytest.mark.parametrize("name", ["1w", "3d", "1M"])
 async def test_the_running_bucket_as_text_says_what_it_says_as_bars(
     market: MarketService, hand: HandClock, name: str
