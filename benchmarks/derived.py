@@ -76,7 +76,7 @@ def pages() -> list[Span]:
 async def fill(pool: asyncpg.Pool) -> tuple[Series, Series]:
     """Make the year of minutes, and the hours that the product would have built of them."""
     minutes = await upsert_series(pool, MARKET, MINUTE)
-    hours = await upsert_series(pool, MARKET, HOUR, derived_from_id=minutes.series_id)
+    hours = await upsert_series(pool, MARKET, HOUR, derived_from=minutes)
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL statement_timeout = 0")
         await connection.execute(FILL, minutes.series_id, 60, YEAR.start_ms, YEAR.end_ms, timeout=120)
@@ -89,7 +89,7 @@ async def fill(pool: asyncpg.Pool) -> tuple[Series, Series]:
             await upsert_bars(connection, hours, bars)
             await update_known(connection, hours.series_id, complete)
     await pool.execute("VACUUM ANALYZE bar", timeout=120)
-    return minutes, await upsert_series(pool, MARKET, HOUR)
+    return minutes, await upsert_series(pool, MARKET, HOUR, derived_from=minutes)
 
 
 async def read_stored_as_rows(pool: asyncpg.Pool, hours: Series) -> int:

@@ -29,9 +29,7 @@ class DerivedHistory:
         Raises: an UpstreamError when the exchange fails and nothing is stored that could be shown instead.
         """
         base = await upsert_series(self._pool, query.instrument, base_timeframe)
-        series = await upsert_series(
-            self._pool, query.instrument, query.timeframe, derived_from_id=base.series_id
-        )
+        series = await upsert_series(self._pool, query.instrument, query.timeframe, derived_from=base)
         whole = query.span(venue.now_ms)
         filled = Filled(base, None)
         moving: dict[int, Bar] = {}
@@ -61,7 +59,7 @@ class DerivedHistory:
         stored: tuple[Series, BarText] | None,
     ) -> HistoryText | History:
         """Return the same as ``bars``, as text where all that is over has been built and stored."""
-        if stored is None:
+        if stored is None or stored[0].built_from != base_timeframe:
             return await self.bars(query, venue, base_timeframe)
         series, text = stored
         unbuilt = subtract_spans(query.span(venue.now_ms), series.known)

@@ -91,7 +91,11 @@ class MarketService:
         if query.timeframe not in venue.profile.timeframes and base is not None:
             return await self._derived.text(query, venue, base, found)
         failure = None
-        if found is None or missing_spans(whole, found[0], venue.knowledge(found[0]), venue.now_ms):
+        if (
+            found is None
+            or found[0].built_from is not None
+            or missing_spans(whole, found[0], venue.knowledge(found[0]), venue.now_ms)
+        ):
             series = await upsert_series(self._pool, query.instrument, query.timeframe)
             failure = (await self._fetcher.fill(venue, series, whole)).failure
             found = await self._select_text(query, whole)

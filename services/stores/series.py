@@ -24,7 +24,8 @@ SERIES_COLUMNS = f"""
                 THEN INTERVAL '10 minutes'
                 ELSE INTERVAL '1 day'
             END
-    ) AS quiet
+    ) AS quiet,
+    (SELECT finer.timeframe FROM series AS finer WHERE finer.series_id = series.derived_from_id) AS built_from
 """  # noqa: S608 - no value comes from outside
 
 
@@ -34,6 +35,7 @@ class Series:
 
     ``known`` spans hold every bar there is. In ``quiet`` spans the exchange was lately asked and had nothing;
     in ``silent`` ones, the parts of them over for a minute by then, nothing is to come any more.
+    ``built_from`` is the finer timeframe of a derived series.
     """
 
     series_id: int
@@ -44,6 +46,7 @@ class Series:
     first_bar_ms: int | None
     quiet: tuple[Span, ...] = ()
     silent: tuple[Span, ...] = ()
+    built_from: Timeframe | None = None
 
     @property
     def proven(self) -> tuple[Span, ...]:
@@ -66,6 +69,7 @@ def read_series(row: asyncpg.Record) -> Series:
             for start_ms, end_ms, asked_ms in row["quiet"]
             if start_ms < asked_ms - LATE_MS
         ),
+        Timeframe.parse(row["built_from"]) if row["built_from"] else None,
     )
 
 
@@ -87,23 +91,30 @@ async def select_series(pool: asyncpg.Pool, instrument: Instrument, timeframe: T
 
 
 async def upsert_series(
-    pool: asyncpg.Pool, instrument: Instrument, timeframe: Timeframe, *, derived_from_id: int | None = None
+    pool: asyncpg.Pool, instrument: Instrument, timeframe: Timeframe, *, derived_from: Series | None = None
 ) -> Series:
-    """Return the series, made if it was not there; a derived one names the finer one it is built from."""
+    """Return the series, made if it was not there; a derived one names the finer one it is built from.
+
+    What was built from another one, or now comes from the exchange itself, is no longer known.
+    """
     found = await select_series(pool, instrument, timeframe)
-    if found is not None:
+    if found is not None and found.built_from == (derived_from and derived_from.timeframe):
         return found
+    # What an exchange once sent stays known where it is built from now on: derived bars would not replace it.
     await pool.execute(
         """
-        INSERT INTO series (market, exchange, symbol, timeframe, derived_from_id)
+        INSERT INTO series AS stored (market, exchange, symbol, timeframe, derived_from_id)
         VALUES ($1, $2, $3, $4, $5)
-        ON CONFLICT (market, exchange, symbol, timeframe) DO NOTHING
+        ON CONFLICT (market, exchange, symbol, timeframe) DO UPDATE SET
+            known = CASE WHEN stored.derived_from_id IS NULL THEN stored.known ELSE '{}' END,
+            derived_from_id = excluded.derived_from_id
+        WHERE stored.derived_from_id IS DISTINCT FROM excluded.derived_from_id
         """,
         instrument.market,
         instrument.exchange,
         instrument.symbol,
         timeframe.text,
-        derived_from_id,
+        derived_from and derived_from.series_id,
     )
     made = await select_series(pool, instrument, timeframe)
     assert made is not None

@@ -388,7 +388,7 @@ def test_another_tag_is_not_taken_for_it(given: str) -> None:
 async def test_a_final_bar_touches_its_series_and_what_is_built_from_it(pool: asyncpg.Pool) -> None:
     series = await upsert_series(pool, BITCOIN, HOUR)
     week = Timeframe.parse("1w")
-    await upsert_series(pool, BITCOIN, week, derived_from_id=series.series_id)
+    await upsert_series(pool, BITCOIN, week, derived_from=series)
     async with pool.acquire() as connection:
         forming = await write_bars(connection, series, [replace(BAR, state=BarState.FORMING)])
         assert await topics_touched(connection, series, forming) == ()

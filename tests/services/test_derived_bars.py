@@ -7,6 +7,7 @@ import asyncpg
 import orjson
 import pytest
 
+from plugins.base import VenueProfile
 from services.bar_writer import write_bars
 from services.derivation import BUILT
 from services.market_service import History, HistoryQuery, HistoryText, MarketService
@@ -239,6 +240,80 @@ async def test_a_bucket_that_is_over_and_not_built_is_not_passed_over_as_text(
     assert isinstance(later, History)
     assert [bar.state for bar in later.bars] == [BarState.CLOSED, BarState.CLOSED, BarState.FORMING]
     assert isinstance(await market.text(HistoryQuery(BTC, week, limit=3)), HistoryText)
+
+
+def without(upstream: RecordedMarket, *names: str) -> None:
+    """Let the exchange lack some of its timeframes."""
+
+    def lacking(profile: VenueProfile) -> VenueProfile:
+        return replace(profile, timeframes=tuple(t for t in profile.timeframes if t.text not in names))
+
+    upstream.change_profile = lacking
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+async def test_a_week_is_built_anew_once_when_the_exchange_gains_days(
+    market: MarketService, upstream: RecordedMarket, hand: HandClock, *, as_text: bool
+) -> None:
+    week = Timeframe.parse("1w")
+    monday_ms = week.shift(hand.now_ms, -4)
+    query = HistoryQuery(BTC, week, monday_ms, week.next(monday_ms))
+    without(upstream, "1d")
+    before = (await market.bars(query)).bars[0]
+    without(upstream)
+    upstream.asked.clear()
+    await (market.text(query) if as_text else market.bars(query))
+    assert {asked.timeframe for asked in upstream.asked} == {DAY}
+    asked = len(upstream.asked)
+    assert (await market.bars(query)).bars[0].values == pytest.approx(before.values, rel=1e-12)
+    assert isinstance(await market.text(query), HistoryText)
+    assert len(upstream.asked) == asked
+
+
+async def test_a_corrected_day_corrects_the_week_that_was_built_from_less_before(
+    market: MarketService, upstream: RecordedMarket, hand: HandClock, pool: asyncpg.Pool
+) -> None:
+    week = Timeframe.parse("1w")
+    monday_ms = week.shift(hand.now_ms, -4)
+    query = HistoryQuery(BTC, week, monday_ms, week.next(monday_ms))
+    without(upstream, "1d")
+    await market.bars(query)
+    without(upstream)
+    before = (await market.bars(query)).bars[0]
+    series = await select_series(pool, BTC, DAY)
+    days = (await market.bars(HistoryQuery(BTC, DAY, monday_ms, week.next(monday_ms)))).bars
+    assert series is not None
+    async with pool.acquire() as connection:
+        corrected = replace(days[3], volume=days[3].volume + 1.0, source=BarSource.EXCHANGE)
+        await write_bars(connection, series, [corrected])
+    after = (await market.bars(query)).bars[0]
+    assert (after.state, after.volume) == (BarState.CORRECTED, pytest.approx(before.volume + 1.0, rel=1e-12))
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+async def test_what_was_built_is_asked_for_when_the_exchange_gains_it(
+    market: MarketService, upstream: RecordedMarket, hand: HandClock, *, as_text: bool
+) -> None:
+    query = HistoryQuery(BTC, DAY, DAY.shift(hand.now_ms, -9), DAY.shift(hand.now_ms, -5))
+    without(upstream, "1d")
+    await market.bars(query)
+    without(upstream)
+    upstream.asked.clear()
+    for _ in range(2):
+        await (market.text(query) if as_text else market.bars(query))
+    assert [asked.timeframe for asked in upstream.asked] == [DAY]
+
+
+async def test_what_was_fetched_is_kept_when_the_exchange_loses_the_timeframe(
+    market: MarketService, upstream: RecordedMarket, hand: HandClock
+) -> None:
+    query = HistoryQuery(BTC, DAY, DAY.shift(hand.now_ms, -9), DAY.shift(hand.now_ms, -5))
+    fetched = await market.bars(query)
+    without(upstream, "1d")
+    upstream.asked.clear()
+    assert (await market.bars(query)).bars == fetched.bars
+    assert isinstance(await market.text(query), HistoryText)
+    assert upstream.asked == []
 
 
 @pytest.mark.parametrize("name", ["7m", "23m", "5h", "9d", "3w", "5M"])
