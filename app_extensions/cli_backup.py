@@ -8,6 +8,7 @@ from typing import TextIO
 
 import click
 
+from app_extensions.cli_cache import forget_answers
 from app_extensions.cli_servers import hush_logs, reachable_servers, run, sentences
 from app_extensions.cli_values import DATABASE
 from app_extensions.database_copies import (
@@ -107,6 +108,7 @@ def restore_command(file: Path, *, into_empty_only: bool) -> None:
     click.echo(f"Restored {counted(manifest.rows, 'row')}; every table holds what it held then.")
     for name in applied:
         click.echo(f"Applied {name}.")
+    forget_answers(load_config())
     click.echo("Start the service.")
 
 

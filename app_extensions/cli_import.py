@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from app_extensions import open_services
+from app_extensions.cli_cache import NOT_TOLD
 from app_extensions.cli_servers import hush_logs, reachable_servers, run, sentences
 from app_extensions.cli_values import TIMEFRAME, ZONE
 from app_extensions.migrations import migrate
@@ -16,8 +17,6 @@ from utils.clock import Clock
 from utils.domain import SECOND_MS, Instrument, Timeframe
 from utils.errors import InvalidRequest
 from utils.spoken import counted, utc_text
-
-NOT_TOLD = "The cache could not be told: a service that runs may give the bars from before for up to an hour."
 
 
 @click.command("import-bars")

@@ -25,10 +25,10 @@ T = TypeVar("T")
 
 
 @contextlib.contextmanager
-def reachable_servers(config: Config, *, cache: bool) -> Iterator[Config]:
+def reachable_servers(config: Config, *, database: bool = True, cache: bool) -> Iterator[Config]:
     """Yield the settings with the addresses of servers that run, started for the block where none did.
 
-    With ``cache`` the cache is among them. Raises: EmbeddedError.
+    Those not asked for are not started. Raises: EmbeddedError.
     """
     beside = running_addresses(config.var_dir)
     if beside is not None:
@@ -38,7 +38,7 @@ def reachable_servers(config: Config, *, cache: bool) -> Iterator[Config]:
             redis_url=config.redis_url or beside.redis_url or "",
         )
     missing = {
-        "postgres": not config.db_connection_string,
+        "postgres": database and not config.db_connection_string,
         "valkey": cache and not config.redis_url,
     }
     with embedded_servers(config.var_dir, **missing, say=click.echo) as started:

@@ -25,11 +25,12 @@ from app_extensions.embedded_process import EmbeddedError
 from app_extensions.embedded_valkey import SOCKET_NAME as VALKEY_SOCKET
 from app_extensions.embedded_valkey import valkey_address, valkey_server
 
-__all__ = ["EmbeddedAddresses", "EmbeddedError", "embedded_servers", "running_addresses"]
+__all__ = ["EmbeddedAddresses", "EmbeddedError", "embedded_servers", "has_cache", "running_addresses"]
 
 LAUNCHER_LOCK = "launcher.lock"
 SERVERS_LOCK = "servers.lock"
 SOCKET_DIR = "sockets.txt"
+VALKEY_DIR = "valkey"
 # The strictest of the systems we run on (macOS) gives a socket's path 104 bytes with the closing zero.
 SOCKET_PATH_BYTES_MAX = 103
 # How long the servers of a killed launcher may take to stop: what their guards allow, and a little.
@@ -88,6 +89,11 @@ def running_addresses(var_dir: Path) -> EmbeddedAddresses | None:
     return None if addresses == EmbeddedAddresses(None, None) else addresses
 
 
+def has_cache(var_dir: Path) -> bool:
+    """Tell whether an embedded Valkey has ever kept anything there."""
+    return (var_dir / VALKEY_DIR).is_dir()
+
+
 def _start(
     stack: contextlib.ExitStack,
     var_dir: Path,
@@ -109,7 +115,7 @@ def _start(
         stack.enter_context(kept_running(database, servers_lock=servers_lock, say=say))
         addresses = dataclasses.replace(addresses, db_connection_string=postgres_address(socket_dir))
     if valkey:
-        home = _make_private(var_dir / "valkey")
+        home = _make_private(var_dir / VALKEY_DIR)
         say("Starting the embedded Valkey.")
         cache = valkey_server(home, socket_dir, durable=durable)
         stack.enter_context(kept_running(cache, servers_lock=servers_lock, say=say))

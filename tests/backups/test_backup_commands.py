@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import re
+import secrets
 import zipfile
 from collections.abc import Callable, Iterator
 from io import StringIO
@@ -16,10 +17,15 @@ from click.testing import CliRunner, Result
 
 from app import create_app
 from app_extensions.cli_backup import SizeTeller, backup_command, move_database_command, restore_command
+from app_extensions.cli_cache import NOT_FORGOTTEN
 from app_extensions.embedded import embedded_servers
 from app_extensions.migrations import known_tables, migrate
+from app_extensions.redis_manager import open_redis
 from config import Config
+from services.answer_cache import AnswerCache
+from services.answers import Answer, AnswerKey, Lasting
 from services.auth_service import AuthService, AuthSettings
+from services.upstream.optional_redis import OptionalRedis
 from tests.backups.rows import MANY_BARS
 from tests.backups.test_copies import assert_same, filled, restored, saved
 from tests.cli.quart import DEADLINE_S, outcome_of, started_quart
@@ -125,6 +131,62 @@ def test_an_embedded_database_is_moved_and_kept(
     assert tried.stdout.endswith("; every table holds what it held then.\nStart the service.\n")
 
 
+async def answered(redis_url: str) -> bytes:
+    """Ask as a worker that has just been started; each answer that is made is another one."""
+
+    async def make() -> Answer:
+        return Answer(secrets.token_hex(4).encode(), "text/plain", Lasting.SETTLED, None)
+
+    redis = open_redis(redis_url)
+    cache = AnswerCache(OptionalRedis(redis, Clock().steady_s), Clock(), bytes_max=1_000)
+    try:
+        return (await cache.answer(AnswerKey("topic", "question"), make)).body
+    finally:
+        await cache.close()
+        await redis.aclose()
+
+
+def test_after_a_restore_no_answer_from_before_is_given(
+    quart: Callable[..., Result],
+    environment: dict[str, str],
+    full: str,
+    redis_url: str,
+    tmp_path: Path,
+) -> None:
+    environment["REDIS_URL"] = redis_url
+    assert quart(full, "backup", tmp_path / "b.zip").exit_code == 0
+    before = asyncio.run(answered(redis_url))
+    assert asyncio.run(answered(redis_url)) == before
+    replaced = quart(full, "restore", tmp_path / "b.zip", "--replace")
+    assert (replaced.exit_code, replaced.stderr) == (0, "")
+    assert asyncio.run(answered(redis_url)) != before
+
+
+def test_after_a_restore_no_answer_from_before_is_in_the_embedded_cache(
+    quart: Callable[..., Result], full: str, tmp_path: Path
+) -> None:
+    assert quart(full, "backup", tmp_path / "b.zip").exit_code == 0
+
+    def answered_there() -> bytes:
+        with embedded_servers(tmp_path / "var", postgres=False, valkey=True) as addresses:
+            return asyncio.run(answered(addresses.redis_url or ""))
+
+    before = answered_there()
+    replaced = quart(full, "restore", tmp_path / "b.zip", "--replace")
+    assert (replaced.exit_code, replaced.stderr) == (0, "")
+    assert answered_there() != before
+
+
+def test_a_cache_that_cannot_be_told_of_a_restore_is_one_sentence(
+    quart: Callable[..., Result], environment: dict[str, str], full: str, tmp_path: Path
+) -> None:
+    environment["REDIS_URL"] = "redis://127.0.0.1:1/0"
+    assert quart(full, "backup", tmp_path / "b.zip").exit_code == 0
+    replaced = quart(full, "restore", tmp_path / "b.zip", "--replace")
+    assert (replaced.exit_code, replaced.stderr) == (0, f"{NOT_FORGOTTEN}\n")
+    assert replaced.stdout.endswith("Start the service.\n")
+
+
 @pytest.mark.parametrize("address", ["mysql://me:a-secret@db/x", "postgresql://me:a-secret@127.0.0.1:1/x"])
 def test_an_address_that_cannot_be_used_is_told_without_its_password(
     quart: Callable[..., Result], dsn: str, address: str
@@ -208,8 +270,8 @@ async def test_no_secret_stands_in_a_backup_but_as_a_hash(
     with zipfile.ZipFile(tmp_path / "b.zip") as archive:
         text = b"".join(archive.read(name) for name in archive.namelist())
     assert user.username.encode() in text
-    secrets = [PASSWORD, SECRET_KEY, first.access_token, first.refresh_token, second.refresh_token]
-    for secret in [*secrets, first.access_token.split(".")[2], json.dumps(PASSWORD)]:
+    told = [PASSWORD, SECRET_KEY, first.access_token, first.refresh_token, second.refresh_token]
+    for secret in [*told, first.access_token.split(".")[2], json.dumps(PASSWORD)]:
         assert secret.encode() not in text
         assert secret.encode().hex().encode() not in text
 
