@@ -201,6 +201,9 @@ class AnswerCache:
             log.warning("an answer could not be made anew", extra={"error_type": type(error).__name__})
 
     async def _load(self, key: AnswerKey, make: Make) -> Answer:
+        # What Redis has is believed of the Redis that was looked at: it may have come back with less.
+        if key.may_settle and self._clock.steady_s() - self._synced_s >= PROOF_AGE_S:
+            await self._syncing.run("changes", self._sync)
         # A call that began before a change is not for those who ask after it.
         generation = self._generations.of(key.topic)
         return await self._making.run(

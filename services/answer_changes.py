@@ -1,7 +1,8 @@
 """Which topics have changed behind ready answers, told to every worker by way of Redis.
 
 A stream carries the news, read by each worker when it next answers; a version for each topic makes what Redis
-keeps of the answers themselves worthless at once.
+keeps of the answers themselves worthless at once. A Redis that was started again may hold what it held before
+a change that it was told: the first worker that sees it tells a change of everything.
 """
 
 import functools
@@ -12,10 +13,13 @@ from collections.abc import Collection
 from typing import Any, cast
 
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from services.upstream.optional_redis import OptionalRedis, RedisAway
 
 STREAM = "answers:changes"
+# Which life of Redis was last told a change of everything: it outlives that life, where Redis keeps anything.
+LIFE = "answers:life"
 STREAM_LENGTH_MAX = 10_000
 READ_MAX = 1_000
 # Outlives every answer in Redis, so that a version that was forgotten never meets an answer that was not.
@@ -46,6 +50,7 @@ class AnswerChanges:
     def __init__(self, redis: OptionalRedis) -> None:
         self._redis = redis
         self._position: bytes | None = None
+        self._life: bytes | None = None
         self._numbers = itertools.count()
         # By the number of the newest change: what changes again while it is told is told again.
         self._unpublished: dict[str, int] = {}
@@ -82,11 +87,21 @@ class AnswerChanges:
         Raises: RedisAway.
         """
         try:
+            await self._heed_life()
             return await self._read_after(self._position)
         except RedisAway:
             # Redis may come back without its memory, and with it without what was told meanwhile.
             self._position = None
             raise
+
+    async def _heed_life(self) -> None:
+        life, told = await self._redis.ask(functools.partial(_look_at_life, self._redis.redis))
+        if told != life:
+            self._note((EVERYTHING,))
+            await self.publish()
+            await self._redis.ask(lambda: self._redis.redis.set(LIFE, life))
+        if life != self._life or told != life:
+            self._life, self._position = life, None
 
     async def _read_after(self, position: bytes | None) -> tuple[str, ...] | None:
         if position is not None:
@@ -102,6 +117,18 @@ class AnswerChanges:
 
     async def _xrange(self, **bounds: Any) -> "_Entries":
         return cast("_Entries", await self._redis.ask(lambda: self._redis.redis.xrange(STREAM, **bounds)))
+
+
+async def _look_at_life(redis: Redis) -> tuple[bytes, bytes | None]:
+    async with redis.pipeline(transaction=False) as pipeline:
+        pipeline.info("server")
+        pipeline.get(LIFE)
+        server, told = await pipeline.execute(raise_on_error=False)
+    if isinstance(told, Exception):
+        raise told
+    # Who may not ask does not notice, and goes without.
+    refused = isinstance(server, ResponseError)
+    return b"unknown" if refused else str(server["run_id"]).encode(), told
 
 
 async def _publish(redis: Redis, topics: Collection[str], token: str) -> None:

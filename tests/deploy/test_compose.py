@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from app_extensions.embedded_valkey import DURABLE, OPTIONS
 from app_extensions.worker import STOP_TIMEOUT_S
 from config import declared_settings, load_config
 from tests.deploy.commands import is_command
@@ -159,9 +160,13 @@ def test_nobody_outside_reaches_the_database_or_the_cache() -> None:
         assert not published(SERVICES[name])
 
 
-def test_the_cache_evicts_nothing_and_the_database_reports_to_nobody() -> None:
+def test_the_cache_evicts_nothing_and_forgets_at_most_a_second() -> None:
     command = SERVICES["cache"]["command"]
-    assert command[command.index("--maxmemory-policy") + 1] == "noeviction"
+    for name in ("maxmemory-policy", "save", "appendonly", "appendfsync"):
+        assert command[command.index(f"--{name}") + 1] == (OPTIONS | DURABLE)[name]
+
+
+def test_the_database_reports_to_nobody() -> None:
     assert SERVICES["db"]["environment"]["TIMESCALEDB_TELEMETRY"] == "off"
     hook = (ROOT / "deploy/database/010_roles.sh").read_text()
     for name in ("DATABASE_OWNER_PASSWORD", "DATABASE_PASSWORD"):

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -14,10 +13,9 @@ import pytest
 from quart import Quart
 
 from app import create_app
-from app_extensions.embedded_process import Standing
-from app_extensions.embedded_valkey import valkey_address, valkey_server
 from config import Config
 from tests.databases import door, through
+from tests.own_valkey import Valkey
 from tests.relay import Relay
 
 DEADLINE_S = 40
@@ -25,35 +23,6 @@ AWAY_S = 5
 NATIVE = "/ws/subscribe?market=simulated&symbols=BTC/USD&timeframe=1s"
 CHARTS, CHART = "/api/v1/ws?market=simulated", {"type": "bars.subscribe", "topic": "SIMEX:BTC/USD:1S"}
 TICKER, TICK = "/ws?market=simulated", {"type": "subscribe", "symbols": ["BTC/USD"]}
-
-
-class Valkey:
-    """A Valkey of the test's own, that it may kill."""
-
-    def __init__(self, home: Path) -> None:
-        self._home = home
-        self._server = valkey_server(home, home, durable=True)
-        self._process: asyncio.subprocess.Process | None = None
-        self.url = valkey_address(home)
-
-    async def start(self) -> None:
-        command = self._server.program.command
-        self._process = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-        )
-        async with asyncio.timeout(DEADLINE_S):
-            while self._server.ask() is not Standing.READY:  # noqa: ASYNC110 - nothing tells of it
-                await asyncio.sleep(0.05)
-
-    async def kill(self) -> None:
-        assert self._process is not None
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGKILL)
-        await self._process.wait()
-
-    def forget_everything(self) -> None:
-        for path in [*self._home.glob("*.rdb"), *self._home.glob("appendonlydir/*")]:
-            path.unlink()
 
 
 @dataclass

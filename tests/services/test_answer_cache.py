@@ -118,7 +118,7 @@ async def test_a_moving_answer_stays_in_the_process_and_out_of_redis(workers: Wo
     cache, source = workers.open(), Source(Lasting.MOVING)
     await text(cache, source)
     assert await text(cache, source) == "1"
-    assert await workers.redis.keys() == []
+    assert await workers.redis.keys(f"answer:{{{TOPIC.text}}}:*") == []
 
 
 async def test_an_answer_for_one_person_is_never_kept(workers: Workers) -> None:
@@ -221,8 +221,7 @@ async def test_closing_ends_a_refresh_that_hangs(workers: Workers) -> None:
     async with asyncio.timeout(5):
         await source.began.wait()
         await cache.close()
-    with pytest.raises(asyncio.CancelledError):
-        await asking
+    assert await asking == "1"
 
 
 async def test_the_process_keeps_no_more_bytes_than_it_may(workers: Workers) -> None:
@@ -298,10 +297,11 @@ async def test_more_changes_than_can_be_noted_are_told_as_a_change_of_everything
 async def test_changes_by_the_thousand_are_told_a_part_at_a_time(workers: Workers) -> None:
     cache, other, source = workers.open(), workers.open(), Source()
     assert [await text(cache, source), await text(other, source)] == ["1", "1"]
+    before = await workers.redis.xlen(STREAM)
     names = [TOPIC.text, *(f"topic {number}" for number in range(2 * TOLD_AT_ONCE))]
     await cache.announce_names(names)
     assert not cache._changes.unpublished
-    assert await workers.redis.xlen(STREAM) == len(names)
+    assert await workers.redis.xlen(STREAM) == before + len(names)
     workers.time.now_s += 1
     assert await text(other, source) == "2"
 
