@@ -6,11 +6,13 @@ import sys
 import click
 
 from app_extensions import open_services
+from app_extensions.cli_cache import NOT_TOLD
 from app_extensions.cli_progress import Teller, choose_teller, spoken_length
 from app_extensions.cli_servers import hush_logs, reachable_servers, run, sentences
 from app_extensions.cli_values import TIME, TIMEFRAME
 from app_extensions.migrations import migrate
 from config import Config, load_config
+from services import Services
 from services.backfill import BackfillOrder, Progress, Waiting
 from utils.clock import Clock
 from utils.domain import Instrument, Timeframe
@@ -57,10 +59,21 @@ def backfill_command(
 
 async def _backfill(config: Config, order: BackfillOrder, teller: Teller) -> None:
     await migrate(config.db_connection_string)
-    async with (
-        open_services(config, Clock(), only_market=order.instrument.market) as services,
-        contextlib.aclosing(services.backfill.run(order)) as steps,
-    ):
+    services: Services | None = None
+    try:
+        async with open_services(config, Clock(), only_market=order.instrument.market) as services:
+            await _fill(services, order, teller)
+        if teller.last is not None:
+            teller.say(_finished(order, teller.last, teller.elapsed_s))
+    finally:
+        # What could not be told on the way was tried once more when the services were closed.
+        if services is not None and services.answers.is_owing:
+            teller.end()
+            click.echo(NOT_TOLD, err=True)
+
+
+async def _fill(services: Services, order: BackfillOrder, teller: Teller) -> None:
+    async with contextlib.aclosing(services.backfill.run(order)) as steps:
         try:
             async for step in steps:
                 if isinstance(step, Waiting):
@@ -72,8 +85,6 @@ async def _backfill(config: Config, order: BackfillOrder, teller: Teller) -> Non
         except UpstreamError as error:
             teller.end()
             raise click.ClickException(f"{error.detail} {GO_ON}") from error
-    if teller.last is not None:
-        teller.say(_finished(order, teller.last, teller.elapsed_s))
 
 
 def _begun(order: BackfillOrder, progress: Progress) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from app_extensions.cli_cache import NOT_TOLD
 from app_extensions.embedded import embedded_servers
 from app_extensions.migrations import migrate
 from services.stores.bars import select_bars
@@ -27,6 +28,7 @@ PAGES = 24
 HOURS = PAGES * 1_000 - 337
 END_MS = START_MS + HOURS * HOUR_MS
 BACKFILL = ("backfill", "crypto", "bitstamp", "BTC/USD", "1h", "--since", "2018-01-01")
+NO_CACHE = {"REDIS_URL": "redis://127.0.0.1:1/0"}
 END_TEXT = "2020-09-12 23:00 UTC"
 
 
@@ -123,6 +125,26 @@ async def test_a_pipe_hears_plain_sentences_and_a_second_run_has_nothing_to_do(s
     assert second.out.splitlines()[1:] == ["Done: everything was stored already."]
     assert stage.pages_asked == asked == PAGES
     await stage.assert_complete()
+
+
+async def test_a_cache_that_was_not_told_of_new_bars_is_said_in_one_sentence(stage: Stage) -> None:
+    outcome = await run_here(stage.environment | NO_CACHE, *BACKFILL)
+    assert (outcome.exit_code, outcome.err) == (0, f"{NOT_TOLD}\n")
+    assert outcome.out.splitlines()[-1].startswith("Done: ")
+    again = await run_here(stage.environment | NO_CACHE, *BACKFILL)
+    assert (again.exit_code, again.err) == (0, "")
+
+
+async def test_a_run_that_fails_says_so_of_the_cache_as_well(stage: Stage) -> None:
+    bitstamp = stage.exchange.bitstamp
+    running = asyncio.create_task(run_here(stage.environment | NO_CACHE, *BACKFILL))
+    await stage.until_asked(4)
+    bitstamp.fault, bitstamp.retry_after_s = Fault.BANNED, 7_200
+    outcome = await running
+    assert outcome.exit_code == 1
+    told, failed = outcome.err.splitlines()
+    assert told == NOT_TOLD
+    assert failed.startswith("Error: ")
 
 
 async def test_ctrl_c_says_how_to_go_on(stage: Stage) -> None:
