@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import queue
 from typing import Any
 
 import pytest
@@ -35,6 +36,11 @@ def alive(kind: type) -> list[Any]:
     return [each for each in gc.get_objects() if isinstance(each, kind)]
 
 
+def failures() -> list[BaseException]:
+    # From Python 3.12 on, a thread of a pool that waits for work holds that it found none.
+    return [each for each in alive(BaseException) if not isinstance(each, queue.Empty)]
+
+
 def ccxt_client() -> Any:
     (client,) = alive(ExchangeClient)
     return client.ccxt
@@ -62,7 +68,7 @@ async def test_an_answer_that_was_read_is_not_kept_by_the_connection_it_came_ove
 async def test_a_market_list_that_could_not_be_read_leaves_nothing_of_the_attempt(
     plugin: CryptoPlugin, exchange: LocalExchange, instrument: Instrument
 ) -> None:
-    before = len(alive(BaseException))
+    before = len(failures())
     venue = exchange.venue(instrument.exchange)
     venue.fault, venue.fault_kinds = Fault.UNAVAILABLE, ("markets",)
     for _ in range(3):
@@ -70,7 +76,7 @@ async def test_a_market_list_that_could_not_be_read_leaves_nothing_of_the_attemp
             await plugin.fetch_instruments(instrument.exchange)
     # The turn of the event loop that brought the error holds it.
     await asyncio.sleep(0)
-    assert len(alive(BaseException)) == before
+    assert len(failures()) == before
     venue.fault = None
     assert await plugin.fetch_instruments(instrument.exchange)
 
