@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS schema_migration (
 # Any constant serves; every starter of this program waits for the same one.
 ADVISORY_LOCK_ID = 4_711_061_984
 LOCK_TIMEOUT_S = 60.0
+LOCK_PAUSE_S = 0.1
 STATEMENT_TIMEOUT_S = 600.0
 # Whoever waits for a table makes everybody wait who comes after, and the service gives up after two seconds.
 # So a file that does not get its tables soon lets them all pass, and is tried again. It does so before
@@ -100,12 +101,7 @@ async def migrate(dsn: str, folder: Path = SQL_DIR) -> list[str]:
     """
     connection = await asyncpg.connect(dsn, timeout=10, command_timeout=STATEMENT_TIMEOUT_S)
     try:
-        try:
-            await connection.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK_ID, timeout=LOCK_TIMEOUT_S)
-        except TimeoutError as error:
-            raise MigrationError(
-                "Another process has been migrating the database for over a minute. Find it, and try again."
-            ) from error
+        await _wait_for_schema(connection)
         return await migrate_held(connection, folder)
     except asyncpg.InsufficientPrivilegeError as error:
         raise MigrationError(
@@ -120,6 +116,19 @@ async def migrate(dsn: str, folder: Path = SQL_DIR) -> list[str]:
 async def hold_schema(connection: asyncpg.Connection) -> bool:
     """Return whether this connection now keeps others from migrating, and so the service from starting."""
     return bool(await connection.fetchval("SELECT pg_try_advisory_lock($1)", ADVISORY_LOCK_ID))
+
+
+async def _wait_for_schema(connection: asyncpg.Connection) -> None:
+    # Asked again and again: an index that is made concurrently waits for every statement that goes on, and so
+    # for one that waits for the lock of its maker.
+    try:
+        async with asyncio.timeout(LOCK_TIMEOUT_S):
+            while not await hold_schema(connection):  # noqa: ASYNC110 - another process holds it
+                await asyncio.sleep(LOCK_PAUSE_S)
+    except TimeoutError as error:
+        raise MigrationError(
+            "Another process has been migrating the database for over a minute. Find it, and try again."
+        ) from error
 
 
 async def migrate_held(

@@ -114,8 +114,8 @@ async def start_eight_at_once(database: str) -> None:
 async def wait_for_waiting(connection: asyncpg.Connection, processes: int) -> None:
     async with asyncio.timeout(DEADLINE_S):
         while processes > await connection.fetchval(
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_try_advisory_lock%'"
+            " AND datname = current_database() AND pid <> pg_backend_pid()"
         ):
             await connection.fetchval("SELECT pg_sleep(0.02)")
 
@@ -132,6 +132,22 @@ async def test_who_waits_too_long_for_the_lock_is_told_why(
     finally:
         await holder.close()
     assert await migrate(database) == NAMES
+
+
+async def test_an_index_made_beside_writers_does_not_wait_for_those_who_wait_for_its_maker(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app_extensions.migrations.LOCK_TIMEOUT_S", 5.0)
+    write(tmp_path, "0001_one.sql", "CREATE TABLE one (id integer)")
+    write(
+        tmp_path,
+        "0002_two.sql",
+        "-- no-transaction\nDROP INDEX CONCURRENTLY IF EXISTS one_id\n--;;\n"
+        "CREATE INDEX CONCURRENTLY one_id ON one (id)",
+    )
+    async with asyncio.timeout(DEADLINE_S):
+        applied = await asyncio.gather(*(migrate(database, tmp_path) for _ in range(4)))
+    assert sorted(applied) == [[], [], [], ["0001_one", "0002_two"]]
 
 
 async def test_a_file_changed_after_it_was_applied_is_refused(database: str, tmp_path: Path) -> None:
