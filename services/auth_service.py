@@ -21,7 +21,7 @@ from services.stores.users import StoredUser
 from services.tickets import Tickets
 from utils.accounts import Action, Caller, Principal, Role, Session, User
 from utils.clock import Clock
-from utils.errors import Conflict, Forbidden, Unauthorized, Unavailable
+from utils.errors import AppError, Conflict, Forbidden, Unauthorized, Unavailable
 
 SESSION_IDLE_S = 7 * 86_400
 
@@ -96,12 +96,12 @@ class AuthService:
             found = await users.select_user_to_sign_in(self._pool, folded)
             matches = await self._matches(password, found, attempt)
             if found is None or not matches or found.user.disabled:
-                raise _refused(found)
+                raise _refused(found, attempt)
             current_hash = await self._renewed_hash(found, password)
         async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
             # A password changed, or a user disabled, while the hash was computed ends this too.
             if not await users.lock_unchanged_user(connection, found.user.user_id, current_hash):
-                raise _refused(found)
+                raise _refused(found, attempt)
             await self._throttle.remember(connection, attempt, found.user.user_id, self._clock.now_ms())
             pair = await self.sessions.open(connection, found.user, caller)
         log.info("signed in", extra={"user_id": found.user.user_id})
@@ -126,8 +126,8 @@ class AuthService:
         attempt = await self._throttle.take(folded, caller.address, self._clock.now_ms())
         found = await users.select_user(self._pool, principal.user_id)
         if not await self._matches(current, found, attempt) or found is None:
-            raise Forbidden(
-                "The current password is not right. Check it and try again.", code="wrong_password"
+            raise attempt.failure(
+                Forbidden("The current password is not right. Check it and try again.", code="wrong_password")
             )
         new_hash = await self._hash(new)
         now_ms = self._clock.now_ms()
@@ -167,12 +167,13 @@ class AuthService:
     async def _matches(self, password: str, found: StoredUser | None, attempt: Attempt) -> bool:
         stored_hash = found.password_hash if found else None
         try:
-            return await self._hash_pool.run(partial(self._hasher.verify, password, stored_hash))
+            matches = await self._hash_pool.run(partial(self._hasher.verify, password, stored_hash))
         except Unavailable:
             # The password was not looked at, so that it was no attempt.
             async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
                 await self._throttle.give_back(connection, attempt)
             raise
+        return matches and not attempt.hopeless
 
     async def _renewed_hash(self, found: StoredUser, password: str) -> str:
         if not self._hasher.is_outdated(found.password_hash):
@@ -213,8 +214,10 @@ class AuthService:
         return ended
 
 
-def _refused(found: StoredUser | None) -> Unauthorized:
+def _refused(found: StoredUser | None, attempt: Attempt) -> AppError:
     log.info("sign-in refused", extra={"user_id": found.user.user_id if found else None})
-    return Unauthorized(
-        "The username or the password is not right. Check both and try again.", code="invalid_credentials"
+    return attempt.failure(
+        Unauthorized(
+            "The username or the password is not right. Check both and try again.", code="invalid_credentials"
+        )
     )

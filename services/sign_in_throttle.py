@@ -1,8 +1,9 @@
 """How often somebody may try to sign in: counted in PostgreSQL for all workers, whoever else is away.
 
-An attempt is counted before the password is looked at, and given back when it was right. From a place where
-the account is known, attempts count for account and place together, and for nothing else: so whoever tries
-from two hundred other addresses fills the account's own count, and its owner still gets in.
+An attempt is counted before the password is looked at, and given back when it was right. Once the count of
+the account or of the address is full, an account has one more at a place where it is known: so whoever tries
+from two hundred addresses fills the account's count, and its owner still gets in. A wrong password is
+answered there as anywhere, so that it tells nobody whose account is known there, or is there at all.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ import asyncpg
 
 from services.stores import throttles
 from utils import figures
-from utils.errors import TooManyRequests
+from utils.errors import AppError, TooManyRequests
 from utils.spoken import spoken_wait
 
 # A place is known for this long after the last time somebody signed in from it.
@@ -46,10 +47,22 @@ KNOWN_PLACE = ThrottleRule("known place", at_once=7, free=3, wears_off_s=120.0)
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What one attempt was counted under."""
+    """What one attempt was counted under, and what becomes of it.
+
+    With ``wait_s`` only a right password is let in, and the answer to a wrong one is to wait; ``hopeless``
+    ones are not let in at all, and compared all the same: it takes time, which would tell them from others.
+    """
 
     place: str
     counted: tuple[bytes, ...]
+    wait_s: float | None = None
+    hopeless: bool = False
+
+    def failure(self, wrong_password: AppError) -> AppError:
+        """Return what a failed attempt is answered: the given error, or the time to wait."""
+        if self.wait_s is None:
+            return wrong_password
+        return _too_many_attempts(KNOWN_PLACE, self.wait_s)
 
 
 class SignInThrottle:
@@ -64,22 +77,19 @@ class SignInThrottle:
 
         Raises: TooManyRequests with the time to wait; nothing is counted then.
         """
-        async with (
-            self._pool.acquire(timeout=self._acquire_timeout_s) as connection,
-            connection.transaction(),
-        ):
-            known = await throttles.is_known_place(
+        anywhere = ((ADDRESS, ADDRESS.key(place)), (ACCOUNT, ACCOUNT.key(folded_username)))
+        here = (KNOWN_PLACE, KNOWN_PLACE.key(folded_username, place))
+        async with self._pool.acquire(timeout=self._acquire_timeout_s) as connection:
+            refused = await self._take_all(connection, now_ms, *anywhere)
+            if refused is None:
+                return Attempt(place, tuple(key for _, key in anywhere))
+            known = await throttles.select_known(
                 connection, folded_username, place, since_ms=now_ms - KNOWN_FOR_MS
             )
-            wanted = (
-                [(KNOWN_PLACE, KNOWN_PLACE.key(folded_username, place))]
-                if known
-                else [(ADDRESS, ADDRESS.key(place)), (ACCOUNT, ACCOUNT.key(folded_username))]
-            )
-            for rule, key in wanted:
-                # What was counted before is rolled back with the refusal.
-                await self._take_one(connection, rule, key, now_ms)
-        return Attempt(place, tuple(key for _, key in wanted))
+            # Any name is counted here like one that is known here; where none is, there is nothing to hide.
+            if known.to_somebody and await self._take_all(connection, now_ms, here) is None:
+                return Attempt(place, (here[1],), refused.wait_s, hopeless=not known.to_user)
+        raise _too_many_attempts(refused.rule, refused.wait_s)
 
     async def give_back(self, connection: asyncpg.Connection, attempt: Attempt) -> None:
         """Take back what an attempt counted."""
@@ -94,6 +104,18 @@ class SignInThrottle:
         await throttles.upsert_known_place(
             connection, user_id, attempt.place, now_ms=now_ms, places_max=PLACES_MAX
         )
+
+    async def _take_all(
+        self, connection: asyncpg.Connection, now_ms: int, *wanted: tuple[ThrottleRule, bytes]
+    ) -> "_Refused | None":
+        try:
+            async with connection.transaction():
+                for rule, key in wanted:
+                    await self._take_one(connection, rule, key, now_ms)
+        except _Refused as refused:
+            # What was counted before is rolled back.
+            return refused
+        return None
 
     async def _take_one(
         self, connection: asyncpg.Connection, rule: ThrottleRule, key: bytes, now_ms: int
@@ -111,10 +133,20 @@ class SignInThrottle:
         wait_s = await throttles.select_wait_s(
             connection, key, at_once=rule.at_once, wears_off_s=rule.wears_off_s, now_ms=now_ms
         )
-        wait_s = max(1.0, wait_s)
-        figures.SIGN_INS_THROTTLED.add(1, rule.kind.replace(" ", "_"))
-        raise TooManyRequests(
-            f"Too many attempts to sign in. Wait {spoken_wait(wait_s)}, then try again.",
-            code="too_many_attempts",
-            retry_after_s=wait_s,
-        )
+        raise _Refused(rule, max(1.0, wait_s))
+
+
+class _Refused(Exception):
+    def __init__(self, rule: ThrottleRule, wait_s: float) -> None:
+        super().__init__()
+        self.rule = rule
+        self.wait_s = wait_s
+
+
+def _too_many_attempts(rule: ThrottleRule, wait_s: float) -> TooManyRequests:
+    figures.SIGN_INS_THROTTLED.add(1, rule.kind.replace(" ", "_"))
+    return TooManyRequests(
+        f"Too many attempts to sign in. Wait {spoken_wait(wait_s)}, then try again.",
+        code="too_many_attempts",
+        retry_after_s=wait_s,
+    )

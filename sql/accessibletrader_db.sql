@@ -31,3 +31,4 @@ SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb')
     \ir 0010_coin_clean_up.plain.sql
 \endif
 \ir 0011_quiet_spans.sql
+\ir 0012_known_place.sql

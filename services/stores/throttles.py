@@ -4,7 +4,17 @@ What was counted wears off evenly; an attempt is written down before it is made,
 both be the last one allowed.
 """
 
+from dataclasses import dataclass
+
 import asyncpg
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceKnown:
+    """Whether one user, and whether anybody at all, has signed in from a place."""
+
+    to_user: bool
+    to_somebody: bool
 
 
 async def take_attempt(
@@ -89,28 +99,33 @@ async def give_back_attempt(connection: asyncpg.Connection, throttle_key: bytes)
     )
 
 
-async def is_known_place(
+async def select_known(
     connection: asyncpg.Connection, folded_username: str, place: str, *, since_ms: int
-) -> bool:
-    """Tell whether the user of this name, in lower case, has signed in from there since then."""
-    # Served by app_user_username_key and the primary key of known_place.
-    return bool(
-        await connection.fetchval(
-            """
-            SELECT EXISTS (
+) -> PlaceKnown:
+    """Return who has signed in from a place since then; the name is given in lower case."""
+    # Served by known_place_by_place, app_user_username_key and the primary key of known_place.
+    row = await connection.fetchrow(
+        """
+        SELECT
+            EXISTS (
                 SELECT 1
                 FROM app_user
                 JOIN known_place ON known_place.user_id = app_user.user_id
                 WHERE lower(app_user.username) = $1
                     AND known_place.place = $2
                     AND known_place.seen_at > to_timestamp($3::bigint / 1000.0)
-            )
-            """,
-            folded_username,
-            place,
-            since_ms,
-        )
+            ) AS to_user,
+            EXISTS (
+                SELECT 1
+                FROM known_place
+                WHERE place = $2 AND seen_at > to_timestamp($3::bigint / 1000.0)
+            ) AS to_somebody
+        """,
+        folded_username,
+        place,
+        since_ms,
     )
+    return PlaceKnown(**dict(row))
 
 
 async def upsert_known_place(

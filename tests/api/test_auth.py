@@ -6,12 +6,17 @@ from typing import Any
 
 import asyncpg
 import pytest
+from quart import Quart
 from quart.testing.connections import WebsocketResponseError
 from quart.typing import TestClientProtocol as Client
+from redis.asyncio import Redis
 from werkzeug.datastructures import Headers
 
+from middleware.context import EXTENSION
 from services.auth_service import AuthService
+from services.sign_in_throttle import ADDRESS
 from utils.accounts import Role
+from utils.clock import Clock
 
 PASSWORD = "a horse in a field of corn"
 PUBLIC = "/market/get_exchanges?market=simulated"
@@ -66,6 +71,30 @@ async def test_a_refused_sign_in_never_tells_why(
     status, challenge, problem = answers[0]
     assert (status, challenge, problem["code"]) == (401, "Bearer", "invalid_credentials")
     assert problem["detail"] == "The username or the password is not right. Check both and try again."
+
+
+async def test_behind_an_address_with_too_many_attempts_only_the_owner_is_told_apart(
+    app: Quart, client: Client, ada: dict[str, str], pool: asyncpg.Pool, redis: Redis
+) -> None:
+    auth: AuthService = app.extensions[EXTENSION].auth
+    auth._clock = Clock(now_ms=lambda: 1_795_000_000_000)
+    await sign_in(client, ada)
+    place = await pool.fetchval("SELECT place FROM known_place")
+    for number in range(ADDRESS.free + 1):
+        await auth._throttle.take(f"stranger{number}", place, 1_795_000_000_000)
+    answers = []
+    for username in ("ada", "nobody"):
+        # The calls of the minute are counted whoever is asked for.
+        await redis.flushall()
+        response = await client.post("/auth/login", json={"username": username, "password": "wrong"})
+        problem = await response.get_json()
+        del problem["request_id"], response.headers["X-Request-ID"]
+        answers.append((response.status_code, dict(response.headers), problem))
+
+    assert answers[0] == answers[1]
+    assert (answers[0][0], answers[0][2]["code"]) == (429, "too_many_attempts")
+    assert int(answers[0][1]["retry-after"]) >= 1
+    assert await sign_in(client, ada)
 
 
 MISFITS: list[tuple[dict[str, Any], list[str]]] = [
