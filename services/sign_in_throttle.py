@@ -113,7 +113,8 @@ class SignInThrottle:
                 for rule, key in wanted:
                     await self._take_one(connection, rule, key, now_ms)
         except _Refused as refused:
-            # What was counted before is rolled back.
+            # What was counted before is rolled back, so that this is written down on its own.
+            await throttles.count_as_now(connection, refused.key, now_ms)
             return refused
         return None
 
@@ -133,13 +134,14 @@ class SignInThrottle:
         wait_s = await throttles.select_wait_s(
             connection, key, at_once=rule.at_once, wears_off_s=rule.wears_off_s, now_ms=now_ms
         )
-        raise _Refused(rule, max(1.0, wait_s))
+        raise _Refused(rule, key, max(1.0, wait_s))
 
 
 class _Refused(Exception):
-    def __init__(self, rule: ThrottleRule, wait_s: float) -> None:
+    def __init__(self, rule: ThrottleRule, key: bytes, wait_s: float) -> None:
         super().__init__()
         self.rule = rule
+        self.key = key
         self.wait_s = wait_s
 
 

@@ -137,8 +137,10 @@ class Attempts:
         if run.cancel_requested:
             return RunState.CANCELLED, CANCELLED
         if job.unless_just_ran and run.tick_ms is not None and run.attempt == 0:
-            since_ms = self.clock.now_ms() - round(job.just_s * 1_000)
-            other = await job_attempts.select_just_ran(connection, job.unless_just_ran, since_ms)
+            now_ms = self.clock.now_ms()
+            other = await job_attempts.select_just_ran(
+                connection, job.unless_just_ran, since_ms=now_ms - round(job.just_s * 1_000), now_ms=now_ms
+            )
             if other is not None:
                 return RunState.SKIPPED, f"The job {other} has just done this, or is about to."
         return None, None

@@ -199,8 +199,13 @@ async def select_attempts(pool: asyncpg.Pool, run_id: int) -> list[JobAttempt]:
     return [JobAttempt(**dict(row)) for row in rows]
 
 
-async def select_just_ran(connection: asyncpg.Connection, jobs: tuple[str, ...], since_ms: int) -> str | None:
-    """Return which of these jobs waits, goes on, or has been done since."""
+async def select_just_ran(
+    connection: asyncpg.Connection, jobs: tuple[str, ...], *, since_ms: int, now_ms: int
+) -> str | None:
+    """Return which of these jobs waits, goes on, or has been done since.
+
+    What ended after ``now_ms``, by more than two clocks are apart, was seen by one that was ahead.
+    """
     # Served by job_run_by_job.
     job: str | None = await connection.fetchval(
         """
@@ -209,13 +214,18 @@ async def select_just_ran(connection: asyncpg.Connection, jobs: tuple[str, ...],
         WHERE job = ANY($1::text[])
             AND (
                 state IN ('queued', 'running')
-                OR (state = 'done' AND ended_at >= to_timestamp($2::bigint / 1000.0))
+                OR (
+                    state = 'done'
+                    AND ended_at BETWEEN to_timestamp($2::bigint / 1000.0)
+                        AND to_timestamp($3::bigint / 1000.0) + INTERVAL '1 minute'
+                )
             )
         ORDER BY job_run_id DESC
         LIMIT 1
         """,
         list(jobs),
         since_ms,
+        now_ms,
     )
     return job
 

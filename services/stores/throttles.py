@@ -29,7 +29,7 @@ async def take_attempt(
     """Count an attempt and return True, or return False where it has to wait.
 
     ``at_once`` attempts may be open at a time, each wearing off in ``wears_off_s``; after ``free`` of them
-    the next has to wait for 2 seconds, then 4, then 8.
+    the next has to wait for 2 seconds, then 4, then 8. What a clock that was ahead has counted counts as now.
     """
     return bool(
         await connection.fetchval(
@@ -46,13 +46,17 @@ async def take_attempt(
                     )
                 FROM (
                     SELECT greatest(
-                        0, known.attempts - date_part('epoch', excluded.counted_at - known.counted_at) / $4
+                        0,
+                        known.attempts - date_part(
+                            'epoch', greatest('0', excluded.counted_at - known.counted_at)
+                        ) / $4
                     )
                 ) AS worn (left_over)
             )
-            WHERE known.next_at <= excluded.counted_at
-                AND known.attempts - date_part('epoch', excluded.counted_at - known.counted_at) / $4
-                    <= $2 - 1
+            WHERE known.next_at - greatest('0', known.counted_at - excluded.counted_at) <= excluded.counted_at
+                AND known.attempts - date_part(
+                    'epoch', greatest('0', excluded.counted_at - known.counted_at)
+                ) / $4 <= $2 - 1
             RETURNING TRUE
             """,
             throttle_key,
@@ -61,6 +65,20 @@ async def take_attempt(
             wears_off_s,
             now_ms,
         )
+    )
+
+
+async def count_as_now(connection: asyncpg.Connection, throttle_key: bytes, now_ms: int) -> None:
+    """Let what was counted by a clock that was ahead wear off from now on."""
+    await connection.execute(
+        """
+        UPDATE sign_in_throttle
+        SET next_at = next_at - (counted_at - to_timestamp($2::bigint / 1000.0)),
+            counted_at = to_timestamp($2::bigint / 1000.0)
+        WHERE throttle_key = $1 AND counted_at > to_timestamp($2::bigint / 1000.0)
+        """,
+        throttle_key,
+        now_ms,
     )
 
 
@@ -73,8 +91,9 @@ async def select_wait_s(
         """
         SELECT greatest(
             0,
-            date_part('epoch', next_at - to_timestamp($4::bigint / 1000.0)),
-            (attempts + 1 - $2) * $3 - date_part('epoch', to_timestamp($4::bigint / 1000.0) - counted_at)
+            date_part('epoch', next_at - greatest(to_timestamp($4::bigint / 1000.0), counted_at)),
+            (attempts + 1 - $2) * $3
+                - date_part('epoch', greatest('0', to_timestamp($4::bigint / 1000.0) - counted_at))
         )
         FROM sign_in_throttle
         WHERE throttle_key = $1
@@ -131,7 +150,10 @@ async def select_known(
 async def upsert_known_place(
     connection: asyncpg.Connection, user_id: int, place: str, *, now_ms: int, places_max: int
 ) -> None:
-    """Remember that a user signed in from there, and forget the oldest places beyond ``places_max``."""
+    """Remember that a user signed in from there, and forget the oldest places beyond ``places_max``.
+
+    First go those that a clock which was ahead has seen: nobody knows when that was.
+    """
     await connection.execute(
         """
         INSERT INTO known_place (user_id, place, seen_at)
@@ -147,11 +169,16 @@ async def upsert_known_place(
         DELETE FROM known_place
         WHERE user_id = $1
             AND place NOT IN (
-                SELECT place FROM known_place WHERE user_id = $1 ORDER BY seen_at DESC, place LIMIT $2
+                SELECT place
+                FROM known_place
+                WHERE user_id = $1
+                ORDER BY seen_at <= to_timestamp($3::bigint / 1000.0) DESC, seen_at DESC, place
+                LIMIT $2
             )
         """,
         user_id,
         places_max,
+        now_ms,
     )
 
 

@@ -148,6 +148,19 @@ async def test_a_small_run_is_skipped_when_the_large_one_has_just_done_its_work(
     assert ran.state == state
 
 
+async def test_a_large_run_that_a_clock_ahead_saw_end_holds_up_no_small_one(job_house: JobHouse) -> None:
+    small = Job("top_50", "Small.", nothing, FIVE, unless_just_ran=("top_200",), just_s=10)
+    job_house.add(small, Job("top_200", "Large.", nothing, HOURLY))
+    job_house.now_ms = HOUR_MS
+    planning = planner(job_house)
+    await planning.plan()
+    job_house.worker()
+    for run in await job_house.all_runs():
+        await job_house.ended(run.job_run_id)
+    await job_house.pool.execute("UPDATE job_run SET ended_at = ended_at + INTERVAL '10 days'")
+    assert (await job_house.ended(await plan_and_find(job_house, planning))).state == "done"
+
+
 async def plan_and_find(house: JobHouse, planning: Planner) -> int:
     house.now_ms = HOUR_MS + 300_000
     await planning.plan()

@@ -1,6 +1,7 @@
 """How often somebody may try: the ceilings, the growing delay, and the owner who still gets in."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from services.sign_in_throttle import ACCOUNT, ADDRESS, KNOWN_PLACE, PLACES_MAX, SignInThrottle
 from tests.services.conftest import PASSWORD, House
 from utils.accounts import Caller, Role
-from utils.domain import MINUTE_MS
+from utils.domain import DAY_MS, MINUTE_MS
 from utils.errors import Forbidden, TooManyRequests, Unauthorized, Unavailable
 
 HOME = Caller("203.0.113.7")
@@ -65,6 +66,54 @@ async def test_two_hundred_addresses_at_once_stay_below_the_ceiling_and_the_owne
         assert await house.is_good(await house.auth.sign_in("Ada", PASSWORD, HOME))
         house.now_ms += 5 * MINUTE_MS
     assert 3 <= looked_at <= 10
+
+
+@pytest.mark.parametrize("attempts", [1, ACCOUNT.free + 1, ACCOUNT.at_once])
+async def test_a_clock_that_was_ahead_refuses_nobody_for_longer_than_it_would_have(
+    house: House, attempts: int
+) -> None:
+    house.now_ms += 400 * DAY_MS
+    for number in range(attempts):
+        while wait_s := await refusal(house, "Ada", Caller(f"192.0.2.{number}")):
+            house.now_ms += round(wait_s * 1000)
+    away = Caller("198.51.100.1")
+    told_s = await refusal(house, "Ada", away)
+    house.now_ms -= 399 * DAY_MS
+
+    waited_s = 0.0
+    while wait_s := await refusal(house, "Ada", away):
+        waited_s += wait_s
+        house.now_ms += round(wait_s * 1000)
+        assert waited_s <= told_s + 1
+    assert waited_s >= told_s - 1
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(leaps_s=st.lists(st.sampled_from([0, 0, 1, 3, 60, -1, -60, -7_200, 7_200]), min_size=20, max_size=60))
+async def test_setting_the_clock_back_gives_nobody_more_attempts(house: House, leaps_s: list[int]) -> None:
+    throttle = SignInThrottle(house.pool, 2.0)
+    await house.pool.execute("DELETE FROM sign_in_throttle")
+    now_ms, taken, onward_s = house.now_ms, 0, 0
+    for number, leap_s in enumerate(leaps_s):
+        now_ms, onward_s = now_ms + leap_s * 1000, onward_s + max(0, leap_s)
+        with contextlib.suppress(TooManyRequests):
+            await throttle.take("ada", f"198.51.100.{number}", now_ms)
+            taken += 1
+    # Only what the clock went on wears anything off.
+    assert taken <= ACCOUNT.at_once + onward_s / ACCOUNT.wears_off_s
+
+
+async def test_a_place_becomes_known_whatever_clock_the_others_were_seen_by(house: House) -> None:
+    house.now_ms += 400 * DAY_MS
+    for number in range(PLACES_MAX):
+        await house.auth.sign_in("Ada", PASSWORD, Caller(f"192.0.2.{number}"))
+    house.now_ms -= 399 * DAY_MS
+    for number in range(PLACES_MAX):
+        house.now_ms += 1
+        await house.auth.sign_in("Ada", PASSWORD, Caller(f"198.51.100.{number}"))
+
+    places = await house.pool.fetch("SELECT place FROM known_place ORDER BY seen_at")
+    assert [row["place"] for row in places] == [f"198.51.100.{number}" for number in range(PLACES_MAX)]
 
 
 async def test_one_address_against_many_accounts_stays_below_its_ceiling(house: House) -> None:
