@@ -11,12 +11,18 @@ from services.announcing.record import FiringRecord
 from services.idempotency import Keep, keep_nothing
 from services.live.log import LiveLog
 from services.stores import alerts
-from services.stores.alerts import AlertTerms, LogPlace, PriceAlert
+from services.stores.alerts import AlertTerms, LogPlace, PriceAlert, TopicCounts
+from services.stores.locks import lock_until_commit
 from utils.clock import Clock
 from utils.domain import Bar, Topic
 from utils.errors import Conflict, NotFound
 
 ALERTS_MAX = 50
+# Once half of the topics are taken, so many may be a user's own, with no alert of anybody else: or ten users
+# could take them all.
+TOPICS_ALONE_MAX = 10
+TOPICS_LOCK = "topics of alerts"
+LOCK_TIMEOUT_S = 2.0
 ACQUIRE_TIMEOUT_S = 2.0
 NEWEST_ENTRIES = 8
 # A price older than this does not say where an alert begins.
@@ -39,7 +45,8 @@ class AlertBook:
     ) -> PriceAlert:
         """Add an alert that watches every price from now on.
 
-        Raises: Conflict when the user has too many, or when too many topics are watched.
+        Raises: Conflict when the user has too many, or when too many topics are watched, or too many for this
+        user alone.
         """
         price, place = await self._newest(terms.topic)
         async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
@@ -49,13 +56,10 @@ class AlertBook:
                     f"You have {ALERTS_MAX} alerts, and that is as many as there may be. Delete one first.",
                     code="too_many_alerts",
                 )
-            if await alerts.count_topics_beside(connection, terms.topic) >= TOPICS_MAX:
-                # More are not fed, and an alert that nobody watches must not be promised.
-                raise Conflict(
-                    f"Alerts wait for {TOPICS_MAX} symbols and timeframes already, and no more are "
-                    "watched here. Choose one that is watched, or ask who runs this service.",
-                    code="too_many_alert_topics",
-                )
+            # Two at once may each find the last topic free, or one that somebody else is giving up.
+            await lock_until_commit(connection, TOPICS_LOCK, LOCK_TIMEOUT_S)
+            if not await alerts.is_waited_for(connection, terms.topic):
+                _check_topics(await alerts.count_topics(connection, user_id))
             alert = await alerts.insert_alert(
                 connection,
                 user_id,
@@ -96,3 +100,19 @@ class AlertBook:
         if newest is not None and isinstance(newest.event, Bar) and event_ms(newest) >= fresh_from_ms:
             price = newest.event.close
         return price, place_of(entries[-1])
+
+
+def _check_topics(counts: TopicCounts) -> None:
+    # More are not fed, and an alert that nobody watches must not be promised.
+    if counts.in_all >= TOPICS_MAX:
+        raise Conflict(
+            f"Alerts wait for {TOPICS_MAX} symbols and timeframes already, and no more are "
+            "watched here. Choose one that is watched, or ask who runs this service.",
+            code="too_many_alert_topics",
+        )
+    if 2 * counts.in_all >= TOPICS_MAX and counts.alone >= TOPICS_ALONE_MAX:
+        raise Conflict(
+            f"You alone have alerts for {counts.alone} symbols and timeframes, and what can be watched "
+            "here is running short. Choose one that others have alerts for too, or delete an alert.",
+            code="too_many_alert_topics",
+        )

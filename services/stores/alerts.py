@@ -72,6 +72,14 @@ class PriceAlert:
     created_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class TopicCounts:
+    """How many topics alerts wait for: those of everybody, and those of one user and nobody else."""
+
+    in_all: int
+    alone: int
+
+
 async def lock_user(connection: asyncpg.Connection, user_id: int) -> None:
     """Let whoever changes the alerts of this user wait until the transaction ends."""
     await connection.fetchval("SELECT user_id FROM app_user WHERE user_id = $1 FOR UPDATE", user_id)
@@ -83,17 +91,13 @@ async def count_alerts(connection: asyncpg.Connection, user_id: int) -> int:
     return int(await connection.fetchval("SELECT count(*) FROM price_alert WHERE user_id = $1", user_id))
 
 
-async def count_topics_beside(connection: asyncpg.Connection, topic: Topic) -> int:
-    """Return for how many topics alerts wait beside this one; 0 where some wait for this one already."""
+async def is_waited_for(connection: asyncpg.Connection, topic: Topic) -> bool:
+    """Return whether an alert of anybody waits for a topic."""
     # Served by price_alert_topic.
-    return int(
+    return bool(
         await connection.fetchval(
             """
-            SELECT count(*)
-            FROM (
-                SELECT DISTINCT market, exchange, symbol, timeframe FROM price_alert WHERE state <> 'done'
-            ) AS waited_for
-            WHERE NOT EXISTS (
+            SELECT EXISTS (
                 SELECT FROM price_alert
                 WHERE market = $1 AND exchange = $2 AND symbol = $3 AND timeframe = $4 AND state <> 'done'
             )
@@ -104,6 +108,23 @@ async def count_topics_beside(connection: asyncpg.Connection, topic: Topic) -> i
             topic.timeframe.text,
         )
     )
+
+
+async def count_topics(connection: asyncpg.Connection, user_id: int) -> TopicCounts:
+    """Return how many topics alerts wait for."""
+    row = await connection.fetchrow(
+        """
+        SELECT count(*) AS in_all, count(*) FILTER (WHERE alone) AS alone
+        FROM (
+            SELECT bool_and(user_id = $1) AS alone
+            FROM price_alert
+            WHERE state <> 'done'
+            GROUP BY market, exchange, symbol, timeframe
+        ) AS waited_for
+        """,
+        user_id,
+    )
+    return TopicCounts(row["in_all"], row["alone"])
 
 
 async def insert_alert(
