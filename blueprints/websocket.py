@@ -10,7 +10,7 @@ from quart import Blueprint, g, websocket
 from blueprints.formats.ws_native import NATIVE, parse_since
 from blueprints.formats.ws_prices import PRICES
 from blueprints.formats.ws_topics import TOPICS
-from middleware.auth_middleware import public
+from middleware.auth_middleware import accept_socket, public
 from middleware.client_address import address_group, client_address
 from middleware.context import services
 from middleware.language import accepted_languages
@@ -128,7 +128,7 @@ async def _serve(
     with live.session(*_holders()) as session:
         if isinstance(query, LiveQuery):
             await _give_earphone(session, query)
-        await websocket.accept()
+        await accept_socket()
         connection = LiveConnection(
             session, dialect, live.limits, services().clock, find, _identity(), query.batch
         )

@@ -14,12 +14,14 @@ from quart_schema import security_scheme
 
 from middleware.context import services
 from middleware.declarations import declare, declared
+from middleware.rate_limit import count_call
 from middleware.validation import RequestModel, read_query
 from services.sessions import invalid_access_token
 from utils.accounts import Principal, Role
 from utils.errors import Forbidden, Unauthorized
 
 TICKET = "ticket"
+TICKET_BUCKET = "default"
 
 # What the OpenAPI document says of a view: no token is read, one may be sent, one has to be.
 NO_TOKEN: list[dict[str, list[str]]] = []
@@ -88,6 +90,17 @@ async def principal_of(authorization: str | None) -> Principal | None:
     return await services().auth.authenticate(token.strip(" "))
 
 
+async def accept_socket() -> None:
+    """Accept a WebSocket, and spend the ticket that it came with: one that was refused leaves it as it was.
+
+    Raises: Unauthorized when the ticket has opened another meanwhile.
+    """
+    ticket = g.get("ticket")
+    if ticket is not None:
+        await services().auth.tickets.spend(ticket, websocket.headers.get("Origin"))
+    await websocket.accept()
+
+
 def _guard(view: View[P, T], access: str, identify: Callable[[], Awaitable[Principal | None]]) -> View[P, T]:
     # What is open to everybody may be a page, whose address holds more than a request is made of.
     takes_none = access != "public" and declared(view, "query_model") is None
@@ -114,7 +127,10 @@ async def _principal_of_request() -> Principal | None:
     if len(headers) + len(tickets) > 1:
         raise invalid_access_token()
     if tickets:
-        return await services().auth.tickets.spend(tickets[0], asked.headers.get("Origin"))
+        # Whoever makes tickets up is known by an address alone, and is counted before anybody is asked.
+        await count_call(TICKET_BUCKET)
+        g.ticket = tickets[0]
+        return await services().auth.tickets.look_at(g.ticket, websocket.headers.get("Origin"))
     return await principal_of(headers[0] if headers else None)
 
 

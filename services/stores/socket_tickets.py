@@ -6,6 +6,26 @@ import asyncpg
 
 from utils.accounts import Principal, Role
 
+_HOLDER = """
+    WITH ticket AS ({ticket})
+    SELECT app_user.user_id, app_user.username, app_user.role, session.session_id
+    FROM ticket
+    JOIN session ON session.session_id = ticket.session_id
+    JOIN app_user ON app_user.user_id = session.user_id
+    WHERE ticket.origin IS NOT DISTINCT FROM $2
+        AND ticket.expires_at > to_timestamp($3::bigint / 1000.0)
+        AND session.revoked_at IS NULL
+        AND session.expires_at > to_timestamp($3::bigint / 1000.0)
+        AND session.last_used_at > to_timestamp($4::bigint / 1000.0)
+        AND app_user.disabled_at IS NULL
+"""
+_SELECT = _HOLDER.format(
+    ticket="SELECT session_id, origin, expires_at FROM socket_ticket WHERE ticket_hash = $1"
+)
+_SPEND = _HOLDER.format(
+    ticket="DELETE FROM socket_ticket WHERE ticket_hash = $1 RETURNING session_id, origin, expires_at"
+)
+
 
 async def insert_ticket(
     connection: asyncpg.Connection,
@@ -28,6 +48,14 @@ async def insert_ticket(
     )
 
 
+async def select_ticket(
+    pool: asyncpg.Pool, ticket_hash: bytes, *, origin: str | None, now_ms: int, idle_ms: int
+) -> Principal | None:
+    """Return who a ticket stands for at this moment; None when it, or its session, is not good."""
+    # Served by the primary keys.
+    return _principal(await pool.fetchrow(_SELECT, ticket_hash, origin, now_ms, idle_ms))
+
+
 async def spend_ticket(
     pool: asyncpg.Pool, ticket_hash: bytes, *, origin: str | None, now_ms: int, idle_ms: int
 ) -> Principal | None:
@@ -35,29 +63,10 @@ async def spend_ticket(
 
     Of any number of callers at once, one gets the principal. A ticket shown by another origin is spent too.
     """
-    row = await pool.fetchrow(
-        """
-        WITH spent AS (
-            DELETE FROM socket_ticket
-            WHERE ticket_hash = $1
-            RETURNING session_id, origin, expires_at
-        )
-        SELECT app_user.user_id, app_user.username, app_user.role, session.session_id
-        FROM spent
-        JOIN session ON session.session_id = spent.session_id
-        JOIN app_user ON app_user.user_id = session.user_id
-        WHERE spent.origin IS NOT DISTINCT FROM $2
-            AND spent.expires_at > to_timestamp($3::bigint / 1000.0)
-            AND session.revoked_at IS NULL
-            AND session.expires_at > to_timestamp($3::bigint / 1000.0)
-            AND session.last_used_at > to_timestamp($4::bigint / 1000.0)
-            AND app_user.disabled_at IS NULL
-        """,
-        ticket_hash,
-        origin,
-        now_ms,
-        idle_ms,
-    )
+    return _principal(await pool.fetchrow(_SPEND, ticket_hash, origin, now_ms, idle_ms))
+
+
+def _principal(row: asyncpg.Record | None) -> Principal | None:
     if row is None:
         return None
     return Principal(row["user_id"], row["username"], Role(row["role"]), row["session_id"])
