@@ -5,6 +5,7 @@ changed bars are read before an answer is used whose last proof is older than ``
 """
 
 import asyncio
+import contextvars
 import functools
 import logging
 from collections import OrderedDict
@@ -188,9 +189,11 @@ class AnswerCache:
         if key not in self._refreshes:
             if len(self._refreshes) >= REFRESHES_MAX:
                 return False
-            task = asyncio.create_task(self._load(key, entry.make))
+            # Whoever finds it due has an answer, and is gone before this one is made.
+            task = start_apart(self._load(key, entry.make), name="answer made anew")
             self._refreshes[key] = task
-            task.add_done_callback(functools.partial(self._refreshed, key))
+            refreshed = functools.partial(self._refreshed, key)
+            task.add_done_callback(refreshed, context=contextvars.Context())
         return True
 
     def _refreshed(self, key: AnswerKey, task: "asyncio.Task[Answer]") -> None:

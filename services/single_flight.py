@@ -16,6 +16,9 @@ class SingleFlight(Generic[Result]):
     The call belongs to the flight, not to the first asker: when an asker is cancelled, the others still get
     their answer. The call waits for the database no longer than a request would: one may join it.
     Nothing is kept afterwards, so an error reaches those who waited for it and nobody else.
+
+    It goes on in the name of the first asker, whose request id stands in its lines and whose span is above
+    what it asks the database; and so it keeps that request until its deadline, and no longer.
     """
 
     def __init__(self) -> None:

@@ -26,7 +26,7 @@ from services.stores.announcements import (
 )
 from services.stores.losses import DATABASE_AWAY
 from utils.domain import Topic
-from utils.tasks import end_tasks, heed_cancellation
+from utils.tasks import end_tasks, heed_cancellation, start_apart
 
 WAKE_KEY = "announcing:wake"
 WAKES_KEPT = 256
@@ -142,7 +142,7 @@ class FiringRecord:
 
     def _start(self) -> None:
         if self._reader is None or self._reader.done():
-            self._reader = asyncio.create_task(self._read_for_ever(), name="record of alerts")
+            self._reader = start_apart(self._read_for_ever(), name="record of alerts")
 
     async def _read_for_ever(self) -> None:
         loop = asyncio.get_running_loop()
