@@ -5,20 +5,18 @@ reads the same entries comes to the same end, so a worker that takes a topic ove
 was, and two that read at the same time say the same.
 """
 
-from collections import deque
 from dataclasses import dataclass
 from decimal import Decimal
 
 from services.announcing.announcement import AlertNews
 from services.announcing.news import LATE_MS, News
+from services.announcing.price_window import PriceWindow
 from services.live.log import LogEntry, Position, order_of
 from services.stores.alerts import AlertKind, AlertState, LogPlace, PriceAlert
 from services.stores.announcements import Fired, Firing
 from utils.domain import Bar
 
 HUNDRED = Decimal(100)
-# A window's prices are kept as its highest and lowest so far; more than this many never matter at once.
-WINDOW_PRICES_MAX = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,7 @@ class AlertWatch:
         self._state = alert.state
         self._place = alert.place
         terms = alert.terms
-        self._window = _Window(terms.window_ms) if terms.window_ms is not None else None
+        self._window = PriceWindow(terms.window_ms) if terms.window_ms is not None else None
         self._above = terms.kind is AlertKind.CROSS_ABOVE
         level, back = terms.level or Decimal(0), terms.hysteresis_percent / HUNDRED
         self._level = float(level)
@@ -117,7 +115,7 @@ class AlertWatch:
             return self._fire(news, place, news.last, armed=went_back) if reached else None
         return Change(self.alert, AlertState.ARMED, place) if went_back else None
 
-    def _moved(self, window: "_Window", news: News, place: LogPlace) -> Change | None:
+    def _moved(self, window: PriceWindow, news: News, place: LogPlace) -> Change | None:
         assert news.last is not None
         # Which of its high and low an entry reached first is not known; what it ended at came after both.
         pairs = [(news.low, news.last), (news.high, news.last)]
@@ -125,7 +123,7 @@ class AlertWatch:
         if window.begun:
             pairs += [(window.lowest, news.high), (window.highest, news.low)]
         first, reached = max(pairs, key=lambda pair: abs(pair[1] / pair[0] - 1))
-        window.add(news)
+        window.add(news.time_ms, news.low, news.high)
         if abs(reached / first - 1) * 100 < self._percent:
             return None
         # The next one is measured from here.
@@ -139,42 +137,3 @@ class AlertWatch:
         if not self.alert.terms.repeats:
             state = AlertState.DONE
         return Change(self.alert, state, place, Fired(place, news.time_ms, price, from_price))
-
-
-class _Window:
-    """The lowest and the highest price of the last so many milliseconds."""
-
-    def __init__(self, length_ms: int) -> None:
-        self._length_ms = length_ms
-        # Each holds only what no later price has overtaken: the first is the extreme.
-        self._lows: deque[tuple[int, float]] = deque(maxlen=WINDOW_PRICES_MAX)
-        self._highs: deque[tuple[int, float]] = deque(maxlen=WINDOW_PRICES_MAX)
-
-    @property
-    def begun(self) -> bool:
-        return bool(self._lows)
-
-    @property
-    def lowest(self) -> float:
-        return self._lows[0][1]
-
-    @property
-    def highest(self) -> float:
-        return self._highs[0][1]
-
-    def add(self, news: News) -> None:
-        while self._lows and self._lows[-1][1] >= news.low:
-            self._lows.pop()
-        while self._highs and self._highs[-1][1] <= news.high:
-            self._highs.pop()
-        self._lows.append((news.time_ms, news.low))
-        self._highs.append((news.time_ms, news.high))
-
-    def forget(self, now_ms: int) -> None:
-        for prices in (self._lows, self._highs):
-            while prices and prices[0][0] < now_ms - self._length_ms:
-                prices.popleft()
-
-    def clear(self) -> None:
-        self._lows.clear()
-        self._highs.clear()

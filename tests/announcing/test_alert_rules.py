@@ -1,10 +1,13 @@
 """When an alert fires, against an oracle that was written for this test."""
 
+import tracemalloc
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.announcing import price_window
 from services.announcing.alerts import AlertWatch, first_state
 from services.announcing.news import News
 from services.stores.alerts import AlertKind, AlertState, AlertTerms, LogPlace, PriceAlert
@@ -115,3 +118,47 @@ def test_what_was_over_before_the_alert_was_made_counts_for_nothing():
     made = alert(AlertKind.CROSS_ABOVE, level=100, start=90.0)
     later = PriceAlert(1, 1, made.terms, made.state, made.place, 0, None, created_ms=START_MS + 5_000)
     assert fired_at(AlertWatch(later), [101] * 10) == [5]
+
+
+ENTRIES = st.lists(
+    st.tuples(st.integers(0, 9_000), st.integers(80, 120), st.integers(0, 6), st.integers(0, 6)), max_size=80
+)
+
+
+@given(ENTRIES, st.integers(1, 20), st.integers(1, 20), st.booleans())
+def test_what_is_told_of_a_move_is_what_all_prices_of_the_window_say(entries, percent, window, repeats):
+    terms = alert(AlertKind.PERCENT_IN_WINDOW, percent=percent, window_ms=window * 1_000, repeats=repeats)
+    watch, now_ms, prices, done = AlertWatch(terms), START_MS, [], False
+    for number, (later_ms, last, above, below) in enumerate(entries):
+        now_ms += later_ms
+        high, low = last + above, last - below
+        prices = [each for each in prices if each[0] >= now_ms - window * 1_000]
+        pairs = [(low, last), (high, last)]
+        if prices:
+            pairs += [(min(each[1] for each in prices), high), (max(each[2] for each in prices), low)]
+        first, reached = max(pairs, key=lambda pair: abs(pair[1] / pair[0] - 1))
+        prices.append((now_ms, low, high))
+        expected = None
+        if abs(reached / first - 1) * 100 >= percent and not done:
+            expected, prices, done = (reached, first), [], not repeats
+        told = News(TOPIC, now_ms, float(last), float(high), float(low))
+        change = watch.hear(told, LogPlace(1, number + 1))
+        assert (change and (change.fired.price, change.fired.from_price)) == expected
+
+
+@pytest.mark.parametrize("way", [1, -1])
+def test_however_many_prices_a_window_holds_its_extreme_is_not_forgotten(way, monkeypatch):
+    monkeypatch.setattr(price_window, "PRICES_MAX", 8)
+    watch = AlertWatch(alert(AlertKind.PERCENT_IN_WINDOW, percent="9.99", window_ms=3_600_000))
+    assert fired_at(watch, [1_000 + way * number for number in range(101)]) == [100]
+
+
+def test_a_window_that_is_full_takes_little_memory():
+    watch = AlertWatch(alert(AlertKind.PERCENT_IN_WINDOW, percent=90, window_ms=86_400_000))
+    tracemalloc.start()
+    try:
+        for number in range(40_000):
+            watch.hear(news(number, 1_000 + number / 1_000), LogPlace(1, number + 1))
+        assert tracemalloc.get_traced_memory()[0] < 500_000
+    finally:
+        tracemalloc.stop()
