@@ -2,32 +2,25 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import asyncpg
-import orjson
 from redis.exceptions import RedisError
 
 from services.announcing.desk import Desk
+from services.announcing.kept_preferences import KeptPreferences
 from services.announcing.listening import Listening
 from services.announcing.messages import Announce, AnnouncementsDue, Preferred
-from services.announcing.preferences import (
-    Preferences,
-    PreferencesChange,
-    decode_preferences,
-    encode_preferences,
-)
+from services.announcing.preferences import Preferences, PreferencesChange
 from services.announcing.record import FiringRecord
 from services.live.log import LogEntry, Position
 from services.live.mailbox import Mailbox
 from services.live.messages import Failure, Goodbye, Message
-from services.narration.voice import voice_for
 from services.stores.losses import DATABASE_AWAY
-from services.stores.preferences import select_preferences, upsert_preferences
 from utils.accounts import Principal
 from utils.clock import Clock
 from utils.domain import Topic
-from utils.errors import InvalidRequest, Unavailable
+from utils.errors import Unavailable
 
 ALERTS_AWAY = "Your alerts and preferences cannot be read at the moment. Send preferences again in a minute."
 LOG_AWAY = "Announcements cannot begin at the moment. Send preferences again in a few seconds."
@@ -67,8 +60,12 @@ class Earphone:
         # What was asked for on this connection, for whoever signs in on it later.
         self._asked = PreferencesChange()
         self._since_sequence: int | None = None
-        # Whether it is known how far the record of alerts was told.
+        # When it was first asked from which place of the record alerts are told.
+        self._since_ms: int | None = None
+        # Whether it is known how far the record of alerts was told, and whether the next one is heard.
         self._placed = False
+        self._hears_alerts = False
+        self._kept = KeptPreferences(parts.pool, parts.clock)
 
     async def plug(self, change: PreferencesChange, since_sequence: int | None = None) -> None:
         """Begin to hear; alerts that fired after ``since_sequence`` are told first.
@@ -98,17 +95,21 @@ class Earphone:
         away_since_ms: int | None = None,
         command_id: str | None = None,
     ) -> None:
-        """Change what is wanted, keep it for a user who is signed in, and confirm it."""
+        """Change what is wanted, keep it for a user who is signed in, and confirm it.
+
+        What could not be read of the user before, alerts and preferences, is read now.
+        """
         listening = self._listening
-        begins = listening is None
         if listening is None:
             listening = await self._plug(change, since_sequence)
         else:
-            listening.prefer(change.apply_to(listening.preferences))
+            listening.prefer(change.apply_to(await self._preferences(listening)))
             # Only now: what was refused must not come back with who signs in.
             self._asked = self._asked.then(change)
+            if since_sequence is not None and not self._hears_alerts:
+                self._since_sequence = since_sequence
         kept = await self._keep(listening.preferences)
-        if begins and self._principal is not None:
+        if self._principal is not None and not self._hears_alerts:
             await self._hear_alerts(self._principal, listening, stored=kept, command_id=command_id)
         else:
             self._confirm(listening, stored=kept, command_id=command_id)
@@ -188,24 +189,42 @@ class Earphone:
         command_id: str | None = None,
     ) -> None:
         """Confirm what holds, with the place from which alerts are told, and tell them from there."""
-        user_id, record, after = principal.user_id, self._parts.record, self._since_sequence
+        record, fire = self._parts.record, listening.fire
         try:
-            if after is None:
-                after = await record.newest()
-            # First held, then joined, then read: nothing falls between, and nothing is told twice.
-            listening.hold_firings(after)
-            self._placed = True
+            after = await self._place(principal.user_id)
         except DATABASE_AWAY as error:
             self._confirm(listening, stored=stored, command_id=command_id)
             self._lack_alerts(error)
             return
+        # First held, then joined, then read: nothing falls between, and nothing is told twice.
+        listening.hold_firings(after)
+        self._placed = True
         self._confirm(listening, stored=stored, command_id=command_id)
         try:
-            await record.join(user_id, listening.fire)
-            listening.replay(await record.since(user_id, after))
+            await record.join(principal.user_id, fire)
+            firings = await record.since(principal.user_id, after)
         except DATABASE_AWAY as error:
-            listening.replay(())
+            # What is held is read again by the next try: told now, it would stand before what was earlier.
+            record.leave(principal.user_id, fire)
             self._lack_alerts(error)
+            return
+        listening.replay(firings)
+        self._hears_alerts = True
+        if self._kept.unread:
+            self._mailbox.put(Failure(Unavailable.code, ALERTS_AWAY))
+
+    async def _place(self, user_id: int) -> int:
+        if self._since_sequence is None:
+            record, asked_before_ms = self._parts.record, self._since_ms
+            self._since_ms = asked_before_ms or self._parts.clock.now_ms()
+            after = await record.newest()
+            if asked_before_ms is not None:
+                # What fired since nobody could say which place that was.
+                firings = await record.since(user_id, 0)
+                missed = [each.sequence for each in firings if each.event_time_ms >= asked_before_ms]
+                after = min([after, *(sequence - 1 for sequence in missed)])
+            self._since_sequence = after
+        return self._since_sequence
 
     def _lack_alerts(self, error: BaseException) -> None:
         log.warning("alerts of a listener not readable", extra={"reason": str(error)})
@@ -215,32 +234,18 @@ class Earphone:
         sequence = listening.sequence if self._placed else None
         self._mailbox.put(Preferred(listening.preferences, stored, command_id, sequence))
 
+    async def _preferences(self, listening: Listening) -> Preferences:
+        if not self._kept.unread:
+            return listening.preferences
+        return self._asked.apply_to(await self._stored())
+
     async def _stored(self) -> Preferences:
-        if self._principal is None:
-            return Preferences()
-        try:
-            text = await select_preferences(self._parts.pool, self._principal.user_id)
-        except DATABASE_AWAY:
-            return Preferences()
-        return Preferences() if text is None else _speakable(decode_preferences(orjson.loads(text)))
+        return Preferences() if self._principal is None else await self._kept.read(self._principal.user_id)
 
     async def _keep(self, preferences: Preferences) -> bool:
         if self._principal is None:
             return False
-        text = orjson.dumps(encode_preferences(preferences)).decode()
-        try:
-            now_ms = self._parts.clock.now_ms()
-            await upsert_preferences(self._parts.pool, self._principal.user_id, text, now_ms=now_ms)
-        except DATABASE_AWAY:
+        kept = await self._kept.keep(self._principal.user_id, preferences)
+        if not kept:
             self._mailbox.put(Failure(Unavailable.code, NOT_KEPT))
-            return False
-        return True
-
-
-def _speakable(kept: Preferences) -> Preferences:
-    """Return what is kept for a user, without a language or a time zone that has gone since."""
-    try:
-        voice_for(kept.locale, None, kept.time_zone)
-    except InvalidRequest:
-        return replace(kept, locale=None, time_zone=None)
-    return kept
+        return kept
