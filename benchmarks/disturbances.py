@@ -11,7 +11,7 @@ from multiprocessing.synchronize import Event
 
 from benchmarks.harness import SERVER_CORE
 from benchmarks.service import client
-from services.hash_pool import HASH_THREADS, NICENESS
+from services.hash_pool import NICENESS
 from tests.attack.attackers import attackers
 
 SIGNING_IN = 50
@@ -75,13 +75,7 @@ async def _keep_signing_in(port: int, number: int, done: list[int]) -> None:
 @contextlib.asynccontextmanager
 async def hashing_elsewhere(_: int) -> AsyncIterator[None]:
     """Let another program hash on the core of the service, with the priority of the service's own hashing."""
-    script = (
-        "import bcrypt, threading\n"
-        "salt = bcrypt.gensalt(12)\n"
-        "def go_on():\n"
-        "    while True: bcrypt.hashpw(b'seven herons', salt)\n"
-        f"for _ in range({HASH_THREADS}): threading.Thread(target=go_on).start()\n"
-    )
+    script = "import bcrypt\nsalt = bcrypt.gensalt(12)\nwhile True: bcrypt.hashpw(b'seven herons', salt)\n"
     command = ["taskset", "-c", SERVER_CORE, "nice", "-n", str(NICENESS), sys.executable, "-c", script]
     process = await asyncio.create_subprocess_exec(*command)
     try:

@@ -28,6 +28,7 @@ from services.datafeed import Datafeed
 from services.fleet.fleet import Fleet
 from services.fleet.roll import Roll
 from services.fleet.self_report import SelfParts, SelfReport
+from services.hash_pool import hash_threads
 from services.health import HealthCheck
 from services.history_filler import HistoryFiller
 from services.idempotency import IdempotentRequests
@@ -113,6 +114,7 @@ def auth_settings(config: Config) -> AuthSettings:
         registration_open=config.registration_open,
         first_admin_link=config.env == "development",
         bcrypt_cost=TEST_COST if config.env == "test" else DEFAULT_COST,
+        hash_threads=hash_threads(config.workers),
     )
 
 

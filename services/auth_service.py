@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 
 from services.accounts import NOBODY, USERNAME_SHAPE, AccountRules, Accounts
-from services.hash_pool import HashPool
+from services.hash_pool import HASH_THREADS_MAX, HashPool
 from services.passwords import DEFAULT_COST, PasswordHasher, check_new_password
 from services.sessions import ACQUIRE_TIMEOUT_S, Sessions, SessionSettings, TokenPair, no_such_session
 from services.sign_in_throttle import Attempt, SignInThrottle
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class AuthSettings:
-    """Say what signs the tokens, how long things live, what a hash costs, and who may make an account.
+    """Say what signs the tokens, how long things live, how hashing is done, and who may make an account.
 
     The first secret signs; any others still verify.
     """
@@ -39,6 +39,7 @@ class AuthSettings:
     access_token_life_s: int
     session_life_s: int
     bcrypt_cost: int = DEFAULT_COST
+    hash_threads: int = HASH_THREADS_MAX
     session_idle_s: int = SESSION_IDLE_S
     registration_open: bool = False
     first_admin_link: bool = False
@@ -51,7 +52,7 @@ class AuthService:
         self._pool = pool
         self._clock = clock
         self._hasher = PasswordHasher(settings.bcrypt_cost)
-        self._hash_pool = HashPool()
+        self._hash_pool = HashPool(settings.hash_threads)
         self._throttle = SignInThrottle(pool, ACQUIRE_TIMEOUT_S)
         self.sessions = Sessions(
             pool=pool,

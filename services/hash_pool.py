@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from utils.errors import Unavailable
 
-HASH_THREADS = 2
+HASH_THREADS_MAX = 2
 HASH_QUEUE_MAX = 16
 HASH_TIMEOUT_S = 6.0
 # Those who are refused together are not to come back together.
@@ -21,10 +21,21 @@ NICENESS = 10
 T = TypeVar("T")
 
 
-class HashPool:
-    """Run hashing in two threads with at most sixteen calls waiting; one more is refused at once."""
+def hash_threads(workers: int) -> int:
+    """Return in how many threads each of so many workers hashes: one for each core that it has, or two.
 
-    def __init__(self, threads: int = HASH_THREADS, queue_max: int = HASH_QUEUE_MAX) -> None:
+    A second one on the same core hashes no faster. Whichever of them holds Python's lock may have to wait
+    until the other's turn of the core is over, and the event loop waits with it: for four milliseconds.
+    """
+    # Not every system can say which cores are ours.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(HASH_THREADS_MAX, cores // workers))
+
+
+class HashPool:
+    """Run hashing in a few threads with at most sixteen calls waiting; one more is refused at once."""
+
+    def __init__(self, threads: int = HASH_THREADS_MAX, queue_max: int = HASH_QUEUE_MAX) -> None:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="hash", initializer=_give_way)
         self._places = threading.BoundedSemaphore(threads + queue_max)
         self._guests_max = threads + queue_max

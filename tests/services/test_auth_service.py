@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from services.accounts import NOBODY, check_username
-from services.hash_pool import HASH_QUEUE_MAX, HASH_THREADS
+from services.hash_pool import HASH_QUEUE_MAX, HASH_THREADS_MAX
 from services.sessions import TokenPair
 from tests.services.conftest import PASSWORD, SETTINGS, House
 from utils.accounts import Caller, Role
@@ -266,7 +266,7 @@ async def test_users_come_in_pages_by_id(house: House) -> None:
 async def test_of_a_crowd_that_signs_in_who_finds_no_place_is_refused_before_anything_is_asked(
     house: House,
 ) -> None:
-    places = HASH_THREADS + HASH_QUEUE_MAX
+    places = HASH_THREADS_MAX + HASH_QUEUE_MAX
     asked = (house.auth.sign_in(f"person{n}", PASSWORD, Caller(f"192.0.2.{n}")) for n in range(60))
     crowd = await asyncio.gather(*asked, return_exceptions=True)
 

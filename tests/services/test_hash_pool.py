@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.hash_pool import NICENESS, HashPool
+from services.hash_pool import HASH_THREADS_MAX, NICENESS, HashPool, hash_threads
 from utils.errors import Unavailable
 
 DEADLINE_S = 10
@@ -108,6 +108,20 @@ async def test_a_turn_that_does_not_come_in_time_is_given_up(
             await hash_pool.run(lambda: gate.wait(DEADLINE_S))
     finally:
         gate.set()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody can be given one core")
+def test_no_two_threads_of_a_worker_hash_on_one_core() -> None:
+    ours = os.sched_getaffinity(0)
+    assert hash_threads(workers=len(ours)) == 1
+    assert hash_threads(workers=64) == 1
+    if len(ours) > 1:
+        assert hash_threads(workers=1) == HASH_THREADS_MAX
+    try:
+        os.sched_setaffinity(0, {min(ours)})
+        assert hash_threads(workers=1) == 1
+    finally:
+        os.sched_setaffinity(0, ours)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority is that of the whole process")
