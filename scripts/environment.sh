@@ -60,6 +60,8 @@ install_with_uv() {
 }
 
 install_with_pip() {
+    # uv makes environments without pip, and may be gone by now.
+    .venv/bin/python -c 'import pip' 2>/dev/null || .venv/bin/python -m ensurepip >/dev/null 2>&1 || return
     .venv/bin/python -m pip install --quiet --no-input --disable-pip-version-check --progress-bar off \
         --require-hashes --compile "$@"
 }
