@@ -124,18 +124,23 @@ async def test_a_job_that_still_goes_on_is_not_begun_again(job_house: JobHouse) 
     assert (await job_house.jobs.enqueue("five")).already_running
 
 
+async def after_a_small_and_a_large_run(house: JobHouse, just_s: float) -> Planner:
+    small = Job("top_50", "Small.", nothing, FIVE, unless_just_ran=("top_200",), just_s=just_s)
+    house.add(small, Job("top_200", "Large.", nothing, HOURLY))
+    house.now_ms = HOUR_MS
+    planning = planner(house)
+    await planning.plan()
+    house.worker()
+    for run in await house.all_runs():
+        await house.ended(run.job_run_id)
+    return planning
+
+
 @pytest.mark.parametrize(("just_s", "state"), [(300, "skipped"), (10, "done")])
 async def test_a_small_run_is_skipped_when_the_large_one_has_just_done_its_work(
     job_house: JobHouse, just_s: float, state: str
 ) -> None:
-    small = Job("top_50", "Small.", nothing, FIVE, unless_just_ran=("top_200",), just_s=just_s)
-    job_house.add(small, Job("top_200", "Large.", nothing, HOURLY))
-    job_house.now_ms = HOUR_MS
-    planning = planner(job_house)
-    await planning.plan()
-    job_house.worker()
-    for run in await job_house.all_runs():
-        await job_house.ended(run.job_run_id)
+    planning = await after_a_small_and_a_large_run(job_house, just_s)
     # Both were due: whichever was looked at first, the small one found the large one done or about to be.
     assert await ticks(job_house, "top_200") == [(HOUR_MS, "done")]
     assert await ticks(job_house, "top_50") == [(HOUR_MS, "skipped")]
@@ -149,14 +154,7 @@ async def test_a_small_run_is_skipped_when_the_large_one_has_just_done_its_work(
 
 
 async def test_a_large_run_that_a_clock_ahead_saw_end_holds_up_no_small_one(job_house: JobHouse) -> None:
-    small = Job("top_50", "Small.", nothing, FIVE, unless_just_ran=("top_200",), just_s=10)
-    job_house.add(small, Job("top_200", "Large.", nothing, HOURLY))
-    job_house.now_ms = HOUR_MS
-    planning = planner(job_house)
-    await planning.plan()
-    job_house.worker()
-    for run in await job_house.all_runs():
-        await job_house.ended(run.job_run_id)
+    planning = await after_a_small_and_a_large_run(job_house, just_s=10)
     await job_house.pool.execute("UPDATE job_run SET ended_at = ended_at + INTERVAL '10 days'")
     assert (await job_house.ended(await plan_and_find(job_house, planning))).state == "done"
 

@@ -16,7 +16,7 @@ from tests.services.recorded_market import BTC, QUIET, HandClock, RecordedMarket
 from utils.domain import DAY_MS, HOUR_MS, MINUTE_MS, Bar, BarSource, BarState, Timeframe
 from utils.errors import InvalidRequest, UpstreamDown
 
-DAY = Timeframe.parse("1d")
+DAY, WEEK = Timeframe.parse("1d"), Timeframe.parse("1w")
 DEADLINE_S = 10
 SOMEBODY_WAITS = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
 
@@ -141,14 +141,17 @@ async def in_a_minute(pool: asyncpg.Pool, hand: HandClock) -> None:
     await pool.execute("UPDATE quiet_span SET checked_at = checked_at - INTERVAL '1 minute'")
 
 
+def before_sunday_is_published(upstream: RecordedMarket, hand: HandClock) -> HistoryQuery:
+    monday_ms = WEEK.floor(hand.now_ms)
+    hand.now_ms = monday_ms + 3_000
+    upstream.spoil = lambda rows: tuple(row for row in rows if int(str(row[0])) < monday_ms - DAY_MS)
+    return HistoryQuery(BTC, WEEK, WEEK.shift(monday_ms, -1), monday_ms)
+
+
 async def test_a_day_that_the_exchange_publishes_late_is_waited_for(
     market: MarketService, upstream: RecordedMarket, hand: HandClock, pool: asyncpg.Pool
 ) -> None:
-    week = Timeframe.parse("1w")
-    monday_ms = week.floor(hand.now_ms)
-    hand.now_ms = monday_ms + 3_000
-    query = HistoryQuery(BTC, week, week.shift(monday_ms, -1), monday_ms)
-    upstream.spoil = lambda rows: tuple(row for row in rows if int(str(row[0])) < monday_ms - DAY_MS)
+    query = before_sunday_is_published(upstream, hand)
     early = await market.bars(query)
     assert [bar.state for bar in early.bars] == [BarState.FORMING]
     assert not early.settled
@@ -158,18 +161,14 @@ async def test_a_day_that_the_exchange_publishes_late_is_waited_for(
     await in_a_minute(pool, hand)
     upstream.spoil = lambda rows: rows
     (whole,) = (await market.bars(query)).bars
-    expected = await folded(hand, BTC, week, query.start_ms or 0, monday_ms)
+    expected = await folded(hand, BTC, WEEK, query.start_ms or 0, query.end_ms or 0)
     assert (whole.state, whole.values) == (BarState.CLOSED, expected[whole.open_time_ms])
 
 
 async def test_a_day_of_which_the_exchange_still_says_nothing_a_minute_later_had_no_trades(
     market: MarketService, upstream: RecordedMarket, hand: HandClock, pool: asyncpg.Pool
 ) -> None:
-    week = Timeframe.parse("1w")
-    monday_ms = week.floor(hand.now_ms)
-    hand.now_ms = monday_ms + 3_000
-    query = HistoryQuery(BTC, week, week.shift(monday_ms, -1), monday_ms)
-    upstream.spoil = lambda rows: tuple(row for row in rows if int(str(row[0])) < monday_ms - DAY_MS)
+    query = before_sunday_is_published(upstream, hand)
     await market.bars(query)
     await in_a_minute(pool, hand)
     later = await market.bars(query)
