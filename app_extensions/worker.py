@@ -37,6 +37,7 @@ from app_extensions.uvicorn_guard import (
 )
 from config import Config
 from utils.metrics import reserve_files
+from utils.scheduling import come_quickly
 
 try:
     import uvloop
@@ -94,6 +95,7 @@ def run_worker(create_app: Callable[[Config], Quart], config: Config, inherited:
         reserve_files(figures_of_workers())
     except OSError as error:
         log.warning("metrics of this worker are not kept", extra={"reason": str(error)})
+    come_quickly()
     try:
         with reporting(config) as watch, asyncio.Runner(loop_factory=new_event_loop) as runner:
             runner.run(_serve(create_app, config, inherited, watch))

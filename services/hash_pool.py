@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from utils.errors import Unavailable
+from utils.scheduling import give_way
 
 HASH_THREADS_MAX = 2
 HASH_QUEUE_MAX = 16
@@ -36,7 +37,9 @@ class HashPool:
     """Run hashing in a few threads with at most sixteen calls waiting; one more is refused at once."""
 
     def __init__(self, threads: int = HASH_THREADS_MAX, queue_max: int = HASH_QUEUE_MAX) -> None:
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="hash", initializer=_give_way)
+        self._executor = ThreadPoolExecutor(
+            threads, thread_name_prefix="hash", initializer=give_way, initargs=(NICENESS,)
+        )
         self._places = threading.BoundedSemaphore(threads + queue_max)
         self._guests_max = threads + queue_max
         self._guests = 0
@@ -87,15 +90,6 @@ class HashPool:
     def close(self) -> None:
         """Drop what waits and let the threads end; work that runs ends on its own."""
         self._executor.shutdown(wait=False, cancel_futures=True)
-
-
-def _give_way() -> None:
-    # Linux gives each thread a priority of its own: the event loop comes before the hashing.
-    with contextlib.suppress(OSError, AttributeError):
-        thread = threading.get_native_id()
-        # Whoever runs as root could also come to the front by this.
-        niceness = max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread))
-        os.setpriority(os.PRIO_PROCESS, thread, niceness)
 
 
 def _busy() -> Unavailable:

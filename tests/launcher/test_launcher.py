@@ -14,6 +14,7 @@ import pytest
 from app_extensions.embedded import running_addresses
 from tests.embedded.processes import command_of, descendants, wait_for, watching
 from tests.launcher.conftest import APP, Service
+from utils.scheduling import SHORT_SLICE_NS, slice_ns
 
 
 def workers_of(service: Service) -> set[int]:
@@ -201,6 +202,14 @@ def test_two_workers_share_the_port_and_both_stop(
     with watching(workers) as still_running_after:
         assert service.stop() == 0
         assert still_running_after(0.5) == []
+
+
+@pytest.mark.skipif(slice_ns() is None, reason="NOT TESTED: this system tells of no slices")
+def test_a_worker_waits_for_nobodys_slice_of_its_core(
+    launch: Callable[..., Service], beside: dict[str, str]
+) -> None:
+    (worker,) = workers_of(launch(**beside))
+    assert slice_ns(worker) == SHORT_SLICE_NS
 
 
 def test_the_secret_and_the_addresses_are_passed_on_but_never_said(
