@@ -17,8 +17,8 @@ import gc
 import time
 from collections.abc import Callable
 
-NEW_OBJECTS = 2_000
-YOUNG_LOOKS = 10
+NEW_OBJECTS = 1_000
+YOUNG_LOOKS = 2
 NEVER = 1_000_000_000
 # The first questions load ccxt and draw the history of the simulated market, all of which stays.
 SETTLED_AFTER_S = 60.0

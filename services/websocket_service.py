@@ -84,7 +84,7 @@ class WebSocketService:
     @property
     def listeners(self) -> Counter[Topic]:
         """Return how many connections of this worker listen to each topic."""
-        return Counter(topic for session in self._sessions for topic in session.topics)
+        return self._parts.listening.copy()
 
     async def find_topics(
         self, market: str, exchange: str, symbols: tuple[str, ...], timeframe: Timeframe

@@ -23,12 +23,12 @@ class Turnstile:
             await others_first()
 
 
-async def others_first() -> None:
-    """Wait until the loop comes round quickly, which says that nobody else is due; not for long."""
+async def others_first(patience_s: float = PATIENCE_S) -> None:
+    """Wait until the loop comes round quickly, which says that nobody else is due; no longer than this."""
     # The loop's own clock stands still for a whole round.
     began_s = ended_s = time.perf_counter()
     quick = 0
-    while quick < QUICK_ROUNDS and ended_s - began_s < PATIENCE_S:
+    while quick < QUICK_ROUNDS and ended_s - began_s < patience_s:
         await asyncio.sleep(0)
         round_s, ended_s = ended_s, time.perf_counter()
         quick = quick + 1 if ended_s - round_s < QUICK_S else 0

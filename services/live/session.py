@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -41,6 +42,8 @@ class LiveParts:
     snapshots: Snapshots
     topics_max: int
     turnstile: Turnstile = field(default_factory=Turnstile)
+    # How many sessions listen to each topic: counting them anew would take a glance at every subscription.
+    listening: Counter[Topic] = field(default_factory=Counter)
 
 
 @dataclass(eq=False, slots=True)
@@ -105,6 +108,7 @@ class LiveSession:
             told=partial(self._tell, subscription),
         )
         self._parts.feeds.want(topic)
+        self._parts.listening[topic] += 1
         try:
             await self._begin_hearing(topic)
             # Who comes back may have been told more by another worker than this one has read.
@@ -181,6 +185,9 @@ class LiveSession:
         # Its listener calls the subscription, which would hold both until the collector comes.
         del subscription.listener
         self._parts.feeds.unwant(topic)
+        self._parts.listening[topic] -= 1
+        if not self._parts.listening[topic]:
+            del self._parts.listening[topic]
         if self.earphone is not None:
             self.earphone.end(topic)
 

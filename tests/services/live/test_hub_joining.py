@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from services.live import hub as live_hub
 from services.live.hub import TURN_S, Listener
 from services.live.log import FeedStatus, order_of
 from services.live.messages import Update
 from tests.services.live.hub_house import BAR, DEADLINE_S, TOPICS, Ear, follow, hub, hub_by, log
 from utils.clock import Clock
+from utils.turns import QUICK_ROUNDS
 
 __all__ = ["hub", "log"]
 
@@ -83,7 +85,9 @@ async def scripts_run(redis) -> int:
     return sum(stats.get(name, {"calls": 0})["calls"] for name in ("cmdstat_evalsha", "cmdstat_eval"))
 
 
-async def test_others_have_their_turn_while_many_are_handed_an_entry(redis, redis_url, log):
+async def test_others_have_their_turn_while_many_are_handed_an_entry(redis, redis_url, log, monkeypatch):
+    # However slow the machine is.
+    monkeypatch.setattr(live_hub, "TURN_OF_OTHERS_S", DEADLINE_S)
     live_log, token = log
     now_s = 0.0
     turns: list[str] = []
@@ -110,5 +114,7 @@ async def test_others_have_their_turn_while_many_are_handed_an_entry(redis, redi
             await all_heard.wait()
         await beside
     first, last = turns.index("listener"), len(turns) - turns[::-1].index("listener")
-    without_others = [len(list(run)) for who, run in groupby(turns[first:last]) if who == "listener"]
-    assert max(without_others) == 5
+    runs = [(who, len(list(run))) for who, run in groupby(turns[first:last])]
+    assert max(length for who, length in runs if who == "listener") == 5
+    # Whoever is due goes on until nobody is: one round may only have woken them.
+    assert min(length for who, length in runs if who == "other") >= QUICK_ROUNDS

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app_extensions.redis_manager import open_blocking_redis
 from services.live import session as live_session
@@ -16,7 +17,7 @@ from services.live.session import LiveParts, LiveSession
 from services.live.snapshot import Snapshots
 from utils.clock import Clock
 from utils.domain import Bar, BarState, Instrument, Timeframe, Topic
-from utils.errors import Conflict
+from utils.errors import Conflict, Unavailable
 
 TOPIC = Topic(Instrument("crypto", "x", "A/USD"), Timeframe.parse("1m"))
 BAR = Bar(60_000, 1.0, 1.0, 1.0, 1.0, 1.0, BarState.CLOSED)
@@ -35,7 +36,7 @@ async def token(redis):
 
 
 @pytest.fixture
-async def session(redis, redis_url, log):
+async def parts(redis, redis_url, log):
     async def open_feed(topic, fed_until_ms):
         raise AssertionError("somebody else holds the topic")
 
@@ -45,12 +46,17 @@ async def session(redis, redis_url, log):
     blocking = open_blocking_redis(redis_url, longest_wait_s=2)
     hub = Hub(log, redis, blocking, Clock())
     keeper = FeedKeeper(leases=Leases(redis), log_=log, clock=Clock(), open_feed=open_feed)
-    session = LiveSession(LiveParts(hub, log, keeper, Snapshots(log, no_bars, Clock()), topics_max=1))
-    yield session
-    session.close()
+    yield LiveParts(hub, log, keeper, Snapshots(log, no_bars, Clock()), topics_max=1)
     await keeper.close()
     await hub.close()
     await blocking.aclose()
+
+
+@pytest.fixture
+async def session(parts):
+    session = LiveSession(parts)
+    yield session
+    session.close()
 
 
 async def test_more_missed_closes_than_a_mailbox_holds_are_all_replayed(session, log, token):
@@ -113,3 +119,24 @@ async def test_a_topic_more_than_a_connection_may_hold_is_refused(session, log, 
     with pytest.raises(Conflict, match="1 topic"):
         await session.subscribe(replace(TOPIC, timeframe=Timeframe.parse("1h")))
     assert session.topics == (TOPIC,)
+
+
+async def test_who_listens_to_what_is_counted(parts, session, monkeypatch):
+    another = LiveSession(parts)
+    for each in (session, another):
+        await each.subscribe(TOPIC)
+    assert parts.listening == {TOPIC: 2}
+    with pytest.raises(Conflict):
+        await another.subscribe(TOPIC)
+    another.unsubscribe(TOPIC.text)
+    assert parts.listening == {TOPIC: 1}
+
+    async def fail(*_, **__):
+        raise RedisConnectionError
+
+    monkeypatch.setattr(parts.hub, "join", fail)
+    with pytest.raises(Unavailable):
+        await another.subscribe(TOPIC)
+    assert parts.listening == {TOPIC: 1}
+    session.close()
+    assert dict(parts.listening) == {}
