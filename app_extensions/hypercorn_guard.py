@@ -1,4 +1,4 @@
-"""What Hypercorn 0.18 and Quart leave open to a hostile client, closed here.
+"""What Hypercorn 0.18 leaves open to a hostile client, closed here.
 
 Each part says what was measured without it. All of it reaches into Hypercorn's own modules, so it refuses to
 work with any version it was not written for; ``tests/launcher`` proves each part against a running server.
@@ -9,7 +9,7 @@ import contextlib
 import logging
 from functools import partial
 from importlib.metadata import version
-from typing import Any, cast
+from typing import Any
 
 from hypercorn.asyncio import run as hypercorn_run
 from hypercorn.asyncio import task_group
@@ -21,9 +21,6 @@ from hypercorn.protocol import ProtocolWrapper, ws_stream
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.protocol.h11 import H11Protocol
 from hypercorn.protocol.ws_stream import WSStream
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, WebsocketScope
-from quart import Quart, Websocket
-from quart.asgi import ASGIWebsocketConnection
 
 from app_extensions.hypercorn_streams import (
     GOODBYE_TIMEOUT_S,
@@ -33,7 +30,6 @@ from app_extensions.hypercorn_streams import (
     send_from_app,
 )
 from app_extensions.inbox import Inbox
-from middleware.live_frames import EXTENSION as FRAMES
 
 HYPERCORN_VERSION = "0.18."
 UNREAD_BYTES = 64 * 1024
@@ -100,79 +96,6 @@ def guard_hypercorn() -> OpenConnections:
     ):
         setattr(owner, name, guarded)
     return connections
-
-
-def guard_websockets(app: Quart, *, frames: bool = False) -> None:
-    """Keep at most 16 unread messages of a WebSocket, and make a client that has left no error.
-
-    Quart's own queue has no bound: one client made a process grow by 500 MB in 8 seconds. ``frames`` says
-    that the server takes whole frames (``middleware/live_frames.py``).
-    """
-    app.asgi_websocket_class = _GuardedWebsocket
-    app.extensions[FRAMES] = frames
-
-
-class _GuardedWebsocket(ASGIWebsocketConnection):
-    def __init__(self, app: Quart, scope: WebsocketScope) -> None:
-        super().__init__(app, scope)
-        self.queue = cast("asyncio.Queue[Any]", Inbox())
-        self._over = False
-        self._reading: asyncio.Task[Any] | None = None
-
-    def _create_websocket_from_scope(self, send: ASGISendCallable) -> Websocket:
-        websocket = super()._create_websocket_from_scope(send)
-        buffer = getattr(websocket, "buffer", None)
-        if buffer is not None:  # where Quart 0.23 and later keep the queue
-            buffer._queue = Inbox()  # noqa: SLF001 - there is no public way
-        return websocket
-
-    async def handle_messages(self, *arguments: Any) -> None:
-        """Read what the client sends, until it leaves or the handler has ended."""
-        if not self._over:
-            self._reading = asyncio.current_task()
-            await super().handle_messages(*arguments)
-
-    async def handle_websocket(self, websocket: Websocket, send: ASGISendCallable) -> None:
-        """Run the handler, and end the reading with it.
-
-        Quart 0.23 reads on until the client leaves. One that kept on sending was never hung up on, and kept
-        its descriptor and four tasks for as long as it liked.
-        """
-        try:
-            await super().handle_websocket(websocket, send)
-        finally:
-            self._over = True
-            if self._reading is not None:
-                self._reading.cancel()
-                self._reading = None
-
-    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        async def send_if_there(message: ASGISendEvent) -> None:
-            # Hypercorn drops what is sent to a client that has left, uvicorn raises. Either way the handler
-            # is cancelled as soon as the disconnect has been read, so it must be given the time for that.
-            try:
-                await send(message)
-            except OSError:
-                await asyncio.sleep(0)
-
-        async def receive_whole() -> Any:
-            # Quart looks for the text of an empty binary message, where uvicorn has put none.
-            event: Any = await receive()
-            if event["type"] == "websocket.receive":
-                event.setdefault("text", None)
-            return event
-
-        async def send_frames(frames: bytes) -> None:
-            await send_if_there({"type": FRAMES, "frames": frames})  # type: ignore[arg-type]
-
-        extensions: dict[str, Any] = self.scope.setdefault("extensions", {})
-        if self.app.extensions[FRAMES]:
-            extensions[FRAMES] = send_frames
-        try:
-            await super().__call__(receive_whole, send_if_there)
-        finally:
-            # They call the connection that holds them, and all of it would wait for the collector.
-            extensions.clear()
 
 
 class _GuardedServer(TCPServer):

@@ -23,7 +23,7 @@ from app_extensions import DRAIN
 from app_extensions.acceptor import patient
 from app_extensions.certificate import Certificate, CertificateError, certificate_of
 from app_extensions.collector import settle_collector
-from app_extensions.hypercorn_guard import guard_hypercorn, guard_websockets
+from app_extensions.hypercorn_guard import guard_hypercorn
 from app_extensions.logging_setup import setup_logging
 from app_extensions.metrics import figures_of_workers
 from app_extensions.reports_elsewhere import reporting
@@ -35,6 +35,7 @@ from app_extensions.uvicorn_guard import (
     FramesProtocol,
     takes_frames,
 )
+from app_extensions.websocket_guard import guard_websockets
 from config import Config
 from utils.metrics import reserve_files
 from utils.scheduling import come_quickly

@@ -14,13 +14,14 @@ PATIENCE_S = 0.02
 class Turnstile:
     """Let one after the other go on, in the order in which they came."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+        self._patience_s = patience_s
         self._lock = asyncio.Lock()
 
     async def go_through(self) -> None:
         """Wait until everybody who came before has gone on and the loop comes round quickly."""
         async with self._lock:
-            await others_first()
+            await others_first(self._patience_s)
 
 
 async def others_first(patience_s: float = PATIENCE_S) -> None:
