@@ -164,5 +164,9 @@ def reserve_files(figures: Iterable[Figure]) -> None:
     sizes = dict(FILE_BYTES)
     sizes |= {f"gauge_{each.together}": LEVEL_FILE_BYTES for each in figures if isinstance(each, Level)}
     for prefix, size in sizes.items():
-        Path(directory, f"{prefix}_{os.getpid()}.db").write_bytes(bytes(size))
+        whole = Path(directory, f"{prefix}_{os.getpid()}.db")
+        # Written aside: whoever reads the numbers of all workers at this moment would find half a file.
+        draft = whole.with_suffix(".draft")
+        draft.write_bytes(bytes(size))
+        draft.replace(whole)
     Figure.kept = True
