@@ -12,13 +12,15 @@ import ctypes
 import os
 import platform
 import threading
+from collections.abc import Mapping
 
 # Those who read bars are answered in a few of these.
 SHORT_SLICE_NS = 300_000
 # What the system itself gives to everybody, or nearly so.
 LONG_SLICE_NS = 3_000_000
 # The numbers of sched_setattr and sched_getattr: C libraries before glibc 2.41 have no name for them.
-CALLS_BY_MACHINE = {"x86_64": (314, 315), "aarch64": (274, 275)}
+SET_BY_MACHINE = {"x86_64": 314, "aarch64": 274}
+GET_BY_MACHINE = {"x86_64": 315, "aarch64": 275}
 THIS_THREAD = 0
 # The policies whose threads have slices: SCHED_OTHER and SCHED_BATCH.
 FAIR_POLICIES = (0, 3)
@@ -66,18 +68,18 @@ def _set_slice(ns: int) -> None:
     if attributes and attributes.sched_policy in FAIR_POLICIES:
         attributes.sched_runtime = ns
         # A system that forbids it, as a container may, leaves everything as it is.
-        _call(0, THIS_THREAD, ctypes.byref(attributes), 0)
+        _call(SET_BY_MACHINE, THIS_THREAD, ctypes.byref(attributes), 0)
 
 
 def _attributes(thread: int) -> SchedAttr | None:
     attributes = SchedAttr()
     size = ctypes.sizeof(SchedAttr)
-    return attributes if _call(1, thread, ctypes.byref(attributes), size, 0) else None
+    return attributes if _call(GET_BY_MACHINE, thread, ctypes.byref(attributes), size, 0) else None
 
 
-def _call(which: int, *arguments: object) -> bool:
-    numbers = CALLS_BY_MACHINE.get(platform.machine()) if platform.system() == "Linux" else None
-    if numbers is None:
+def _call(numbers: Mapping[str, int], *arguments: object) -> bool:
+    number = numbers.get(platform.machine()) if platform.system() == "Linux" else None
+    if number is None:
         return False
     system = ctypes.CDLL(None, use_errno=True).syscall
-    return bool(system(ctypes.c_long(numbers[which]), *arguments) == 0)
+    return bool(system(ctypes.c_long(number), *arguments) == 0)
