@@ -20,7 +20,8 @@ COLUMNS = (
     *("Memory MiB", "Clients", "Descriptors", "Tasks"),
 )
 LIFE_COLUMNS = (
-    *("Minutes lived", "MiB after ten minutes", "MiB at the end", "MiB an hour"),
+    *("Minutes lived", "MiB after ten minutes", "MiB at the end"),
+    *("MiB an hour", "The same with as many clients"),
     *("Files more or less", "Connections to servers, at most", "Own tasks more or less"),
     *("Tasks left over", "Threads more or less", "Unhandled", "Never retrieved"),
 )
@@ -79,7 +80,8 @@ def growths(directory: Path, minutes: list[dict]) -> list[Growth]:
 
 
 def life_row(growth: Growth) -> str:
-    judged = f"{growth.rss_mib_per_h:+.2f}" if growth.is_judged else "too short"
+    slopes = (growth.rss_mib_per_h, growth.rss_mib_per_h_at_one_load)
+    told = [f"{slope:+.2f}" if growth.is_judged else "too short" for slope in slopes]
     drifts = (
         (f"{growth.files:+.1f}", growth.pooled, f"{growth.tasks:+.1f}", growth.left_over, growth.threads)
         if growth.is_judged
@@ -89,7 +91,7 @@ def life_row(growth: Growth) -> str:
         f"{growth.lived_s / 60:.0f}",
         f"{growth.rss_first:.0f}",
         f"{growth.rss_last:.0f}",
-        judged,
+        *told,
         *drifts,
         growth.unhandled,
         growth.never_retrieved,
