@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 
 import aiohttp
@@ -36,6 +37,7 @@ from benchmarks.disturbances import (  # noqa: E402 - the product is found by it
 )
 from benchmarks.harness import table, write_section  # noqa: E402
 from benchmarks.service import client, services  # noqa: E402
+from utils.scheduling import come_quickly  # noqa: E402
 
 BARS = "/market/fetch_ohlcv?market=simulated&exchange=simex&symbol=BTC/USD&timeframe=1h&limit=200"
 PER_SECOND = 100
@@ -146,7 +148,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--write", action="store_true", help="put the table into docs/performance.md")
     arguments = parser.parse_args()
+    # Whoever disturbs comes from this process, which is to have begun before the next step.
+    ensure_running()
     with services(SERVERS) as running:
+        # Whoever measures waits for nobody on its own core, where those who disturb and the database are too.
+        come_quickly()
         text = asyncio.run(measure(running.ports, arguments.repeats, arguments.seconds, arguments.only))
     print(text)
     if arguments.write:
