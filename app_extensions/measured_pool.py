@@ -2,6 +2,10 @@
 
 A request has an end to its waiting from asking for a connection until that is given back: what hangs then is
 cut off, since to cancel it would mean to ask the database that hangs. What was answered costs nothing of it.
+
+A connection that is given back is asked nothing more: asyncpg would have it unlock, unlisten and reset each
+time, one question more for every one that is asked. Nothing of ours leaves such a state on a connection of a
+pool, and ``tests/policy/test_session_state.py`` sees to it; a transaction left open is still rolled back.
 """
 
 import asyncio
@@ -25,6 +29,14 @@ REMEMBERED_S = 5.0
 NEXT_WAIT_MAX_S = 1.0
 # What asyncpg raises when its connection is cut: between two steps it does not look whether it is there.
 CUT_OFF = (*DATABASE_FAULTS, AttributeError)
+
+
+class CleanConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg does not tell its types
+    """Be a connection on which nobody leaves anything to reset."""
+
+    def get_reset_query(self) -> str:
+        """Return nothing: the question that asyncpg asks when a connection is given back."""
+        return ""
 
 
 class MeasuredPool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg does not tell its types
@@ -160,7 +172,7 @@ def make_pool(dsn: str, *, size_max: int, **connecting: Any) -> MeasuredPool:
         max_queries=50_000,
         max_inactive_connection_lifetime=300.0,
         loop=None,
-        connection_class=asyncpg.Connection,
+        connection_class=CleanConnection,
         record_class=asyncpg.Record,
         **connecting,
     )

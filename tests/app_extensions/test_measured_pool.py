@@ -133,6 +133,30 @@ async def test_who_leaves_a_database_that_hangs_leaves_no_error_behind(dsn: str)
                     await asyncio.sleep(0.01)
 
 
+async def test_a_question_is_one_question(dsn: str) -> None:
+    asked: list[str] = []
+
+    async def watch(connection: asyncpg.Connection) -> None:
+        connection.add_query_logger(lambda query: asked.append(query.query))
+
+    async with make_pool(dsn, size_max=1, init=watch) as pool:
+        asked.clear()
+        assert await pool.fetchval("SELECT 1") == 1
+        async with pool.acquire() as connection:
+            await connection.execute("SELECT 2")
+        assert asked == ["SELECT 1", "SELECT 2"]
+
+
+async def test_a_transaction_that_is_left_open_is_rolled_back(dsn: str) -> None:
+    async with make_pool(dsn, size_max=1) as pool:
+        connection = await pool.acquire()
+        left = connection.transaction()
+        await left.__aenter__()
+        await connection.execute("CREATE TABLE never_there (number integer)")
+        await pool.release(connection)
+        assert await pool.fetchval("SELECT to_regclass('never_there')") is None
+
+
 async def ask_and_ask_again(pool: asyncpg.Pool, wire: Relay) -> None:
     async with pool.acquire(timeout=0.3) as connection:
         wire.hang()
