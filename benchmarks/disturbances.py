@@ -11,7 +11,7 @@ from multiprocessing.synchronize import Event
 
 from benchmarks.harness import SERVER_CORE
 from benchmarks.service import client
-from services.hash_pool import NICENESS
+from services.hash_pool import LAST_NICENESS
 from tests.attack.attackers import attackers
 
 SIGNING_IN = 50
@@ -49,7 +49,7 @@ async def sign_ins(port: int) -> AsyncIterator[None]:
 
 
 def _people(port: int, over: Event) -> None:
-    os.nice(NICENESS)
+    os.nice(LAST_NICENESS)
     asyncio.run(_sign_in_until(port, over))
 
 
@@ -76,7 +76,7 @@ async def _keep_signing_in(port: int, number: int, done: list[int]) -> None:
 async def hashing_elsewhere(_: int) -> AsyncIterator[None]:
     """Let another program hash on the core of the service, with the priority of the service's own hashing."""
     script = "import bcrypt\nsalt = bcrypt.gensalt(12)\nwhile True: bcrypt.hashpw(b'seven herons', salt)\n"
-    command = ["taskset", "-c", SERVER_CORE, "nice", "-n", str(NICENESS), sys.executable, "-c", script]
+    command = ["taskset", "-c", SERVER_CORE, "nice", "-n", str(LAST_NICENESS), sys.executable, "-c", script]
     process = await asyncio.create_subprocess_exec(*command)
     try:
         yield

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.hash_pool import HASH_THREADS_MAX, NICENESS, HashPool, hash_threads
+from services.hash_pool import HASH_THREADS_MAX, LAST_NICENESS, STARVED_NICENESS, HashPool, hash_threads
 from utils.errors import Unavailable
 
 DEADLINE_S = 10
@@ -19,6 +19,9 @@ def hash_pool() -> Iterator[HashPool]:
     pool = HashPool(threads=2, queue_max=3)
     yield pool
     pool.close()
+    for thread in threading.enumerate():
+        if thread.name.startswith("hash "):
+            thread.join(DEADLINE_S)
 
 
 async def test_work_is_done_in_a_thread_of_the_pool(hash_pool: HashPool) -> None:
@@ -124,15 +127,55 @@ def test_no_two_threads_of_a_worker_hash_on_one_core() -> None:
         os.sched_setaffinity(0, ours)
 
 
+def own_niceness() -> int:
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority is that of the whole process")
-async def test_hashing_gives_way_to_everything_else() -> None:
-    pool = HashPool()
+async def test_hashing_comes_after_everything_else(hash_pool: HashPool) -> None:
+    assert await hash_pool.run(own_niceness) == LAST_NICENESS
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority is that of the whole process")
+async def test_what_is_starved_there_is_hashed_with_a_share_of_the_core(
+    hash_pool: HashPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.hash_pool.STARVED_AFTER_S", 0.02)
+    core_is_free = threading.Event()
+    ours = own_niceness()
+
+    def hash_slowly() -> int:
+        # The threads that come last get nowhere while something else keeps the core.
+        if own_niceness() == LAST_NICENESS:
+            core_is_free.wait(DEADLINE_S)
+        return own_niceness()
+
     try:
-        niceness = await pool.run(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        asked = [asyncio.create_task(hash_pool.run(hash_slowly)) for _ in range(4)]
+        assert await asyncio.gather(*asked) == [max(ours, STARVED_NICENESS)] * 4
+        # It is known by now, and nobody waits to find it out again.
+        monkeypatch.setattr("services.hash_pool.STARVED_AFTER_S", DEADLINE_S)
+        assert await hash_pool.run(hash_slowly) == max(ours, STARVED_NICENESS)
+        monkeypatch.setattr(hash_pool, "_starved_until_s", 0.0)
     finally:
-        pool.close()
-    ours = os.getpriority(os.PRIO_PROCESS, 0)
-    assert niceness == max(ours, NICENESS)
+        core_is_free.set()
+    assert await hash_pool.run(hash_slowly) == LAST_NICENESS
+
+
+async def test_a_long_queue_is_not_taken_for_starving(
+    hash_pool: HashPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.hash_pool.STARVED_AFTER_S", 0.5)
+    step = threading.Event()
+
+    def hash_slowly() -> bool:
+        return step.wait(0.3)
+
+    # Two at a time, the last of them after nine tenths of a second: longer than it takes to starve.
+    await asyncio.gather(*(hash_pool.run(hash_slowly) for _ in range(5)))
+    names = {thread.name.rpartition("_")[0] for thread in threading.enumerate()}
+    assert "hash last" in names
+    assert "hash starved" not in names
 
 
 async def test_one_too_many_is_refused_and_not_told_to_come_back_with_the_others(hash_pool: HashPool) -> None:
