@@ -19,8 +19,6 @@ from utils.spoken import spoken_wait
 # A place is known for this long after the last time somebody signed in from it.
 KNOWN_FOR_MS = 90 * 86_400_000
 PLACES_MAX = 5
-# After this long nothing that was ever counted is left.
-WORN_AFTER_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)

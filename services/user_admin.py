@@ -11,6 +11,7 @@ import asyncpg
 
 from services.idempotency import Keep, keep_nothing
 from services.sessions import ACQUIRE_TIMEOUT_S, Sessions, no_such_session
+from services.sign_in_throttle import KNOWN_FOR_MS
 from services.stores import (
     audit,
     idempotency,
@@ -131,6 +132,7 @@ class UserAdmin:
         await session_ends.delete_all_expired_sessions(self._pool, now_ms)
         await socket_tickets.delete_expired_tickets(self._pool, now_ms)
         await throttles.delete_worn_attempts(self._pool, now_ms - ATTEMPTS_KEPT_MS)
+        await throttles.delete_old_places(self._pool, now_ms - KNOWN_FOR_MS)
         await idempotency.delete_old_keys(self._pool, now_ms - IDEMPOTENCY_KEPT_MS)
         await audit.delete_old_events(self._pool, now_ms - AUDIT_KEPT_MS)
         await job_runs.delete_old_runs(self._pool, now_ms - JOB_RUNS_KEPT_MS)

@@ -192,3 +192,15 @@ async def delete_worn_attempts(pool: asyncpg.Pool, before_ms: int) -> None:
         """,
         before_ms,
     )
+
+
+async def delete_old_places(pool: asyncpg.Pool, before_ms: int) -> None:
+    """Forget from where people signed in last before this time."""
+    # Reads the whole table, once an hour: five rows a user at most.
+    await pool.execute(
+        """
+        DELETE FROM known_place
+        WHERE seen_at < to_timestamp($1::bigint / 1000.0)
+        """,
+        before_ms,
+    )

@@ -138,7 +138,7 @@ NOT_RUN = {
 NOT_RUN_BEGINNINGS = {
     "docker ": "there is no container engine here; tests/deploy holds the files of the image to the code",
     "kubectl ": "there is no cluster here; tests/deploy holds the manifests to the code",
-    "python benchmarks/": "a benchmark is run by hand and by name; its script and options are checked",
+    ".venv/bin/python benchmarks/": "a benchmark is run by hand; its script and options are checked",
 }
 
 # Whole programs and pages, and JSON that is no answer of a request above it: page, language, and the heading

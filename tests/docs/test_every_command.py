@@ -145,7 +145,7 @@ def test_every_setting_that_is_shown_exists() -> None:
 def test_every_script_that_is_shown_exists_and_knows_its_options() -> None:
     checked = 0
     for command in (command for page in PAGES for command in commands(page.read_text())):
-        if command.program.startswith("python") and command.arguments[0].startswith("benchmarks/"):
+        if command.program.endswith("python") and command.arguments[0].startswith("benchmarks/"):
             source = (ROOT / command.arguments[0]).read_text()
             options = [word for word in command.arguments[1:] if word.startswith("--")]
             lacking = [option for option in options if f'"{option}"' not in source]

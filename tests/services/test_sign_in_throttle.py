@@ -8,7 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.sign_in_throttle import ACCOUNT, ADDRESS, KNOWN_PLACE, PLACES_MAX, SignInThrottle
+from services.sign_in_throttle import (
+    ACCOUNT,
+    ADDRESS,
+    KNOWN_FOR_MS,
+    KNOWN_PLACE,
+    PLACES_MAX,
+    SignInThrottle,
+)
 from tests.services.conftest import PASSWORD, House
 from utils.accounts import Caller, Role
 from utils.domain import DAY_MS, MINUTE_MS
@@ -114,6 +121,18 @@ async def test_a_place_becomes_known_whatever_clock_the_others_were_seen_by(hous
 
     places = await house.pool.fetch("SELECT place FROM known_place ORDER BY seen_at")
     assert [row["place"] for row in places] == [f"198.51.100.{number}" for number in range(PLACES_MAX)]
+
+
+async def test_from_where_somebody_signed_in_is_forgotten_when_it_counts_no_more(house: House) -> None:
+    await house.auth.sign_in("Ada", PASSWORD, Caller("192.0.2.1"))
+    house.now_ms += KNOWN_FOR_MS - DAY_MS
+    await house.auth.sign_in("Ada", PASSWORD, Caller("198.51.100.1"))
+    await house.admin.tidy()
+    assert await house.pool.fetchval("SELECT count(*) FROM known_place") == 2
+    house.now_ms += DAY_MS + 1
+    await house.admin.tidy()
+    assert await house.pool.fetchval("SELECT place FROM known_place") == "198.51.100.1"
+    assert await house.pool.fetchval("SELECT count(*) FROM known_place") == 1
 
 
 async def test_one_address_against_many_accounts_stays_below_its_ceiling(house: House) -> None:
