@@ -212,6 +212,15 @@ def test_a_worker_waits_for_nobodys_slice_of_its_core(
     assert slice_ns(worker) == SHORT_SLICE_NS
 
 
+@pytest.mark.parametrize("given", [{}, {"MALLOC_ARENA_MAX": "3"}])
+def test_a_worker_has_one_heap_unless_told_otherwise(
+    launch: Callable[..., Service], beside: dict[str, str], given: dict[str, str]
+) -> None:
+    (worker,) = workers_of(launch(**beside, **given))
+    environment = Path(f"/proc/{worker}/environ").read_text().split("\0")
+    assert f"MALLOC_ARENA_MAX={given.get('MALLOC_ARENA_MAX', '1')}" in environment
+
+
 def test_the_secret_and_the_addresses_are_passed_on_but_never_said(
     launch: Callable[..., Service], beside: dict[str, str]
 ) -> None:
