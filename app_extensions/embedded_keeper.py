@@ -26,6 +26,7 @@ def kept_running(server: Server, *, servers_lock: int, say: Callable[[str], None
             yield
         finally:
             keeper.stopping.set()
+            # It ends soon: a start gives up at once when this is set, and what is said waits for nobody.
             thread.join()
 
 

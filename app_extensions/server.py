@@ -13,7 +13,6 @@ import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
 from urllib.parse import urlsplit
 
 from quart import Quart
@@ -22,6 +21,7 @@ from app_extensions.certificate import CertificateError, certificate_of
 from app_extensions.embedded import EmbeddedError, embedded_servers
 from app_extensions.first_accounts import FirstAccounts, prepare_accounts
 from app_extensions.hypercorn_guard import GuardError
+from app_extensions.launcher_voice import complain, say_last, speaking
 from app_extensions.metrics import LauncherMetrics, launcher_metrics
 from app_extensions.migrations import MigrationError, migrate
 from app_extensions.reports_elsewhere import check_extras
@@ -43,6 +43,10 @@ TRY = (
 )
 
 
+# Says sentences, each in a line of its own, and waits for nobody.
+Say = Callable[..., None]
+
+
 class DatabaseError(Exception):
     """Say in one sentence why the database cannot be used, then what to do."""
 
@@ -61,15 +65,16 @@ def main(create_app: Callable[[Config], Quart], arguments: Sequence[str] | None 
         _refuse_demo(config, demo=options.demo)
         check_extras(config)
         _check_certificate(config)
-        return _launch(config, demo=options.demo)
+        with speaking(json=config.env == "production") as say:
+            return _launch(config, say, demo=options.demo)
     except ConfigError as error:
-        _complain("The service does not start, because its settings are not right.", *error.problems)
+        complain("The service does not start, because its settings are not right.", *error.problems)
         return EXIT_SETTINGS
     except (EmbeddedError, ListenError, DatabaseError, GuardError) as error:
-        _complain(str(error))
+        complain(str(error))
         return EXIT_FAILED
     except KeyboardInterrupt:
-        _say("Stopped before it was ready.")
+        say_last("Stopped before it was ready.")
         return EXIT_STOPPED
 
 
@@ -99,7 +104,7 @@ def _check_certificate(config: Config) -> None:
         raise ConfigError([str(error)]) from error
 
 
-def _launch(config: Config, *, demo: bool) -> int:
+def _launch(config: Config, say: Say, *, demo: bool) -> int:
     # Until the workers run there is nothing to drain: every request to stop ends the start where it is.
     for number in stop_signals():
         signal.signal(number, signal.default_int_handler)
@@ -110,7 +115,7 @@ def _launch(config: Config, *, demo: bool) -> int:
                 config.var_dir,
                 postgres=not config.db_connection_string,
                 valkey=not config.redis_url,
-                say=_say,
+                say=say,
             )
         )
         config = dataclasses.replace(
@@ -118,19 +123,19 @@ def _launch(config: Config, *, demo: bool) -> int:
             db_connection_string=config.db_connection_string or addresses.db_connection_string or "",
             redis_url=config.redis_url or addresses.redis_url or "",
         )
-        _bring_up_to_date(config.db_connection_string)
+        _bring_up_to_date(config.db_connection_string, say)
         accounts = asyncio.run(prepare_accounts(config, demo=demo))
-        metrics = stack.enter_context(launcher_metrics(config, _say))
-        well = _serve(config, listener, accounts, metrics)
+        metrics = stack.enter_context(launcher_metrics(config, say))
+        well = _serve(config, listener, accounts, metrics, say)
         # Only taking down is left, and it is bounded: a second Ctrl-C would leave it half done.
         for number in stop_signals():
             signal.signal(number, signal.SIG_IGN)
-    _say("Stopped.")
+    say("Stopped.")
     return EXIT_STOPPED if well else EXIT_FAILED
 
 
-def _bring_up_to_date(dsn: str) -> None:
-    _say("Bringing the database up to date.")
+def _bring_up_to_date(dsn: str, say: Say) -> None:
+    say("Bringing the database up to date.")
     try:
         applied = asyncio.run(migrate(dsn))
     except MigrationError as error:
@@ -143,18 +148,22 @@ def _bring_up_to_date(dsn: str) -> None:
             f"No database answers at {host}: start it, or check DB_CONNECTION_STRING."
         ) from error
     for name in applied:
-        _say(f"Applied {name}.")
+        say(f"Applied {name}.")
 
 
 def _serve(
-    config: Config, listener: socket.socket, accounts: FirstAccounts, metrics: LauncherMetrics | None
+    config: Config,
+    listener: socket.socket,
+    accounts: FirstAccounts,
+    metrics: LauncherMetrics | None,
+    say: Say,
 ) -> bool:
     try:
         listener.listen(BACKLOG)
     except OSError as error:
         raise listen_error(config.host, config.port, error) from error
     count = f"{config.workers} workers" if config.workers > 1 else "one worker"
-    _say(f"Starting {count} on {config.server}.")
+    say(f"Starting {count} on {config.server}.")
 
     program = str(Path(sys.argv[0]).resolve())
 
@@ -164,12 +173,13 @@ def _serve(
             program=program,
             listener=listener.fileno(),
             environment=_worker_environment(config, listener, metrics),
-            say=_say,
+            say=say,
             when_ready=lambda: _say_ready(
                 url_of(listener, tls=bool(config.certfile)),
                 TRY[:1] if config.role == "feed" else TRY,
                 accounts,
                 metrics,
+                say,
             ),
             watch=metrics,
         )
@@ -198,30 +208,15 @@ def _worker_environment(
 
 
 def _say_ready(
-    url: str, paths: Sequence[str], accounts: FirstAccounts, metrics: LauncherMetrics | None
+    url: str, paths: Sequence[str], accounts: FirstAccounts, metrics: LauncherMetrics | None, say: Say
 ) -> None:
-    _say(f"AccessibleTrader is ready at {url}", "Try:", *(f"  {url}{path}" for path in paths))
+    say(f"AccessibleTrader is ready at {url}", "Try:", *(f"  {url}{path}" for path in paths))
     if metrics is not None:
-        _say(f"Metrics for Prometheus are at {metrics.url}")
-    _say(*accounts.sentences)
+        say(f"Metrics for Prometheus are at {metrics.url}")
+    say(*accounts.sentences)
     if accounts.link_path:
-        _say(
+        say(
             "Nobody is an admin yet. This link makes the first one, within an hour:",
             f"  {url}{accounts.link_path}",
         )
-    _say("To stop it, press Ctrl-C.")
-
-
-def _say(*sentences: str) -> None:
-    _write(sys.stdout, sentences)
-
-
-def _complain(*sentences: str) -> None:
-    _write(sys.stderr, sentences)
-
-
-def _write(stream: TextIO, sentences: Sequence[str]) -> None:
-    # Whoever started us may have stopped listening; that is no reason to stop serving. Nothing may be left in
-    # a buffer either: Python would fail on it at the very end and spoil the exit code.
-    with contextlib.suppress(OSError):
-        os.write(stream.fileno(), "".join(f"{sentence}\n" for sentence in sentences).encode())
+    say("To stop it, press Ctrl-C.")

@@ -81,8 +81,8 @@ class Workers:
 
     def _stop(self) -> None:
         if not self._stopping.is_set():
-            self._say("Stopping. Requests that are being answered are finished first.")
             self._stopping.set()
+            self._say("Stopping. Requests that are being answered are finished first.")
 
     async def _keep(self, worker: int, lifeline: int) -> None:
         crashes: deque[float] = deque(maxlen=CRASHES_MAX)
@@ -99,9 +99,9 @@ class Workers:
                 self._say(f"Worker {worker} ended unexpectedly ({_ending(returncode)}). Starting another.")
 
     def _give_up(self, sentence: str) -> None:
-        self._say(sentence)
         self._gave_up = True
         self._stopping.set()
+        self._say(sentence)
 
     async def _run_once(self, worker: int, lifeline: int) -> int:
         process, ready = await self._spawn(lifeline)

@@ -21,6 +21,13 @@ def workers_of(service: Service) -> set[int]:
     return {pid for pid in descendants(service.process.pid) if "--worker" in command_of(pid)}
 
 
+def assert_answers(worker: int) -> None:
+    """Ask a worker whose launcher has told nobody where it listens; it may still be starting."""
+    port = Path(f"/proc/{worker}/environ").read_text().split("\0PORT=")[1].split("\0")[0]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=20) as answer:
+        assert answer.status == 200
+
+
 def test_the_service_says_where_it_is_what_to_try_and_how_to_stop(launch: Callable[..., Service]) -> None:
     service = launch(APP)
     url = service.url
@@ -243,8 +250,6 @@ def test_a_listener_who_has_left_does_not_stop_the_service(
         service = launch(wait=False, listening=listening, **beside)
     wait_for(lambda: bool(workers_of(service)), timeout_s=30, what="a worker")
     (worker,) = workers_of(service)
-    port = Path(f"/proc/{worker}/environ").read_text().split("\0PORT=")[1].split("\0")[0]
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=20) as answer:
-        assert answer.status == 200
+    assert_answers(worker)
     assert service.stop() == 0
     assert service.complained == ""

@@ -1,20 +1,25 @@
 """The service while nobody reads its log: it goes on as before, and says later what was lost."""
 
+import contextlib
 import fcntl
 import http.client
 import os
 import re
 import select
+import signal
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 
+from tests.embedded.processes import wait_for
 from tests.launcher.conftest import APP, Service
+from tests.launcher.test_launcher import assert_answers, workers_of
 
 QUIET_S = 2.0
 READ_TIMEOUT_S = 60
@@ -51,6 +56,28 @@ def sink(tmp_path: Path) -> Iterator[Sink]:
     os.close(descriptor)
 
 
+def fill(descriptor: int) -> None:
+    """Write into a pipe that nobody reads until it takes no more; whoever writes next waits."""
+    os.set_blocking(descriptor, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(descriptor, b"x")
+    os.set_blocking(descriptor, True)
+
+
+@pytest.fixture
+def stalled(sink: Sink, tmp_path: Path) -> Iterator[IO[bytes]]:
+    """Where the next service says what it has to say: nobody reads it, nor what it complains of."""
+    with (tmp_path / "err-0").open("wb", buffering=0) as held:
+        fill(held.fileno())
+        reading, writing = os.pipe()
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+        fill(writing)
+        with os.fdopen(writing, "wb", buffering=0) as listening:
+            yield listening
+        os.close(reading)
+
+
 def ask(service: Service, times: int) -> list[float]:
     """Ask for an answer again and again; each of them comes. Return how long each took."""
     connection = http.client.HTTPConnection(*service.address, timeout=20)
@@ -80,6 +107,29 @@ def test_requests_are_answered_while_nobody_reads_the_log_and_no_line_is_lost(
     assert b"dropped" not in data
     service.process.terminate()
     assert service.exit_code() == 0
+
+
+def test_a_launcher_that_nobody_hears_replaces_its_workers_and_stops(
+    launch: Callable[..., Service], beside: dict[str, str], stalled: IO[bytes], tmp_path: Path
+) -> None:
+    service = launch(wait=False, listening=stalled, **beside)
+    wait_for(lambda: bool(workers_of(service)), timeout_s=30, what="a worker")
+    (worker,) = workers_of(service)
+    assert_answers(worker)
+    # What it counted cannot be kept, which the launcher logs where nobody reads either.
+    (dead,) = tmp_path.glob("var/metrics/*/counter_dead.db")
+    dead.unlink()
+    dead.mkdir()
+    os.kill(worker, signal.SIGKILL)
+    wait_for(lambda: bool(workers_of(service) - {worker}), timeout_s=30, what="the next worker")
+    assert service.stop() == 0
+
+
+def test_a_service_that_cannot_start_ends_though_nobody_hears_why(
+    launch: Callable[..., Service], stalled: IO[bytes]
+) -> None:
+    service = launch(wait=False, listening=stalled, ENV="production", DEBUG="yes")
+    assert service.exit_code() == 2
 
 
 @pytest.mark.long
