@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from quart import Quart
 
-from app_extensions.db_pool import close_pool, open_pool
+from app_extensions.db_pool import Patience, close_pool, open_pool
 from app_extensions.job_table import job_table
 from app_extensions.jobs import does_jobs, running_jobs
 from app_extensions.metrics_samples import serving_metrics
@@ -25,6 +25,8 @@ from utils.clock import Clock
 
 DRAIN = "accessibletrader_drain"
 DRAINING = "accessibletrader_draining"
+# How long a worker waits for the database; whoever puts none there does not wait.
+PATIENCE = "accessibletrader_patience"
 
 
 def init_app_extensions(
@@ -38,7 +40,10 @@ def init_app_extensions(
     @app.while_serving
     async def lifetime() -> AsyncGenerator[None, None]:
         async with AsyncExitStack() as stack:
-            services = await stack.enter_async_context(open_services(config, clock or Clock()))
+            patience: Patience | None = app.extensions.get(PATIENCE)
+            services = await stack.enter_async_context(
+                open_services(config, clock or Clock(), patience=patience)
+            )
             services.jobs.add(job_table(services, config))
             if does_jobs(config):
                 await stack.enter_async_context(running_jobs(services, config.db_connection_string))
@@ -56,13 +61,13 @@ async def _drain(app: Quart, services: Services) -> None:
 
 @asynccontextmanager
 async def open_services(
-    config: Config, clock: Clock, *, only_market: str | None = None
+    config: Config, clock: Clock, *, only_market: str | None = None, patience: Patience | None = None
 ) -> AsyncIterator[Services]:
     """Open what the services stand on, and close it in reverse; a command may need one market only."""
     async with AsyncExitStack() as stack:
         plugins = load_plugins(config.plugins, clock, config.plugin_settings)
         listings = load_listings(config.listings_providers, clock, config.plugin_settings)
-        pool = await open_pool(config.db_connection_string)
+        pool = await open_pool(config.db_connection_string, patience)
         stack.push_async_callback(close_pool, pool)
         redis = open_redis(config.redis_url)
         stack.push_async_callback(redis.aclose)

@@ -1,12 +1,17 @@
 """The pool of PostgreSQL connections, with a deadline on everything."""
 
 import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass
 
 import asyncpg
 
 from app_extensions.measured_pool import make_pool
+from services.stores.losses import DATABASE_AWAY, DATABASE_REFUSES
 
 CONNECT_TIMEOUT_S = 5.0
+RETRY_S = 0.5
 COMMAND_TIMEOUT_S = 4.0
 # Its statements are small, and what waits behind one is no person: a late answer is better than none.
 QUEUE_COMMAND_TIMEOUT_S = 20.0
@@ -36,8 +41,39 @@ COPY_SETTINGS = {
 }
 
 
-async def open_pool(dsn: str) -> asyncpg.Pool:
-    """Return an open pool; the caller closes it."""
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Say how long a database that is away is waited for, unless ``ended`` is set before."""
+
+    timeout_s: float
+    ended: asyncio.Event
+
+
+async def open_pool(dsn: str, patience: Patience | None = None) -> asyncpg.Pool:
+    """Return an open pool; the caller closes it. Without patience it is tried once."""
+    loop = asyncio.get_running_loop()
+    end_s = loop.time() + (patience.timeout_s if patience else 0.0)
+    told = False
+    while True:
+        try:
+            return await _open_pool(dsn)
+        except DATABASE_AWAY as error:
+            if patience is None or isinstance(error, DATABASE_REFUSES) or loop.time() >= end_s:
+                raise
+            if not told:
+                log.warning("the database is away and is waited for", extra={"reason": str(error)})
+                told = True
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RETRY_S):
+                    await patience.ended.wait()
+            if patience.ended.is_set():
+                raise
+
+
+async def _open_pool(dsn: str) -> asyncpg.Pool:
     return await make_pool(
         dsn,
         size_max=POOL_SIZE_MAX,

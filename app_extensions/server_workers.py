@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from app_extensions.worker import START_TIMEOUT_S
 from app_extensions.worker import STOP_TIMEOUT_S as WORKER_STOP_TIMEOUT_S
 
-START_TIMEOUT_S = 90.0
 # A little more than a worker allows itself.
 STOP_TIMEOUT_S = WORKER_STOP_TIMEOUT_S + 2
 CRASHES_MAX = 5

@@ -19,10 +19,11 @@ import uvicorn
 from hypercorn.utils import LifespanFailureError
 from quart import Quart
 
-from app_extensions import DRAIN
+from app_extensions import DRAIN, PATIENCE
 from app_extensions.acceptor import patient
 from app_extensions.certificate import Certificate, CertificateError, certificate_of
 from app_extensions.collector import settle_collector
+from app_extensions.db_pool import Patience
 from app_extensions.hypercorn_guard import guard_hypercorn
 from app_extensions.logging_setup import setup_logging
 from app_extensions.metrics import figures_of_workers
@@ -47,6 +48,10 @@ except ImportError:  # not on every platform
 else:
     new_event_loop = patient(uvloop.Loop)
 
+# The launcher allows a start no more. Of that, this is for a database that is away: where five workers died
+# over it within a minute, the service would end.
+START_TIMEOUT_S = 90.0
+DATABASE_PATIENCE_S = 70.0
 # Stopping takes at most these one after the other, and then the process ends whatever hangs.
 DRAIN_TIMEOUT_S = 5.0
 REQUESTS_TIMEOUT_S = 6.0
@@ -128,6 +133,7 @@ async def _serve(
         os.close(inherited.ready)
 
     app = create_app(config)
+    app.extensions[PATIENCE] = Patience(DATABASE_PATIENCE_S, requested)
     watch(app)
     settle_collector(loop)
     on_uvicorn = config.server == "uvicorn"
@@ -144,6 +150,7 @@ async def _serve_with_hypercorn(
     settings = HypercornSettings(certificate)
     settings.bind = [f"fd://{listener}"]
     settings.backlog = BACKLOG
+    settings.startup_timeout = START_TIMEOUT_S
     settings.graceful_timeout = REQUESTS_TIMEOUT_S + 1
     settings.shutdown_timeout = CLOSE_TIMEOUT_S
     settings.keep_alive_timeout = KEEP_ALIVE_TIMEOUT_S

@@ -11,3 +11,10 @@ class DatabaseSilent(TimeoutError):
 DATABASE_FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 # OSError is also what asyncpg raises where nobody listens or answers; a TimeoutError is one.
 DATABASE_AWAY = (*DATABASE_FAULTS, OSError)
+# Of these, waiting mends none: the database is there, and what we were told about it is not right.
+DATABASE_REFUSES = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.ClientConfigurationError,
+)
