@@ -31,11 +31,12 @@ FROM ${PYTHON}
 LABEL org.opencontainers.image.title="AccessibleTrader" \
     org.opencontainers.image.description="Market prices over REST and WebSocket, for people who cannot see a chart" \
     org.opencontainers.image.licenses="MIT"
-# PostgreSQL refuses a user without a name; a number is what Kubernetes can check.
+# PostgreSQL refuses a user without a name; a number is what Kubernetes can check. A volume that is mounted where there
+# is no directory would be root's.
 RUN groupadd --gid 10001 app \
     && useradd --uid 10001 --gid 10001 --no-log-init --no-create-home \
         --home-dir /var/lib/accessibletrader --shell /usr/sbin/nologin app \
-    && install --directory --owner app --group app --mode 0700 /var/lib/accessibletrader \
+    && install --directory --owner app --group app --mode 0700 /var/lib/accessibletrader /backups \
     && python -m pip uninstall --yes --quiet --root-user-action ignore pip
 COPY --from=packages /opt/venv /opt/venv
 COPY --from=packages /app /app

@@ -68,6 +68,11 @@ def last_stage() -> list[tuple[str, str]]:
     return every[begins:]
 
 
+def said(word: str) -> list[str]:
+    """Return what the Dockerfile says of the image itself with this word."""
+    return [rest for each, rest in last_stage() if each == word]
+
+
 def image_environment() -> dict[str, str]:
     """Return the environment that the image brings along."""
     return dict(

@@ -1,6 +1,7 @@
 """The compose file: settings that exist, ports that agree, paths and commands that are there, no rights."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from app_extensions.embedded_valkey import DURABLE, OPTIONS
 from app_extensions.worker import STOP_TIMEOUT_S
 from config import declared_settings, load_config
 from tests.deploy.commands import is_command
-from tests.deploy.files import ROOT, Document, compose, image_environment, ours
+from tests.deploy.files import ROOT, Document, compose, image_environment, ours, said
 
 SETTINGS = {field.metadata["name"] for field in declared_settings()}
 SERVICES: Document = compose()["services"]
@@ -68,6 +69,19 @@ def test_what_is_mounted_is_there_and_not_written_to(name: str) -> None:
             assert rest.endswith(":ro"), mounted
         else:
             assert source in kept
+
+
+@each_of_ours
+def test_a_volume_is_mounted_where_the_image_has_a_directory_of_its_user(name: str) -> None:
+    # An engine gives a new volume to whom the directory below it belongs to; where there is none, to root.
+    words = [shlex.split(command) for command in " ".join(said("RUN")).split("&&")]
+    (made,) = [each for each in words if each[:2] == ["install", "--directory"]]
+    given = dict(zip(made[2:8:2], made[3:8:2], strict=True))
+    assert (given["--owner"], given["--group"]) == ("app", "app")
+    for mounted in ours()[name].get("volumes", ()):
+        source, _, rest = mounted.partition(":")
+        assert source in compose()["volumes"]
+        assert rest.partition(":")[0] in made[8:]
 
 
 @each_service

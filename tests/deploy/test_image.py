@@ -15,16 +15,12 @@ import pytest
 from app_extensions.embedded import EmbeddedAddresses
 from config import declared_settings
 from tests.databases import database_beside
-from tests.deploy.files import ROOT, copied, image_environment, instructions, last_stage
+from tests.deploy.files import ROOT, copied, image_environment, instructions, said
 from tests.launcher.conftest import Service
 
 GOOD_SECRET = "q7-Vb2!xLr9mZ0tYc4sKd8wHf1gJn5pE"
 LOCKED = ("requirements.txt", "requirements-extras.txt")
 IGNORED = (ROOT / ".dockerignore").read_text().splitlines()
-
-
-def said(word: str) -> list[str]:
-    return [rest for each, rest in last_stage() if each == word]
 
 
 def test_it_is_run_by_somebody_without_rights_and_told_to_stop_politely() -> None:
