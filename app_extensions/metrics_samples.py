@@ -43,8 +43,7 @@ async def serving_metrics(services: Services, config: Config, *, alone: bool = T
 @asynccontextmanager
 async def sampling(services: Services, config: Config) -> AsyncIterator[None]:
     """Look at a worker while the block runs."""
-    for figure in figures_of_workers():
-        figure.begin()
+    _begin(services)
     figures.BUILD.set(1, VERSION, platform.python_version(), config.server, config.role)
     samples = Samples(services)
     tasks = [
@@ -56,6 +55,17 @@ async def sampling(services: Services, config: Config) -> AsyncIterator[None]:
     finally:
         await end_tasks(tasks)
         samples.look()
+
+
+def _begin(services: Services) -> None:
+    for figure in figures_of_workers():
+        figure.begin()
+    # Of labels that may take any value, those that an alert looks at.
+    for code in figures.CLOSE_CODES_OF_ALERTS:
+        figures.CLOSED.add(0, code)
+    for job in services.jobs.table:
+        for outcome in figures.JOB_RUNS.labels["outcome"]:
+            figures.JOB_RUNS.add(0, job.name, outcome)
 
 
 @dataclass(slots=True)

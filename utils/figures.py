@@ -38,6 +38,8 @@ REFUSED = Count(
 CLOSED = Count(
     "ws_closed_total", "WebSockets that have ended, by close code; gone where the client left.", code=()
 )
+# A mistake of ours, and a reader that is too slow.
+CLOSE_CODES_OF_ALERTS = ("1011", "4008")
 MESSAGES = Count("ws_messages_total", "Messages sent over WebSockets, by kind.", kind=())
 CONFLATED = Count(
     "ws_conflated_total", "Versions of running bars that a slow client was spared, because a newer one came."

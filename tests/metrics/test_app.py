@@ -66,6 +66,19 @@ async def test_a_look_says_how_the_worker_is_and_a_question_what_it_stands_on(co
     assert page.value("worker_cpu_seconds_total") > 0
 
 
+async def test_what_an_alert_sees_rise_is_there_before_it_happens(config: Config) -> None:
+    created = create_app(replace(config, metrics=True))
+    async with created.test_app():
+        page = own_page()
+        jobs = [job.name for job in created.extensions[EXTENSION].jobs.table]
+    for code in ("1011", "4008"):
+        assert page.value("ws_closed_total", code=code) == 0
+    assert "repair_history" in jobs
+    for job in jobs:
+        for outcome in ("done", "failed", "lost"):
+            assert page.value("job_runs_total", job_name=job, outcome=outcome) == 0
+
+
 async def test_without_redis_what_was_done_alone_is_counted(config: Config) -> None:
     created = create_app(replace(config, redis_url="redis://127.0.0.1:1/0"))
     async with created.test_app() as app:
