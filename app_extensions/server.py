@@ -171,7 +171,7 @@ def _serve(
         workers = Workers(
             count=config.workers,
             program=program,
-            listener=listener.fileno(),
+            listener=listener,
             environment=_worker_environment(config, listener, metrics),
             say=say,
             when_ready=lambda: _say_ready(

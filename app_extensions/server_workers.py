@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 import time
 from asyncio.subprocess import Process
@@ -39,14 +40,17 @@ class WorkersWatch(Protocol):
 
 
 class Workers:
-    """Keep ``count`` workers running on one listening socket until a signal or too many crashes."""
+    """Keep ``count`` workers running on one listening socket until a signal or too many crashes.
+
+    The socket is closed here as soon as no worker is started any more.
+    """
 
     def __init__(
         self,
         *,
         count: int,
         program: str,
-        listener: int,
+        listener: socket.socket,
         environment: Mapping[str, str],
         say: Callable[[str], None],
         when_ready: Callable[[], None],
@@ -81,7 +85,7 @@ class Workers:
 
     def _stop(self) -> None:
         if not self._stopping.is_set():
-            self._stopping.set()
+            self._begin_stop()
             self._say("Stopping. Requests that are being answered are finished first.")
 
     async def _keep(self, worker: int, lifeline: int) -> None:
@@ -100,8 +104,14 @@ class Workers:
 
     def _give_up(self, sentence: str) -> None:
         self._gave_up = True
-        self._stopping.set()
+        self._begin_stop()
         self._say(sentence)
+
+    def _begin_stop(self) -> None:
+        self._stopping.set()
+        # Workers let in who comes until they have said goodbye to everybody. After theirs this is the last.
+        # Held open, it would take connections that nobody answers, and no proxy would look elsewhere.
+        self._listener.close()
 
     async def _run_once(self, worker: int, lifeline: int) -> int:
         process, ready = await self._spawn(lifeline)
@@ -128,7 +138,7 @@ class Workers:
 
     async def _spawn(self, lifeline: int) -> tuple[Process, int]:
         reading, writing = os.pipe()
-        inherited = {"--fd": self._listener, "--lifeline": lifeline, "--ready": writing}
+        inherited = {"--fd": self._listener.fileno(), "--lifeline": lifeline, "--ready": writing}
         arguments = [text for name, descriptor in inherited.items() for text in (name, str(descriptor))]
         try:
             process = await asyncio.create_subprocess_exec(
@@ -162,7 +172,7 @@ class Workers:
             transport.close()
         if serves and worker not in self._ready:
             self._ready.add(worker)
-            if len(self._ready) == self._count:
+            if len(self._ready) == self._count and not self._stopping.is_set():
                 self._when_ready()
 
 

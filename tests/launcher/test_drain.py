@@ -1,14 +1,18 @@
 """Stopping while clients are there, on both servers."""
 
 import asyncio
+import contextlib
+import errno
 import signal
+import socket
 from collections.abc import Callable
 
 import aiohttp
 import pytest
 
-from tests.embedded.processes import descendants, watching
+from tests.embedded.processes import descendants, wait_for, watching
 from tests.launcher.conftest import APP, Service
+from tests.launcher.test_launcher import workers_of
 
 both_servers = pytest.mark.parametrize("server", ["hypercorn", "uvicorn"])
 DEADLINE_S = 30
@@ -64,6 +68,27 @@ async def test_the_service_says_goodbye_to_its_live_clients(
         said = [message async for message in client]
         assert '"server_shutdown"' in said[-1].data
         assert client.close_code == 1012
+        assert await gone(service) == 0
+
+
+@both_servers
+async def test_new_connections_are_refused_as_soon_as_no_worker_takes_them(
+    launch: Callable[..., Service], beside: dict[str, str], server: str
+) -> None:
+    service = launch(SERVER=server, TINY_HURRIES="yes", **beside)
+
+    def refused() -> bool:
+        # Only who is refused knows at once to go elsewhere.
+        with contextlib.suppress(ConnectionResetError), socket.socket() as probe:
+            return probe.connect_ex(service.address) == errno.ECONNREFUSED
+        return False
+
+    with service.begin("/endless"):
+        assert service.get("/health")["worker"]
+        service.process.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(wait_for, refused, timeout_s=DEADLINE_S, what="a refusal")
+        # The request that never ends still keeps it.
+        assert workers_of(service)
         assert await gone(service) == 0
 
 
