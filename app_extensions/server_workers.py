@@ -9,7 +9,7 @@ import sys
 import time
 from asyncio.subprocess import Process
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from app_extensions.worker import START_TIMEOUT_S
@@ -18,6 +18,8 @@ from app_extensions.worker import STOP_TIMEOUT_S as WORKER_STOP_TIMEOUT_S
 # A little more than a worker allows itself.
 STOP_TIMEOUT_S = WORKER_STOP_TIMEOUT_S + 2
 CRASHES_MAX = 5
+# What cannot be started at once may be later.
+START_AGAIN_S = 1.0
 CRASHES_WINDOW_S = 60.0
 
 
@@ -91,16 +93,30 @@ class Workers:
     async def _keep(self, worker: int, lifeline: int) -> None:
         crashes: deque[float] = deque(maxlen=CRASHES_MAX)
         while not self._stopping.is_set():
-            returncode = await self._run_once(worker, lifeline)
+            try:
+                process, ready = await self._spawn(lifeline)
+            except OSError as error:
+                # Processes, files or memory have run out, of which some will be given back.
+                crashes.append(time.monotonic())
+                self._go_on(worker, crashes, f"could not be started ({error.strerror}). Trying again.")
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(START_AGAIN_S):
+                        await self._stopping.wait()
+                continue
+            returncode = await self._until_ended(worker, process, ready)
             if self._stopping.is_set():
                 return
             crashes.append(time.monotonic())
             if worker not in self._ready:
                 self._give_up(f"Worker {worker} could not start; what it wrote above says why.")
-            elif len(crashes) == CRASHES_MAX and crashes[-1] - crashes[0] < CRASHES_WINDOW_S:
-                self._give_up(f"Worker {worker} ended {CRASHES_MAX} times within a minute: giving up.")
             else:
-                self._say(f"Worker {worker} ended unexpectedly ({_ending(returncode)}). Starting another.")
+                self._go_on(worker, crashes, f"ended unexpectedly ({_ending(returncode)}). Starting another.")
+
+    def _go_on(self, worker: int, crashes: Sequence[float], sentence: str) -> None:
+        if len(crashes) == CRASHES_MAX and crashes[-1] - crashes[0] < CRASHES_WINDOW_S:
+            self._give_up(f"Worker {worker} ended {CRASHES_MAX} times within a minute: giving up.")
+        else:
+            self._say(f"Worker {worker} {sentence}")
 
     def _give_up(self, sentence: str) -> None:
         self._gave_up = True
@@ -113,8 +129,7 @@ class Workers:
         # Held open, it would take connections that nobody answers, and no proxy would look elsewhere.
         self._listener.close()
 
-    async def _run_once(self, worker: int, lifeline: int) -> int:
-        process, ready = await self._spawn(lifeline)
+    async def _until_ended(self, worker: int, process: Process, ready: int) -> int:
         if self._watch is not None:
             self._watch.began(worker, process.pid)
         ended = asyncio.ensure_future(process.wait())

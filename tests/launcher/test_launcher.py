@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import urllib.request
@@ -182,6 +183,21 @@ def test_a_worker_that_keeps_dying_ends_the_service(
             assert still_running_after(5) == []
     assert service.exit_code() == 1
     assert "Worker 1 ended 5 times within a minute: giving up." in service.said
+
+
+def test_a_worker_that_cannot_be_started_for_a_moment_is_started_then(
+    launch: Callable[..., Service], beside: dict[str, str]
+) -> None:
+    service = launch(**beside)
+    (worker,) = workers_of(service)
+    # From here on the launcher can open no file, and so no pipe to a worker.
+    before = resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE, (3, 4096))
+    os.kill(worker, signal.SIGKILL)
+    service.wait_until_said("Worker 1 could not be started (Too many open files). Trying again.")
+    resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE, (min(before[0], 4096), 4096))
+    assert service.get("/health", timeout_s=30)["worker"] != worker
+    assert service.stop() == 0
+    assert "ExceptionGroup" not in service.complained
 
 
 @pytest.mark.parametrize("server", ["hypercorn", "uvicorn"])
