@@ -1,6 +1,7 @@
 """The compose file: settings that exist, ports that agree, paths and commands that are there, no rights."""
 
 import json
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 import yaml
 
 from app_extensions.embedded_valkey import DURABLE, OPTIONS
-from app_extensions.worker import STOP_TIMEOUT_S
+from app_extensions.worker import KEEP_ALIVE_TIMEOUT_S, STOP_TIMEOUT_S
 from config import declared_settings, load_config
 from tests.deploy.commands import is_command
 from tests.deploy.files import ROOT, Document, compose, image_environment, ours, said
@@ -134,6 +135,16 @@ def test_the_ports_agree() -> None:
     assert config_of("web").trusted_proxy_hops == 1
     assert config_of("app").trusted_proxy_hops == 0
     assert json.dumps(config_of("app").metrics_port) in (ROOT / "Dockerfile").read_text()
+
+
+def test_the_balancer_leaves_a_connection_before_the_service_closes_it() -> None:
+    # What is sent over one that is just being closed is answered by 502, if it is more than a question.
+    conf = (ROOT / "deploy/nginx/default.conf").read_text()
+    upstream = conf[conf.index("upstream ") : conf.index("}")]
+    (idle_s,) = re.findall(r"keepalive_timeout (\d+)s;", upstream)
+    assert int(idle_s) < KEEP_ALIVE_TIMEOUT_S
+    page = (ROOT / "docs/deployment.md").read_text()
+    assert f"`upstream-keepalive-timeout` to {idle_s}" in page
 
 
 def test_prometheus_asks_every_process_that_counts_where_it_listens() -> None:
