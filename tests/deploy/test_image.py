@@ -13,9 +13,13 @@ from pathlib import Path
 import pytest
 
 from app_extensions.embedded import EmbeddedAddresses
+from app_extensions.embedded_postgres import STOP_TIMEOUT_S as POSTGRES_TIMEOUT_S
+from app_extensions.embedded_valkey import STOP_TIMEOUT_S as VALKEY_TIMEOUT_S
+from app_extensions.server_workers import STOP_TIMEOUT_S as WORKERS_TIMEOUT_S
 from config import declared_settings
 from tests.databases import database_beside
 from tests.deploy.files import ROOT, copied, image_environment, instructions, said
+from tests.docs.shell import commands
 from tests.launcher.conftest import Service
 
 GOOD_SECRET = "q7-Vb2!xLr9mZ0tYc4sKd8wHf1gJn5pE"
@@ -32,6 +36,13 @@ def test_it_is_run_by_somebody_without_rights_and_told_to_stop_politely() -> Non
     assert json.loads(said("CMD")[0]) == ["python", "app.py"]
     check = said("HEALTHCHECK")[0].partition(" CMD ")[2]
     assert json.loads(check) == ["python", "-m", "scripts.healthcheck"]
+
+
+def test_with_servers_of_its_own_it_is_given_the_time_to_stop_all_of_them() -> None:
+    page = commands((ROOT / "docs/deployment.md").read_text())
+    (words,) = [command.words for command in page if command.words[:2] == ["docker", "run"]]
+    given_s = int(words[words.index("--stop-timeout") + 1])
+    assert given_s > WORKERS_TIMEOUT_S + POSTGRES_TIMEOUT_S + VALKEY_TIMEOUT_S
 
 
 def test_its_packages_are_the_locked_ones_and_nothing_is_compiled_from_source() -> None:

@@ -9,7 +9,17 @@ from app import create_app
 from app_extensions.worker import STOP_TIMEOUT_S
 from config import Config, declared_settings, load_config
 from tests.deploy.commands import is_command
-from tests.deploy.files import IMAGE, KUBERNETES, Document, image_environment, made_up, manifests, pods
+from tests.deploy.files import (
+    IMAGE,
+    KUBERNETES,
+    ROOT,
+    Document,
+    image_environment,
+    made_up,
+    manifests,
+    pods,
+)
+from tests.docs.shell import commands
 from utils.figures import CONNECTIONS
 
 SETTINGS = {field.metadata["name"] for field in declared_settings()}
@@ -98,6 +108,23 @@ def test_what_is_secret_comes_by_reference_only(name: str) -> None:
             assert reference["name"] == ("accessibletrader-owner" if owner else "accessibletrader")
             assert reference["key"] == variable["name"]
     assert not manifests("Secret")
+
+
+@pytest.mark.parametrize("kind", ["web", "feed", "jobs"])
+def test_a_secret_that_is_replaced_is_still_good_where_there_is_one(kind: str) -> None:
+    every = container(f"accessibletrader-{kind}")["env"]
+    (before,) = [variable for variable in every if variable["name"] == "SECRET_KEY_PREVIOUS"]
+    assert before["valueFrom"]["secretKeyRef"]["optional"] is True
+
+
+def test_what_the_page_runs_in_a_pod_exists_there() -> None:
+    page = commands((ROOT / "docs/deployment.md").read_text())
+    ran = [command.words for command in page if command.words[:2] == ["kubectl", "exec"]]
+    assert ran
+    for words in ran:
+        before, after = words[: words.index("--")], words[words.index("--") + 1 :]
+        assert before[-1] in {f"deployment/{each['metadata']['name']}" for each in manifests("Deployment")}
+        assert is_command(after)
 
 
 @each_pod
