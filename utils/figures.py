@@ -3,11 +3,15 @@
 Whoever knows a number adds it where it arises; what is a state, app_extensions/metrics_samples.py looks at.
 """
 
+from http import HTTPStatus
+
 from utils.metrics import LEAST, MOST, Count, Level, Times
 
 _QUICK_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 6.0)
 _TELLING_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 _CLOSE_S = (0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 15.0, 30.0, 60.0)
+# The last is written where the client left before the answer.
+_STATUSES = (*(str(status.value) for status in HTTPStatus), "499")
 _JOB_S = (0.1, 1.0, 5.0, 30.0, 120.0, 600.0, 3_600.0)
 
 # Requests.
@@ -17,7 +21,7 @@ REQUESTS = Times(
     bounds_s=_QUICK_S,
     route=(),
     method=(),
-    status=(),
+    status=_STATUSES,
 )
 RATE_LIMITED = Count(
     "rate_limited_total",

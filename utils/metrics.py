@@ -15,7 +15,8 @@ from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.metrics_core import Metric
 
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
-# A label that takes more values than anybody foresaw costs memory here and in whoever reads.
+# Labels in more combinations than anybody foresaw cost memory here and in whoever reads. From here on those
+# that may take any value are counted together; on the others, as on a status, alerts depend.
 LABELLED_MAX = 300
 OTHER = "other"
 # How a level of several workers becomes one number.
@@ -72,10 +73,14 @@ class Figure:
         child = self._children.get(values)
         if child is not None:
             return child
-        if len(self._children) >= LABELLED_MAX and OTHER not in values:
-            return self._child((OTHER,) * len(values))
+        if len(self._children) >= LABELLED_MAX and (together := self._together(values)) != values:
+            return self._child(together)
         child = self._children[values] = self._keep(values) if Figure.kept else _Nowhere()
         return child
+
+    def _together(self, values: tuple[str, ...]) -> tuple[str, ...]:
+        known = self.labels.values()
+        return tuple(value if value in those else OTHER for value, those in zip(values, known, strict=True))
 
     def _keep(self, values: tuple[str, ...]) -> Any:
         try:

@@ -61,6 +61,31 @@ def test_labels_that_grow_without_end_are_counted_together() -> None:
     assert page.value("visits_total") == LABELLED_MAX + 50
 
 
+def test_of_those_counted_together_it_is_still_known_what_we_name_ourselves() -> None:
+    count = Count("visits_total", "Visits.", who=(), how=("by door", "by window"))
+    for number in range(LABELLED_MAX):
+        count.add(1, f"visitor {number}", "by door")
+    count.add(1, "burglar", "by window")
+    count.add(1, "ghost", "by wall")
+    page = own_page(count)
+    assert page.value("visits_total", who=OTHER, how="by window") == 1
+    assert page.value("visits_total", who=OTHER, how=OTHER) == 1
+
+
+def test_whoever_says_other_by_itself_is_bounded_too() -> None:
+    count = Count("visits_total", "Visits.", who=(), how=())
+    for number in range(LABELLED_MAX + 50):
+        count.add(1, f"visitor {number}", OTHER)
+    assert len(own_page(count).counts()) == LABELLED_MAX + 1
+
+
+def test_a_failure_is_seen_whatever_strangers_have_asked_before() -> None:
+    for number in range(LABELLED_MAX):
+        figures.REQUESTS.note(0.1, f"/route/{number}", "PUT", "405")
+    figures.REQUESTS.note(0.1, "/market/fetch_ohlcv", "GET", "503")
+    assert own_page(figures.REQUESTS).value("http_request_duration_seconds_count", status="503") == 1
+
+
 def test_a_directory_that_is_gone_fails_nobody(tmp_path: Path) -> None:
     program = (
         "from utils import figures; figures.CONFLATED.add(); figures.REQUESTS.note(1.0, '/', 'GET', '200')"
