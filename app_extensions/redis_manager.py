@@ -1,6 +1,6 @@
 """The Redis or Valkey clients: one for quick commands, one for reads that wait."""
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 
 CONNECT_TIMEOUT_S = 0.25
 COMMAND_TIMEOUT_S = 0.25
@@ -25,15 +25,21 @@ def open_redis(url: str) -> Redis:
 
 
 def open_live_redis(url: str) -> Redis:
-    """Return a client for the live log; it waits longer, since a busy moment must not end feeds."""
-    return Redis.from_url(
+    """Return a client for the live log; it waits longer, since a busy moment must not end feeds.
+
+    Where every connection is in use, a command waits for its turn: a start with a thousand topics asks for a
+    thousand leases at once. Nothing that waits for news may be asked here, since it would keep a place.
+    """
+    pool = BlockingConnectionPool.from_url(
         url,
+        timeout=LIVE_COMMAND_TIMEOUT_S,
         socket_timeout=LIVE_COMMAND_TIMEOUT_S,
         socket_connect_timeout=LIVE_COMMAND_TIMEOUT_S,
         retry=None,
         driver_info=None,
         max_connections=CONNECTIONS_MAX,
     )
+    return Redis.from_pool(pool)
 
 
 def open_blocking_redis(url: str, *, longest_wait_s: float) -> Redis:
