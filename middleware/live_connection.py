@@ -255,7 +255,7 @@ class LiveConnection:
                 if isinstance(message, Shutdown):
                     raise _Close(CLOSE_RESTART, SHUTDOWN_TEXT)
             if self.batch:
-                await asyncio.sleep(self.limits.batch_s)
+                await self.session.mailbox.rest(self.limits.batch_s)
 
     async def _due(self) -> Sequence[Message | Goodbye]:
         try:

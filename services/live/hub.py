@@ -10,7 +10,7 @@ from itertools import groupby
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from services.live.log import EMPTY_OFFSET, FeedStatus, LiveLog, LogEntry, Position, read_many
+from services.live.log import EMPTY_OFFSET, ENTRIES_A_READ, FeedStatus, LiveLog, LogEntry, Position, read_many
 from services.live.messages import Update
 from services.live.status_watch import StatusWatch
 from utils import figures
@@ -150,10 +150,17 @@ class Hub:
             self._blocking, positions, self._wake_key, self._wake_offset, WAIT_MS
         )
         self._watch.regain()
+        unread = 0
         for (topic, _), alike in groupby(entries, lambda entry: (entry.topic, entry.position.epoch)):
+            batch = tuple(alike)
+            unread += len(batch)
+            if unread > ENTRIES_A_READ:
+                # Whoever listens to many of them may empty a mailbox here, as between two reads.
+                await others_first(TURN_OF_OTHERS_S)
+                unread = len(batch)
             channel = self._channels.get(topic)
             if channel is not None:
-                await self._hand_on(channel, tuple(alike))
+                await self._hand_on(channel, batch)
 
     async def _rest(self) -> None:
         rest_s = min(REST_S_MAX, REST_S_PER_TOPIC * len(self._channels))

@@ -17,7 +17,7 @@ class LiveLimits:
     anonymous_topics_max: int = 50
     heartbeat_s: float = 15.0
     write_timeout_s: float = 5.0
-    # With batch=true everything pending goes out in one frame, this often at most.
+    # With batch=true everything pending goes out in one frame, this often at most but for a burst of closes.
     batch_s: float = 0.1
     mistakes_max: int = 5
     commands_per_s: float = 10.0

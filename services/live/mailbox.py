@@ -37,6 +37,8 @@ class Mailbox(Generic[Message]):
     _taken: bool = True
     # Whom news would wake; an Event would cost each connection a kilobyte.
     _waiter: "asyncio.Future[None] | None" = None
+    # Who rests, and is woken when the mailbox is half full.
+    _resting: "asyncio.Future[None] | None" = None
 
     def put(self, message: Message, *, replaces: object | None = None) -> None:
         """Add a message; with ``replaces`` it may be conflated. Never waits.
@@ -54,6 +56,8 @@ class Mailbox(Generic[Message]):
             # A key that nobody else can have.
             self._slots[object()] = message
             self._kept += 1
+            if self._resting is not None and self._is_half_full and not self._resting.done():
+                self._resting.set_result(None)
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
@@ -83,6 +87,23 @@ class Mailbox(Generic[Message]):
         """Tell whether nothing was taken since this was asked last."""
         taken, self._taken = self._taken, False
         return not taken
+
+    async def rest(self, rest_s: float) -> None:
+        """Wait so long, or until the mailbox is half full: to rest is not to be slow."""
+        if self._is_half_full:
+            return
+        self._resting = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(rest_s):
+                await self._resting
+        except TimeoutError:
+            pass
+        finally:
+            self._resting = None
+
+    @property
+    def _is_half_full(self) -> bool:
+        return self._kept >= self.limit // 2
 
     async def take(self) -> list[Message]:
         """Wait for messages and return all that are due, oldest first. Raises: MailboxOverflow."""

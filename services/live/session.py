@@ -199,8 +199,10 @@ class LiveSession:
         if status is not None:
             self._tell(subscription, status)
         waiting, subscription.waiting = subscription.waiting, []
+        # Nobody was slow to read what gathered here before it could be told.
+        missed = self.mailbox.replayed + len(waiting) <= REPLAYED_MAX
         for update in waiting:
-            self._deliver(subscription, (update,))
+            self._deliver(subscription, (update,), missed=missed)
 
     async def _join(self, subscription: _Subscription, *, newest: bool) -> Position:
         position = await self._parts.hub.join(subscription.listener, newest=newest)
@@ -221,7 +223,9 @@ class LiveSession:
             subscription.told_first = None
         return subscription.waiting[-1].entry.position
 
-    def _deliver(self, subscription: _Subscription, updates: Sequence[Update]) -> bool:
+    def _deliver(
+        self, subscription: _Subscription, updates: Sequence[Update], *, missed: bool = False
+    ) -> bool:
         """Return whether the client has them already."""
         if subscription.ended:
             return False
@@ -242,7 +246,7 @@ class LiveSession:
             subscription.after = last.entry.position
             if len(updates) == 1 and self.mailbox.pass_on(updates[0]):
                 return True
-            self._post_all(updates)
+            self._post_all(updates, missed=missed)
         return False
 
     def _tell(self, subscription: _Subscription, status: FeedStatus) -> None:

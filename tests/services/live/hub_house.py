@@ -72,3 +72,10 @@ async def follow(hub: Hub, log: tuple[LiveLog, str]) -> tuple[Ear, Position]:
     position = await live_log.append(TOPICS[0], BAR, token=token)
     assert (await ear.next()).position == position
     return ear, position
+
+
+def many_topics(count: int) -> list[Topic]:
+    """Return so many topics, each of a coin of its own."""
+    return [
+        Topic(Instrument("crypto", "x", f"C{number}/USD"), Timeframe.parse("1m")) for number in range(count)
+    ]

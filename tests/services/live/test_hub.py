@@ -5,8 +5,8 @@ from dataclasses import replace
 from services.live.hub import REST_S_PER_TOPIC, Listener
 from services.live.lease import Leases
 from services.live.log import FeedStatus, encode_event, stream_key
-from tests.services.live.hub_house import BAR, DEADLINE_S, TOPICS, Ear, follow, hub, log
-from utils.domain import Bar, Instrument, Timeframe, Topic
+from tests.services.live.hub_house import BAR, DEADLINE_S, TOPICS, Ear, follow, hub, log, many_topics
+from utils.domain import Bar
 
 __all__ = ["hub", "log"]
 
@@ -135,9 +135,3 @@ async def test_a_reader_of_many_topics_gathers_news_between_two_reads(hub, log):
     assert time.monotonic() - began_s >= 9 * rest_s
     for ear in ears:
         hub.leave(ear.listener)
-
-
-def many_topics(count: int) -> list[Topic]:
-    return [
-        Topic(Instrument("crypto", "x", f"C{number}/USD"), Timeframe.parse("1m")) for number in range(count)
-    ]

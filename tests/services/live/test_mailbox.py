@@ -179,3 +179,22 @@ async def test_what_is_refused_has_to_be_put() -> None:
     assert not mailbox.pass_on("news")
     mailbox.put("news")
     assert await reader == ["news"]
+
+
+async def test_who_rests_goes_on_when_the_mailbox_is_half_full() -> None:
+    mailbox: Mailbox[str] = Mailbox(limit=4)
+    resting = asyncio.create_task(mailbox.rest(DEADLINE_S * 10))
+    await asyncio.sleep(0)
+    for message in ("forming 1", "forming 2", "forming 3"):
+        mailbox.put(message, replaces=message)
+    mailbox.put("closed")
+    await asyncio.sleep(0)
+    assert not resting.done()
+    mailbox.put("closed")
+    mailbox.put("closed")
+    async with asyncio.timeout(DEADLINE_S):
+        await resting
+        # Nobody rests before what is half full already.
+        await mailbox.rest(DEADLINE_S * 10)
+    await taken(mailbox)
+    await mailbox.rest(0.001)
