@@ -5,9 +5,11 @@ import secrets
 from redis.asyncio import Redis
 
 from services.key_lease import KeyLease
-from services.live.log import lease_key
+from services.live.log import lease_key, status_key
+from services.live.log_scripts import TAKE
 from services.worker_name import worker_name
 from utils.domain import Topic
+from utils.tasks import heed_cancellation
 
 LEASE_MS = 6_000
 RENEW_S = 2.0
@@ -20,12 +22,14 @@ class Leases:
 
     def __init__(self, redis: Redis) -> None:
         self._lease = KeyLease(redis, LEASE_MS)
+        self._take = redis.register_script(TAKE)
         # The name is for people who look; what nobody else can know keeps the topic.
         self.token = f"{worker_name()}:{secrets.token_hex(16)}"
 
     async def take(self, topic: Topic) -> bool:
         """Return whether this worker now holds the topic."""
-        return await self._lease.take(lease_key(topic), self.token)
+        keys = [lease_key(topic), status_key(topic)]
+        return bool(await heed_cancellation(self._take(keys=keys, args=[self.token, LEASE_MS])))
 
     async def renew(self, topic: Topic) -> bool:
         """Return whether this worker still holds the topic, and for another full term."""

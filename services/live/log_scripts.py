@@ -1,7 +1,7 @@
 """What Redis does with a topic's log in one step: these are the only writers of its keys.
 
-KEYS of all: the log, its epoch, its final bars, the newest status of its feed; where a token is given, the
-lease as well.
+KEYS: the log, its epoch, its final bars, the newest status of its feed; where a token is given, the lease as
+well. TAKE has its own.
 """
 
 # A log without an epoch begins a new life, and nothing of the earlier one may be taken for part of it.
@@ -29,6 +29,16 @@ end
 redis.call('PEXPIRE', KEYS[3], ARGV[4])
 redis.call('PEXPIRE', KEYS[4], ARGV[4])
 return {{epoch, id}}
+"""
+
+# KEYS: the lease, the newest status of the feed. ARGV: token, term in ms.
+# That prices are live was the word of an earlier holder, and nobody may be told so before the feed of the new
+# one says it again. What was wrong with the feed stays true until then.
+TAKE = """
+if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
+local said = redis.call('GET', KEYS[2])
+if said and cjson.decode(said)['s'][1] == 'live' then redis.call('DEL', KEYS[2]) end
+return 1
 """
 
 # ARGV: token. Whatever comes next is written into a new life.
