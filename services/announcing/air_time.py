@@ -1,7 +1,7 @@
 """How much of the last minute was spoken through, and from when on there is room for more; pure."""
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.announcing.announcement import Priority
 
@@ -34,6 +34,11 @@ class AirTime:
         self._said.append(_Said(now_ms, priority, speech_ms))
         # What is said while another message is being spoken waits for its end.
         self.silent_from_ms = max(self.silent_from_ms, now_ms) + speech_ms
+
+    def turn_back(self, back_ms: int) -> None:
+        """Go by a clock that was set back by so much: what was said is as long ago as before."""
+        self._said = deque(replace(said, time_ms=said.time_ms - back_ms) for said in self._said)
+        self.silent_from_ms -= back_ms
 
     def full(self, now_ms: int) -> bool:
         """Tell whether as much was said in the last minute as may be, whatever its priority."""

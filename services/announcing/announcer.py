@@ -44,6 +44,7 @@ class Announcer:
         self._waiting: dict[Topic, Ear] = {}
         self._said_ms: int | None = None
         self._newest_firing = 0
+        self._noted_ms = 0
         # Whether what waits may have changed since somebody last looked and set this back.
         self.stirred = False
 
@@ -54,6 +55,7 @@ class Announcer:
 
     def begin(self, topic: Topic, *, price: float | None, step: float | None, now_ms: int) -> None:
         """Listen to a topic from now on, at this price if it is known."""
+        self._note_time(now_ms)
         ear = self._ears[topic] = Ear(topic, step, now_ms)
         if price is not None:
             ear.anchor_at(price, now_ms, self.preferences.move)
@@ -72,6 +74,7 @@ class Announcer:
 
     def prefer(self, preferences: Preferences, now_ms: int) -> None:
         """Change what the listener wants; what waits is judged anew."""
+        self._note_time(now_ms)
         before, mode = self.preferences.mode, preferences.mode
         silent = Mode.OFF in (before, mode) or (before is Mode.ALERTS and mode is not Mode.ALERTS)
         self.preferences = preferences
@@ -90,6 +93,7 @@ class Announcer:
         ear = self._ears.get(news.topic)
         if ear is None:
             return None
+        self._note_time(now_ms)
         if news.feed is not None:
             ear.feed.hear(news.feed, now_ms)
         if self.preferences.mode is Mode.OFF:
@@ -128,12 +132,14 @@ class Announcer:
         if alert.sequence <= self._newest_firing or self.preferences.mode is Mode.OFF:
             return None
         self._newest_firing = alert.sequence
+        self._note_time(now_ms)
         return self._say(
             Announcement(Kind.ALERT, Priority.CRITICAL, topic, alert.event_time_ms, (alert,)), now_ms
         )
 
     def catch_up(self, topic: Topic, absence: Absence, now_ms: int) -> Announcement | None:
         """Return what a listener who was away is told, once, before anything new of the topic."""
+        self._note_time(now_ms)
         if self.preferences.mode is Mode.OFF:
             return None
         ear = self._ears.get(topic)
@@ -147,10 +153,12 @@ class Announcer:
 
     def due_ms(self, now_ms: int) -> int | None:
         """Return when ``take`` may have something to say; None while nothing waits."""
+        self._note_time(now_ms)
         return min((self._due_of(ear, now_ms) for ear in self._waiting.values()), default=None)
 
     def take(self, now_ms: int) -> Announcement | None:
         """Return the most important of what waits, as it is now; None when there is nothing or no room."""
+        self._note_time(now_ms)
         feed = self._take_feed(now_ms)
         if feed is not None:
             return feed
@@ -166,6 +174,17 @@ class Announcer:
             self._settle(ear)
             return self._say(announcement, now_ms)
         return None
+
+    def _note_time(self, now_ms: int) -> None:
+        back_ms, self._noted_ms = self._noted_ms - now_ms, now_ms
+        if back_ms <= 0:
+            return
+        # Whoever sets the machine's clock back silences nobody, and makes no room either.
+        self._air.turn_back(back_ms)
+        if self._said_ms is not None:
+            self._said_ms -= back_ms
+        for ear in self._ears.values():
+            ear.turn_back(back_ms)
 
     def _fitting(self, announcement: Announcement, now_ms: int) -> Announcement:
         # Where there is no room for more, the reason alone.

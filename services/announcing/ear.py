@@ -73,6 +73,12 @@ class Ear:
         """Return what sorts the most important, and then the longest waiting, first."""
         return (0 if self.priority is Priority.IMPORTANT else 1, self.from_ms)
 
+    def turn_back(self, back_ms: int) -> None:
+        """Go by a clock that was set back by so much; the times of prices are those of the log."""
+        self.not_before_ms -= back_ms
+        self.jumped_ms -= back_ms
+        self.feed.turn_back(back_ms)
+
     def anchor_at(self, price: float, time_ms: int, move: MoveThreshold) -> None:
         """Measure moves from this price on."""
         self.anchor, self.anchored_ms = price, time_ms

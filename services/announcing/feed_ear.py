@@ -35,6 +35,11 @@ class FeedEar:
         # Back before anybody was told: there is nothing to say.
         self.due_ms = None if change.lost == self.told_lost else now_ms + self._hold_ms(now_ms)
 
+    def turn_back(self, back_ms: int) -> None:
+        """Go by a clock that was set back by so much."""
+        self.due_ms = None if self.due_ms is None else self.due_ms - back_ms
+        self.loss_told_ms = None if self.loss_told_ms is None else self.loss_told_ms - back_ms
+
     def told(self, now_ms: int) -> None:
         """Note that the state of the feed was said."""
         self.told_lost, self.due_ms = self.lost, None
