@@ -51,6 +51,9 @@ class _Column:
     # Held by the one that joins for all; as long as a command to Redis may take.
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     is_open: bool = False
+    # How often the log began anew, and the life of it in which history was asked for.
+    life: int = 0
+    learned: int = 0
 
 
 class Desk:
@@ -116,7 +119,7 @@ class Desk:
         listener = Listener(
             topic,
             deliver=lambda updates: self._deliver(topic, updates),
-            broken=lambda _: None,
+            broken=lambda _: self._forget(topic),
             told=lambda status: self._tell(topic, status),
         )
         return _Column(TopicTape(topic), listener)
@@ -148,6 +151,12 @@ class Desk:
         for update in updates:
             self._hand_out(topic, update.entry.event, event_ms(update.entry))
 
+    def _forget(self, topic: Topic) -> None:
+        column = self._columns.get(topic)
+        if column is not None:
+            column.life += 1
+            column.tape.forget()
+
     def _tell(self, topic: Topic, status: FeedStatus) -> None:
         self._hand_out(topic, status, self._parts.clock.now_ms())
 
@@ -156,6 +165,10 @@ class Desk:
         if column is None:
             return
         news: News = column.tape.observe(event, time_ms)
+        if column.learned != column.life and isinstance(event, Bar):
+            # By its first bar the hole before it is in the history, as far as it will be.
+            column.learned = column.life
+            self._spawn(self._learn(column, topic))
         if news.last is None and news.feed is None:
             return
         for listening in tuple(column.listenings):
@@ -166,10 +179,10 @@ class Desk:
         await self._parts.steps.learn([topic])
         for listening in column.listenings:
             listening.learn_step(topic)
-        now_ms = self._parts.clock.now_ms()
+        now_ms, life = self._parts.clock.now_ms(), column.life
         since_midnight = (now_ms % DAY_MS) // topic.timeframe.approximate_ms
         past = await self._parts.read_past(topic, min(WARM_BARS_MAX, since_midnight + EXTREME_BARS + 2))
-        if past.whole_from_ms is not None:
+        if past.whole_from_ms is not None and column.life == life:
             column.tape.warm(past.bars, past.whole_from_ms)
 
     async def _tell_missed(

@@ -34,6 +34,8 @@ class TopicTape:
         self._spiked = False
         self._newest_spike: Spike | None = None
         self._mean_volume: float | None = None
+        # After a hole in the log: what history holds from before a hole is not what came before the newest.
+        self._holed = False
         self._lost = False
         self._lost_since_ms = 0
         self.last: float | None = None
@@ -49,7 +51,9 @@ class TopicTape:
         newest_ms = next(reversed(self._seen), None)
         known = {bar.open_time_ms for bar in self._closed}
         earlier = [bar for bar in bars if bar.final and (newest_ms is None or bar.open_time_ms < newest_ms)]
-        merged = [*(bar for bar in earlier if bar.open_time_ms not in known), *self._closed]
+        from_ms = whole_from_ms if self._holed else 0
+        fresh = (bar for bar in earlier if bar.open_time_ms >= from_ms and bar.open_time_ms not in known)
+        merged = [*fresh, *self._closed]
         self._closed.clear()
         self._closed.extend(sorted(merged, key=lambda bar: bar.open_time_ms))
         for bar in earlier:
@@ -57,6 +61,15 @@ class TopicTape:
         if self._day_ms is not None and whole_from_ms <= self._day_ms * DAY_MS:
             self._day_whole = True
         self._measure()
+
+    def forget(self) -> None:
+        """Forget what the bars were like: the log began anew with a hole. ``warm`` or more bars tell it."""
+        self._holed = True
+        self._closed.clear()
+        # Without its day the first bar after the hole does not begin one.
+        self._day_ms, self._day_whole = None, False
+        self._bars_high, self._bars_low = 0.0, 0.0
+        self._spiked, self._mean_volume, self.atr = False, None, None
 
     def observe(self, event: Bar | FeedStatus, time_ms: int) -> News:
         """Return what the next entry of the log, written at this time, says that is new."""

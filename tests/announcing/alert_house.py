@@ -113,6 +113,12 @@ class AlertHouse:
         await self._leases.renew(TOPIC)
         await self.log.append(TOPIC, status, token=self._leases.token)
 
+    async def begin_anew(self) -> None:
+        """Begin a new life of the log, as after a hole that is too long to be told."""
+        await self._leases.renew(TOPIC)
+        await self.log.begin_anew(TOPIC, token=self._leases.token)
+        self._bar = None
+
     async def firings(self, user_id: int, count: int) -> list[Firing]:
         """Return what has fired, once it is that many; and fail if it never is."""
         async with asyncio.timeout(DEADLINE_S):
