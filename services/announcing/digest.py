@@ -47,8 +47,10 @@ class Digest:
         firings: tuple[Firing, ...] = ()
         newest = since_sequence
         if user_id is not None:
-            firings = await self._record.since(user_id, since_sequence)
-            newest = firings[-1].sequence if firings else since_sequence
+            # A place beyond the end, as after a restored backup, would pass over what fires next.
+            after = min(since_sequence, await self._record.newest())
+            firings = await self._record.since(user_id, after)
+            newest = firings[-1].sequence if firings else after
         told, now_ms = [], self._parts.clock.now_ms()
         for firing in firings:
             announcement = Announcement(

@@ -214,8 +214,9 @@ class Earphone:
             self._mailbox.put(Failure(Unavailable.code, ALERTS_AWAY))
 
     async def _place(self, user_id: int) -> int:
+        record = self._parts.record
         if self._since_sequence is None:
-            record, asked_before_ms = self._parts.record, self._since_ms
+            asked_before_ms = self._since_ms
             self._since_ms = asked_before_ms or self._parts.clock.now_ms()
             after = await record.newest()
             if asked_before_ms is not None:
@@ -224,6 +225,9 @@ class Earphone:
                 missed = [each.sequence for each in firings if each.event_time_ms >= asked_before_ms]
                 after = min([after, *(sequence - 1 for sequence in missed)])
             self._since_sequence = after
+        else:
+            # A record restored from a backup may end before that place: all that comes is new.
+            self._since_sequence = min(self._since_sequence, await record.newest())
         return self._since_sequence
 
     def _lack_alerts(self, error: BaseException) -> None:
