@@ -48,6 +48,7 @@ GONE = "gone"
 NOT_SIGNED_IN = "The access token is not valid. Sign in, then connect again."
 UNAVAILABLE_TEXT = "Live prices cannot be had at the moment. Connect again in a few seconds."
 TOO_SLOW = "You read too slowly. Connect again and resume."
+NO_TOPIC = "You subscribed to nothing in time. Connect again."
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +80,9 @@ class LiveConnection:
     _telling: Telling = field(init=False)
     # Whether the client asked for a topic that we could not give.
     _unavailable: bool = False
+    # Whether the time for a first topic is over, and whether one is being subscribed.
+    _out_of_time: bool = False
+    _subscribing: bool = False
 
     def __post_init__(self) -> None:
         self._telling = Telling(self.session, self.dialect.encode, self.clock)
@@ -123,8 +127,7 @@ class LiveConnection:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._write())
                 group.create_task(self._await_topic())
-                for topic in topics:
-                    await self._answer_failure(None, None, self.session.subscribe(topic, since))
+                await self._under_way(self._begin_topics(topics, since))
                 self.session.mailbox.put(await self._read())
         except* _Close as closes:
             close = _without_history(closes)
@@ -140,13 +143,24 @@ class LiveConnection:
         await self._send_all(await self._telling.texts([hello]))
 
     async def _await_topic(self) -> None:
+        await asyncio.wait([self.session.subscribed], timeout=self.limits.first_topic_s)
+        self._out_of_time = True
+        self._end_without_topic()
+
+    def _end_without_topic(self) -> None:
+        # What the service still works on is none of the client's silence, and its parts have deadlines.
+        if self._out_of_time and not self._subscribing and not self.session.subscribed.done():
+            away = self._unavailable
+            code, text = (CLOSE_AGAIN, UNAVAILABLE_TEXT) if away else (CLOSE_IDLE, NO_TOPIC)
+            self.session.mailbox.put(Goodbye(code, text))
+
+    async def _under_way(self, subscribing: Awaitable[None]) -> None:
+        self._subscribing = True
         try:
-            async with asyncio.timeout(self.limits.first_topic_s):
-                await self.session.subscribed
-        except TimeoutError as error:
-            if self._unavailable:
-                raise _Close(CLOSE_AGAIN, UNAVAILABLE_TEXT) from error
-            raise _Close(CLOSE_IDLE, "You subscribed to nothing in time. Connect again.") from error
+            await subscribing
+        finally:
+            self._subscribing = False
+        self._end_without_topic()
 
     async def _read(self) -> Goodbye:
         mistakes = 0
@@ -208,9 +222,7 @@ class LiveConnection:
                 for name in command.names:
                     await self._answer_failure(command.command_id, name, self._unsubscribe(name))
             case Subscribe():
-                for wanted in command.wanted:
-                    await self._answer_failure(command.command_id, wanted.name, self._subscribe(wanted))
-
+                await self._under_way(self._subscribe_all(command))
             case Prefer():
                 await self._answer_failure(command.command_id, None, self._prefer(command))
 
@@ -224,6 +236,14 @@ class LiveConnection:
             away_since_ms=command.away_since_ms,
             command_id=command.command_id,
         )
+
+    async def _begin_topics(self, topics: Sequence[Topic], since: Position | None) -> None:
+        for topic in topics:
+            await self._answer_failure(None, None, self.session.subscribe(topic, since))
+
+    async def _subscribe_all(self, command: Subscribe) -> None:
+        for wanted in command.wanted:
+            await self._answer_failure(command.command_id, wanted.name, self._subscribe(wanted))
 
     async def _subscribe(self, wanted: Wanted) -> None:
         topic = await self.find(wanted)

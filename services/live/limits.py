@@ -23,5 +23,5 @@ class LiveLimits:
     commands_per_s: float = 10.0
     commands_burst: int = 20
     refusals_max: int = 20
-    # A connection that began without a topic and has none by then is closed.
+    # A connection that began without a topic, and has none by then or under way, is closed.
     first_topic_s: float = 10.0
