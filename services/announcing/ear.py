@@ -1,6 +1,6 @@
 """What one listener has heard of one topic since the last message about it; pure."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from services.announcing.announcement import (
     KINDS,
@@ -155,6 +155,9 @@ class Ear:
             self.anchor_at(self.last, self.last_ms, move)
             # By the log's clock, so that one cover ends where the next begins.
             self.from_ms = self.last_ms
+        if self.closed is not None:
+            # It is still to be told, but closed before what was just said.
+            self.closed = replace(self.closed, bars_count=0)
         self.conflated, self.moved = 0, False
         # A move that waited has been told with this; whatever else waits still does.
         self._judge()

@@ -190,3 +190,26 @@ def test_a_volume_that_waits_is_told_as_it_is_by_then():
     assert said.parts == (Spike(START_MS, 10.0, 1.0),)
     pay(announcer, time_ms + 20_000, 100.2, grown=Spike(START_MS, 20.0, 1.0))
     assert next_said(announcer, time_ms + 20_000) is None
+
+
+def close_bar(announcer, now_ms, minute, price):
+    bar = Bar(START_MS + minute * MINUTE_MS, price, price, price, price, 1.0, BarState.CLOSED)
+    assert pay(announcer, now_ms, price, closed=bar) is None
+
+
+@pytest.mark.parametrize("after", [0, 1, 3])
+@pytest.mark.parametrize("price", [100.0, 110.0])
+def test_bars_are_counted_from_the_message_before_and_the_newest_is_told(price, after):
+    announcer, now_ms = announcer_at(100.0), START_MS + 5 * MINUTE_MS
+    for minute in range(4):
+        close_bar(announcer, now_ms, minute, 100.0)
+    if price > 100.0:
+        assert pay(announcer, now_ms, price).kind is Kind.MOVE
+    else:
+        announcer.catch_up(TOPIC, Absence(START_MS, now_ms, price, price, price, price), now_ms)
+    for minute in range(4, 4 + after):
+        close_bar(announcer, now_ms, minute, price)
+    said, _ = next_said(announcer, now_ms)
+    (closed,) = said.parts
+    assert closed.bar.open_time_ms == START_MS + (3 + after) * MINUTE_MS
+    assert closed.bars_count == after
