@@ -164,6 +164,7 @@ class _Work:
 
     def look(self, series: Series) -> Progress:
         assert self.venue is not None
+        self._note_silence(series)
         missing = missing_spans(self.span, series, self.venue.knowledge(series), self.venue.now_ms)
         missing = [part for span in missing for part in subtract_spans(span, self.asked)]
         self.next_piece = None
@@ -180,6 +181,15 @@ class _Work:
             silent_ms=_length_ms(subtract_spans(self.span, series.known)) - missing_ms,
             bars=self.bars,
         )
+
+    def _note_silence(self, series: Series) -> None:
+        if not self.asked:
+            return
+        end_ms = self.asked[-1].end_ms
+        silent = any(span.start_ms < end_ms <= span.end_ms for span in series.quiet)
+        if silent and all(span.end_ms <= end_ms for span in series.known):
+            # An exchange tells the first bars at or after an instant: none there means none anywhere.
+            self.asked.append(Span(end_ms, max(end_ms, self.span.end_ms)))
 
 
 @dataclass(slots=True)

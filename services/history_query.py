@@ -1,8 +1,10 @@
 """What history is asked and what it answers; pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from plugins.base import MarketPlugin, VenueProfile
+from services.bar_checks import CLOSE_GRACE_MS
 from services.gaps import Knowledge
 from services.spans import subtract_spans
 from services.stores.history import BarText
@@ -143,17 +145,37 @@ def missing_spans(whole: Span, series: Series, knowledge: Knowledge, now_ms: int
     timeframe = series.timeframe
     start_ms = max(whole.start_ms, knowledge.listed_ms or 0, knowledge.reach_ms or 0)
     end_ms = min(whole.end_ms, knowledge.delisted_ms or whole.end_ms)
-    known = list(knowledge.known)
-    max_age_ms = min(FORMING_MAX_AGE_MS, timeframe.approximate_ms)
-    if known and series.checked_ms is not None and now_ms - series.checked_ms < max_age_ms:
-        # The newest bars were read a moment ago: asking again would bring the same answer.
-        known.append(Span(max(span.end_ms for span in known), timeframe.next(now_ms)))
     if start_ms >= end_ms:
         return []
-    missing = subtract_spans(Span(timeframe.floor(start_ms), end_ms), known)
-    ends = {span.end_ms for span in known}
-    if missing and missing[-1].start_ms in ends and missing[-1].end_ms > timeframe.floor(now_ms):
+    asked = Span(timeframe.floor(start_ms), end_ms)
+    known = [*knowledge.known, *_fresh_spans(asked, series, knowledge.known, now_ms)]
+    missing = subtract_spans(asked, known)
+    if not missing or missing[-1].end_ms <= timeframe.floor(now_ms):
+        return missing
+    last = missing[-1]
+    if last.start_ms in {span.end_ms for span in known}:
         # Exchanges correct their newest bars: going on from there, the last ones are read once more.
-        overlap_ms = timeframe.shift(missing[-1].start_ms, -CORRECTED_BARS)
-        missing[-1] = Span(max(overlap_ms, knowledge.listed_ms or 0), missing[-1].end_ms)
+        overlap_ms = timeframe.shift(last.start_ms, -CORRECTED_BARS)
+        missing[-1] = Span(max(overlap_ms, knowledge.listed_ms or 0), last.end_ms)
+    else:
+        # A bar that has only just ended may still move, and belongs to the newest ones.
+        ended_ms = max(timeframe.floor(now_ms - CLOSE_GRACE_MS), timeframe.floor(knowledge.listed_ms or 0))
+        missing[-1] = Span(min(last.start_ms, ended_ms), last.end_ms)
     return missing
+
+
+def _fresh_spans(asked: Span, series: Series, known: Sequence[Span], now_ms: int) -> list[Span]:
+    """Return what was read a moment ago without becoming known: asking again would bring the same answer."""
+    timeframe = series.timeframe
+    max_age_ms = min(FORMING_MAX_AGE_MS, timeframe.approximate_ms)
+    # Read a little later than this question began, by somebody else, is fresh as well; hours later is not.
+    if series.checked_ms is None or abs(now_ms - series.checked_ms) >= max_age_ms:
+        return []
+    known_end_ms = max((span.end_ms for span in known), default=0)
+    # A bar that had only just ended may not have proven closed, and then is not known.
+    if known_end_ms < timeframe.floor(series.checked_ms - CLOSE_GRACE_MS):
+        # Whoever asked for the newest bar alone has learned nothing of those before it.
+        known_end_ms = timeframe.floor(series.checked_ms)
+        if asked.start_ms < known_end_ms:
+            return []
+    return [Span(known_end_ms, timeframe.next(now_ms))]
