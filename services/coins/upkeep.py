@@ -14,11 +14,13 @@ from services.stores import coin_prices, coin_syncs, coins_to_ask
 from services.stores.coins import StoredCoin
 from utils.clock import Clock
 from utils.domain import DAY_MS
-from utils.errors import NotFound
+from utils.errors import AppError, NotFound, UpstreamGarbage
 
 ACQUIRE_TIMEOUT_S = 2.0
 # What a coin is in words changes rarely, and its past only where somebody was not there.
 ASK_AGAIN_MS = 30 * DAY_MS
+# What concerns one coin: it was removed, or what is said of it cannot be read. The others can be asked for.
+OF_ONE_COIN = (NotFound, UpstreamGarbage)
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +111,10 @@ class CoinUpkeep:
         return added
 
     async def describe(self, count: int) -> int:
-        """Ask for the words and addresses of the first coins by rank that lack them; return how many came."""
+        """Ask for the words and addresses of the first coins by rank that lack them; return how many came.
+
+        Asked for once a month, also where nothing can be told of one coin.
+        """
         provider = await self._listed_provider()
         if provider is None:
             return 0
@@ -117,12 +122,12 @@ class CoinUpkeep:
         lacking = await coins_to_ask.select_coins_to_describe(
             self._pool, provider, before_ms=now_ms - ASK_AGAIN_MS, limit=count
         )
+        came = 0
         for stored in lacking:
-            coin = await self._source.fetch_coin(provider, stored.coin.coin_id)
-            await coins_to_ask.upsert_profile(self._pool, stored.coin_key, coin, now_ms=self._clock.now_ms())
-        if lacking:
+            came += await self._describe_one(stored)
+        if came:
             await self._announce()
-        return len(lacking)
+        return came
 
     async def roll_up(self) -> int:
         """Roll up the days that are over, of every coin, and return how many days were written."""
@@ -152,11 +157,22 @@ class CoinUpkeep:
         sync = choose_sync(syncs, self._source.providers, now_ms=self._clock.now_ms())
         return sync.provider if sync and sync.provider in self._source.providers else None
 
+    async def _describe_one(self, stored: StoredCoin) -> bool:
+        try:
+            coin = await self._source.fetch_coin(stored.coin.provider, stored.coin.coin_id)
+        except OF_ONE_COIN as error:
+            _tell_passed_over(stored, error)
+            await coins_to_ask.upsert_asked(self._pool, stored.coin_key, now_ms=self._clock.now_ms())
+            return False
+        await coins_to_ask.upsert_profile(self._pool, stored.coin_key, coin, now_ms=self._clock.now_ms())
+        return True
+
     async def _backfill_one(self, stored: StoredCoin, days: int) -> int:
         try:
             points = await self._source.fetch_history(stored.coin.provider, stored.coin.coin_id, days=days)
-        except NotFound:
+        except OF_ONE_COIN as error:
             # Listed, and yet without a past: not asked again before its time.
+            _tell_passed_over(stored, error)
             points = ()
         now_ms = self._clock.now_ms()
         async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
@@ -178,6 +194,14 @@ async def _all_of(forget: Callable[[], Awaitable[int]]) -> int:
     while gone := await forget():
         forgotten += gone
     return forgotten
+
+
+def _tell_passed_over(stored: StoredCoin, error: AppError) -> None:
+    coin = stored.coin
+    log.warning(
+        "a coin was passed over",
+        extra={"provider": coin.provider, "coin": coin.coin_id, "reason": error.detail},
+    )
 
 
 def _tell_refused(page: ListingsPage) -> None:

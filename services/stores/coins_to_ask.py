@@ -25,6 +25,19 @@ async def upsert_profile(
     )
 
 
+async def upsert_asked(connection: asyncpg.Connection | asyncpg.Pool, coin_key: int, *, now_ms: int) -> None:
+    """Note that a coin was asked for in vain; the words that came once stay."""
+    await connection.execute(
+        """
+        INSERT INTO coin_profile (coin_key, description, links, fetched_at)
+        VALUES ($1, NULL, '[]', 'epoch'::timestamptz + $2::bigint * INTERVAL '1 millisecond')
+        ON CONFLICT (coin_key) DO UPDATE SET fetched_at = excluded.fetched_at
+        """,
+        coin_key,
+        now_ms,
+    )
+
+
 async def select_coins_to_describe(
     pool: asyncpg.Pool, provider: str, *, before_ms: int, limit: int
 ) -> tuple[StoredCoin, ...]:
