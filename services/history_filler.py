@@ -12,7 +12,7 @@ from services.bar_checks import CLOSE_GRACE_MS, check_rows, judge_closed
 from services.bar_writer import Announce, announce_nothing, topics_touched, write_bars
 from services.quarantine import Quarantine
 from services.stores.series import Series, upsert_quiet
-from utils.domain import Bar, Span
+from utils.domain import Bar, Span, Timeframe
 from utils.errors import UpstreamGarbage, UpstreamTimeout
 
 PAGE_TIMEOUT_S = 5.0
@@ -142,7 +142,7 @@ def read_page(
     if not bars:
         # No proof, since some exchanges fall silent for other reasons: it is remembered for a while only.
         over_ms = timeframe.floor(answer.exchange_time_ms - CLOSE_GRACE_MS)
-        quiet = Span(span.start_ms, min(span.end_ms, over_ms))
+        quiet = Span(_proven_from_ms(answer, timeframe, profile, span), min(span.end_ms, over_ms))
         return CheckedPage(
             (), None, None, answer.exchange_time_ms, quiet if quiet.end_ms > quiet.start_ms else None
         )
@@ -150,7 +150,9 @@ def read_page(
     # What moves is not known yet; but that nothing traded just before it is.
     moving = [bar.open_time_ms for bar in bars if not bar.final]
     known_end_ms = moving[0] if moving else timeframe.next(last.open_time_ms)
-    known = Span(span.start_ms, known_end_ms) if known_end_ms > span.start_ms else None
+    # From the first bar on that came, it is all there, whatever has been dropped before it.
+    known_start_ms = min(_proven_from_ms(answer, timeframe, profile, span), bars[0].open_time_ms)
+    known = Span(known_start_ms, known_end_ms) if known_end_ms > known_start_ms else None
     # A bar whose time is over may lack the proof that it has closed: the newest one is another.
     newest_ms = timeframe.shift(answer.exchange_time_ms, 0 if profile.forming_included else -1)
     # It would have come with a page that is not full, had anybody traded in it yet.
@@ -158,3 +160,12 @@ def read_page(
     end_ms = newest_ms if full else timeframe.shift(newest_ms, -1)
     next_ms = timeframe.next(last.open_time_ms) if last.open_time_ms < end_ms else None
     return CheckedPage(bars, known, next_ms, answer.exchange_time_ms)
+
+
+def _proven_from_ms(answer: BarPage, timeframe: Timeframe, profile: VenueProfile, span: Span) -> int:
+    """Return from where on no bar in an answer means that there was none."""
+    if profile.history_bars is None:
+        return span.start_ms
+    # The exchange tells its newest bars alone, and may have dropped the oldest of them since it was asked.
+    oldest_ms = timeframe.shift(answer.exchange_time_ms + CLOSE_GRACE_MS, 1 - profile.history_bars)
+    return max(span.start_ms, oldest_ms)

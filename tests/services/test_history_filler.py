@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -102,6 +103,35 @@ def test_an_interval_that_has_only_just_ended_is_not_called_quiet() -> None:
     assert soon.quiet == Span(start_ms, HEAD_MS - HOUR_MS)
     later = page_of((), start_ms, now_ms=HEAD_MS + CLOSE_GRACE_MS)
     assert later.quiet == Span(start_ms, HEAD_MS)
+
+
+@pytest.mark.parametrize("rows", [hours(1, 0), ()], ids=["bars", "none"])
+def test_what_the_exchange_has_dropped_since_it_was_asked_is_not_called_empty(rows: Rows) -> None:
+    profile = replace(PROFILE, history_bars=5)
+    asked_ms = HEAD_MS - 5 * HOUR_MS
+    page = page_of(rows, asked_ms, profile=profile)
+    proven = page.known or page.quiet
+    # Asked while the hour before was forming: by now, the oldest bar of then is gone.
+    assert proven == Span(HEAD_MS - 4 * HOUR_MS, HEAD_MS)
+
+
+def test_the_oldest_bars_count_from_the_first_that_came() -> None:
+    profile = replace(PROFILE, history_bars=5)
+    start_ms = HEAD_MS - 5 * HOUR_MS
+    early = page_of(hours(5, 4, 3, 2, 1, 0), start_ms, profile=profile)
+    assert early.known == Span(start_ms, HEAD_MS)
+    # The exchange's clock may be a little ahead of what we think of it, and so its oldest bar.
+    soon_ms = HEAD_MS + HOUR_MS - 1
+    late = page_of(hours(2, 1, 0), HEAD_MS - 4 * HOUR_MS, now_ms=soon_ms, profile=profile)
+    assert late.known == Span(HEAD_MS - 3 * HOUR_MS, HEAD_MS)
+
+
+def test_a_page_from_before_all_that_is_kept_proves_nothing_of_it() -> None:
+    profile = replace(PROFILE, history_bars=5)
+    page = read_page(
+        BarPage((), BEGAN_MS), SERIES, profile, Span(HEAD_MS - 9 * HOUR_MS, HEAD_MS - 7 * HOUR_MS)
+    )
+    assert (page.known, page.quiet) == (None, None)
 
 
 def test_bars_from_before_the_question_are_left_out_and_do_not_lead_back() -> None:
