@@ -47,7 +47,7 @@ def facts_about(
         as_of_ms=_read_ms(filled.series, venue.now_ms) if failed or forming else venue.now_ms,
         stale=failed,
         next_ms=query.next_ms(venue.now_ms),
-        settled=past and not failed and not forming and not may_change,
+        settled=past and venue.certain and not failed and not forming and not may_change,
     )
 
 

@@ -108,7 +108,8 @@ class HistoryText(HistoryFacts):
 class Venue:
     """Where an instrument is traded, and what time it is there.
 
-    Of one that is ``gone`` the exchange tells nothing any more: what is stored is all there is.
+    Of one that is ``gone`` the exchange tells nothing any more: what is stored is all there is. Where the
+    facts are not ``certain``, something stands in for those of the exchange, which may soon tell them.
     """
 
     plugin: MarketPlugin
@@ -116,6 +117,7 @@ class Venue:
     spec: InstrumentSpec
     now_ms: int
     gone: bool = False
+    certain: bool = True
 
     def anchored(self, query: HistoryQuery) -> HistoryQuery:
         """Return the query; the newest bars of what was delisted are the last there were."""

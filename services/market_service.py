@@ -133,10 +133,11 @@ class MarketService:
             # The exchange is away, but bars it once sent can still be shown.
             if await select_series(self._pool, instrument, query.timeframe) is None:
                 raise
-            return Venue(plugin, profile, InstrumentSpec.unlisted(instrument), now_ms)
+            return Venue(plugin, profile, InstrumentSpec.unlisted(instrument), now_ms, certain=False)
         except NotFound as error:
             # The same holds for bars of what it no longer lists.
             end_ms = await select_known_end_ms(self._pool, instrument)
             if error.error_code != "unknown_symbol" or end_ms is None:
                 raise
-            return Venue(plugin, profile, InstrumentSpec.unlisted(instrument, end_ms), now_ms, gone=True)
+            spec = InstrumentSpec.unlisted(instrument, end_ms)
+            return Venue(plugin, profile, spec, now_ms, gone=True, certain=False)

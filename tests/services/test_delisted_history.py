@@ -64,6 +64,19 @@ async def test_every_hole_around_it_has_its_reason_and_the_exchange_is_not_asked
     assert upstream.asked == []
 
 
+async def test_what_is_missing_from_a_list_may_come_back_and_no_answer_about_it_is_settled(
+    market: MarketService, upstream: RecordedMarket, hand: HandClock
+) -> None:
+    query = between(ago(10), ago(5))
+    assert (await market.bars(query)).settled
+    delist(upstream, hand)
+    for answer in (await market.bars(query), await market.text(query)):
+        assert not answer.settled
+    upstream.change_spec = lambda spec: spec
+    hand.now_ms += INSTRUMENTS_MAX_AGE_MS
+    assert (await market.bars(query)).settled
+
+
 async def test_timeframes_that_are_built_are_shown_too(
     market: MarketService, upstream: RecordedMarket, hand: HandClock
 ) -> None:
