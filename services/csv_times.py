@@ -44,11 +44,15 @@ def read_csv_time_ms(text: str, zone: tzinfo) -> int:
 
 def _counted_ms(text: str) -> int | None:
     try:
-        number = float(text)
+        # Finer units have more digits than a float can hold.
+        number: int | float = int(text) if text.isdecimal() else float(text)
     except ValueError:
         return None
     for units in UNITS_A_SECOND:
         if FIRST_S * units <= number < END_S * units:
+            if isinstance(number, int):
+                whole_ms, rest = divmod(number * 1_000, units)
+                return None if rest else whole_ms
             time_ms = number * 1_000 / units
             return int(time_ms) if time_ms.is_integer() else None
     return None

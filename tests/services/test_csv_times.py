@@ -126,6 +126,18 @@ def test_what_is_no_day_of_the_calendar_says_so(text: str) -> None:
 zones = st.sampled_from([UTC, ZoneInfo("Asia/Kolkata"), ZoneInfo("Asia/Tokyo")])
 
 
+@given(st.integers(100_000_000_000, 4_102_444_799_999))
+def test_every_millisecond_reads_the_same_in_every_unit(time_ms: int) -> None:
+    texts = [str(time_ms * unit) for unit in (1, 1_000, 1_000_000)]
+    assert [read_csv_time_ms(text, UTC) for text in texts] == [time_ms] * 3
+
+
+@pytest.mark.parametrize("text", ["1704085200000000001", "1704085200000001", "1704085200123456789"])
+def test_what_is_finer_than_a_millisecond_is_no_time_of_a_bar(text: str) -> None:
+    with pytest.raises(ValueError, match="is no time that can be read"):
+        read_csv_time_ms(text, UTC)
+
+
 @given(st.integers(100_000_000, 4_102_444_799), zones)
 def test_every_second_reads_the_same_in_every_unit_and_as_a_date(second: int, zone: tzinfo) -> None:
     texts = [str(second * unit) for unit in (1, 1_000, 1_000_000)]
