@@ -10,6 +10,15 @@ from utils.domain import Instrument, Span, Timeframe
 # How late an exchange may publish a bar: what it said nothing about before then proves nothing.
 LATE_MS = 60_000
 # What an exchange said nothing about is asked again: soon where it is recent, daily where it is old.
+_STILL_COUNTS = f"""
+    quiet_span.checked_at > now() - CASE
+        WHEN coalesce(quiet_span.asked_ms, quiet_span.end_ms) < quiet_span.end_ms + {LATE_MS}
+        THEN INTERVAL '1 minute'
+        WHEN quiet_span.end_ms > date_part('epoch', now() - INTERVAL '1 day') * 1000
+        THEN INTERVAL '10 minutes'
+        ELSE INTERVAL '1 day'
+    END
+"""
 SERIES_COLUMNS = f"""
     series.series_id, series.market, series.exchange, series.symbol, series.timeframe, series.known,
     series.checked_ms, series.first_bar_ms,
@@ -17,13 +26,7 @@ SERIES_COLUMNS = f"""
         SELECT ARRAY[quiet_span.start_ms, quiet_span.end_ms, coalesce(quiet_span.asked_ms, quiet_span.end_ms)]
         FROM quiet_span
         WHERE quiet_span.series_id = series.series_id
-            AND quiet_span.checked_at > now() - CASE
-                WHEN coalesce(quiet_span.asked_ms, quiet_span.end_ms) < quiet_span.end_ms + {LATE_MS}
-                THEN INTERVAL '1 minute'
-                WHEN quiet_span.end_ms > date_part('epoch', now() - INTERVAL '1 day') * 1000
-                THEN INTERVAL '10 minutes'
-                ELSE INTERVAL '1 day'
-            END
+            AND {_STILL_COUNTS}
     ) AS quiet,
     (SELECT finer.timeframe FROM series AS finer WHERE finer.series_id = series.derived_from_id) AS built_from
 """  # noqa: S608 - no value comes from outside
@@ -188,9 +191,16 @@ async def update_unknown(
 async def upsert_quiet(
     connection: asyncpg.Connection | asyncpg.Pool, series_id: int, span: Span, *, asked_ms: int
 ) -> None:
-    """Remember that the exchange was asked about a span just now, by its own clock, and had nothing."""
+    """Remember that the exchange was asked about a span just now, by its own clock, and had nothing.
+
+    What no longer counts of the series is forgotten: every question about it reads through the rest.
+    """
+    # Served by the primary key.
     await connection.execute(
-        "DELETE FROM quiet_span WHERE series_id = $1 AND start_ms >= $2 AND end_ms <= $3",
+        f"""
+        DELETE FROM quiet_span
+        WHERE series_id = $1 AND ((start_ms >= $2 AND end_ms <= $3) OR NOT ({_STILL_COUNTS}))
+        """,  # noqa: S608 - the condition is a constant of this module
         series_id,
         span.start_ms,
         span.end_ms,

@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.spans import merge_spans
-from services.stores.series import Series, select_series, update_known, upsert_series
-from utils.domain import HOUR_MS, Instrument, Span, Timeframe
+from services.stores.series import Series, select_series, update_known, upsert_quiet, upsert_series
+from utils.domain import HOUR_MS, MINUTE_MS, Instrument, Span, Timeframe
 
 BTC = Instrument("crypto", "bitstamp", "BTC/USD")
 HOUR = Timeframe.parse("1h")
@@ -125,3 +125,30 @@ async def test_a_reversed_span_is_refused(pool: asyncpg.Pool) -> None:
     with pytest.raises(asyncpg.DataError):
         await update_known(pool, series.series_id, [Span(5, 0)])
     assert await known(pool, series) == ()
+
+
+async def test_what_was_quiet_is_forgotten_once_it_no_longer_counts(pool: asyncpg.Pool) -> None:
+    minute, other = (
+        await upsert_series(pool, BTC, Timeframe.parse("1m")),
+        await upsert_series(pool, BTC, HOUR),
+    )
+    now_ms = int(await pool.fetchval("SELECT date_part('epoch', now()) * 1000"))
+    for asked in range(3):
+        span = Span(asked * MINUTE_MS, (asked + 1) * MINUTE_MS)
+        await upsert_quiet(pool, minute.series_id, span, asked_ms=now_ms)
+        await upsert_quiet(pool, other.series_id, span, asked_ms=now_ms)
+    # Old spans count for a day.
+    await pool.execute("UPDATE quiet_span SET checked_at = now() - INTERVAL '25 hours' WHERE start_ms = 0")
+    await pool.execute("UPDATE quiet_span SET checked_at = now() - INTERVAL '23 hours' WHERE start_ms > 0")
+    before = await select_series(pool, BTC, minute.timeframe)
+    assert before is not None
+    assert before.quiet == (Span(MINUTE_MS, 2 * MINUTE_MS), Span(2 * MINUTE_MS, 3 * MINUTE_MS))
+    later = Span(9 * MINUTE_MS, 10 * MINUTE_MS)
+    await upsert_quiet(pool, minute.series_id, later, asked_ms=now_ms)
+    after = await select_series(pool, BTC, minute.timeframe)
+    assert after is not None
+    assert after.quiet == (*before.quiet, later)
+    rows = await pool.fetch(
+        "SELECT series_id, count(*) FROM quiet_span GROUP BY series_id ORDER BY series_id"
+    )
+    assert [tuple(row) for row in rows] == [(minute.series_id, 3), (other.series_id, 3)]
