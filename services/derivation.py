@@ -6,7 +6,7 @@ of a minute, and the result is the same.
 
 from collections.abc import Iterable, Sequence
 
-from services.spans import subtract_spans
+from services.spans import clip_spans, subtract_spans
 from services.stores.derived_bars import Bucket
 from utils.domain import Bar, BarSource, BarState, Span, Timeframe
 
@@ -44,6 +44,17 @@ def build_bars(
         if whole:
             complete.append(span)
     return tuple(bars), tuple(complete)
+
+
+def empty_spans(
+    buckets: Sequence[Bucket], timeframe: Timeframe, span: Span, known: Sequence[Span]
+) -> tuple[Span, ...]:
+    """Return where the span, which lies on the grid, has whole buckets that are known and hold no bar."""
+    present = [Span(bucket.open_time_ms, timeframe.next(bucket.open_time_ms)) for bucket in buckets]
+    whole = [
+        Span(timeframe.ceil(part.start_ms), timeframe.floor(part.end_ms)) for part in clip_spans(known, span)
+    ]
+    return tuple(subtract_spans(span, [*present, *subtract_spans(span, whole)]))
 
 
 def _bar(bucket: Bucket, *, closed: bool) -> Bar:

@@ -3,7 +3,7 @@
 import asyncpg
 
 from services.bar_writer import write_bars
-from services.derivation import build_bars
+from services.derivation import build_bars, empty_spans
 from services.gaps import Knowledge, find_gaps, name_holes
 from services.history_answers import facts_about, fields_of, past_of, text_answer
 from services.history_fetcher import Filled, HistoryFetcher
@@ -80,7 +80,9 @@ class DerivedHistory:
         proven = (*base.proven, *_lifeless(venue, base, span))
         buckets = await select_buckets(self._pool, base, series.timeframe, span)
         bars, _ = build_bars(buckets, series.timeframe, proven)
-        if not any(bar.final for bar in bars):
+        if not any(bar.final for bar in bars) and not empty_spans(
+            buckets, series.timeframe, span, base.known
+        ):
             return bars
         async with self._pool.acquire(timeout=2) as connection, connection.transaction():
             # Read once more, now that whoever corrects a finer bar waits for this to be written, or is waited
@@ -90,7 +92,9 @@ class DerivedHistory:
             await lock_series(connection, series.series_id)
             buckets = await select_buckets(connection, base, series.timeframe, span)
             bars, complete = build_bars(buckets, series.timeframe, proven)
-            await write_bars(connection, series, [bar for bar in bars if bar.final], known=complete)
+            # Nobody need look again where nobody traded, either.
+            known = (*complete, *empty_spans(buckets, series.timeframe, span, base.known))
+            await write_bars(connection, series, [bar for bar in bars if bar.final], known=known)
         return bars
 
 
