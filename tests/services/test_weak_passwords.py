@@ -1,6 +1,8 @@
 """What others try first is refused; what a person makes up is not."""
 
 import itertools
+import sys
+from types import FrameType
 
 import pytest
 from hypothesis import given, settings
@@ -62,3 +64,19 @@ def test_any_row_of_well_known_words_is_refused_in_any_writing(words: list[str])
 @given(st.text(max_size=128), st.text(max_size=64))
 def test_it_answers_for_any_text(password: str, username: str) -> None:
     assert is_well_known(password, username) in (True, False)
+
+
+def test_what_one_character_stands_for_is_not_judged_without_an_end() -> None:
+    # The greeting U+FDFA is one character, and eighteen in its compatibility form.
+    judged = 0
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        nonlocal judged
+        judged += event == "call" and frame.f_code.co_name == "_pieces"
+
+    sys.setprofile(count)
+    try:
+        is_well_known("\ufdfa" * 60 + "\u00e9")
+    finally:
+        sys.setprofile(None)
+    assert judged <= 128
