@@ -35,7 +35,15 @@ from utils import figures
 from utils.accounts import Principal
 from utils.clock import Clock
 from utils.domain import Topic
-from utils.errors import AppError, Conflict, MalformedRequest, TooManyRequests, Unauthorized, Unavailable
+from utils.errors import (
+    AppError,
+    Conflict,
+    MalformedRequest,
+    NotFound,
+    TooManyRequests,
+    Unauthorized,
+    Unavailable,
+)
 from utils.tasks import heed_cancellation
 
 CLOSE_UNSUPPORTED, CLOSE_POLICY, CLOSE_BUG, CLOSE_RESTART = 1003, 1008, 1011, 1012
@@ -83,6 +91,8 @@ class LiveConnection:
     # Whether the time for a first topic is over, and whether one is being subscribed.
     _out_of_time: bool = False
     _subscribing: bool = False
+    # How many names of one command stand for nothing.
+    _in_vain: int = 0
 
     def __post_init__(self) -> None:
         self._telling = Telling(self.session, self.dialect.encode, self.clock)
@@ -191,6 +201,8 @@ class LiveConnection:
                     return farewell
             else:
                 await self._obey(command)
+                credits_.charge(self._in_vain)
+                self._in_vain = 0
 
     async def _authenticate(self, command: Authenticate) -> Goodbye | None:
         try:
@@ -244,6 +256,8 @@ class LiveConnection:
     async def _subscribe_all(self, command: Subscribe) -> None:
         for wanted in command.wanted:
             await self._answer_failure(command.command_id, wanted.name, self._subscribe(wanted))
+            # A name that is not known takes longer than any other, and nothing is waited for.
+            await asyncio.sleep(0)
 
     async def _subscribe(self, wanted: Wanted) -> None:
         topic = await self.find(wanted)
@@ -263,6 +277,7 @@ class LiveConnection:
             await heed_cancellation(work)
         except AppError as error:
             self._unavailable = self._unavailable or isinstance(error, Unavailable)
+            self._in_vain += isinstance(error, NotFound)
             self.session.mailbox.put(Failure(error.error_code, error.detail, command_id, name))
 
     async def _write(self) -> None:

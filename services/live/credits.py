@@ -35,3 +35,7 @@ class Credits:
             return Verdict.DO
         self._refused += 1
         return Verdict.CLOSE if self._refused > self._limits.refusals_max else Verdict.REFUSE
+
+    def charge(self, failures: int) -> None:
+        """Let what was asked for in vain count as commands, for a rest of some seconds at most."""
+        self._left = max(self._left - failures, -float(self._limits.commands_burst))

@@ -21,6 +21,7 @@ from utils.accounts import Role
 NATIVE_PATH = "/ws/subscribe?market=simulated&symbols=BTC/USD&timeframe=1s"
 PATHS = ["/ws?market=simulated", "/api/v1/ws?market=simulated", NATIVE_PATH]
 EMPTY_PATHS = PATHS[:2]
+PATH_OF_SYMBOLS = "/ws?market=simulated"
 PING = '{"type":"ping"}'
 
 
@@ -57,6 +58,20 @@ async def test_commands_that_come_too_fast_are_refused_and_then_end_the_connecti
     refused = [message for message in seen if message["type"] == "error"]
     assert kinds.count("pong") == 3
     assert [message["code"] for message in refused] == ["too_many_commands"] * 2
+
+
+async def test_names_that_stand_for_nothing_count_as_commands(client, live):
+    allow(live, commands_per_s=0.01, commands_burst=10, refusals_max=20)
+    made_up = json.dumps({"type": "subscribe", "symbols": [f"ZQ{number}/USD" for number in range(12)]})
+    async with client.websocket(PATH_OF_SYMBOLS) as connection, asyncio.timeout(DEADLINE_S):
+        await connection.send(made_up)
+        await connection.send(PING)
+        codes = []
+        while "too_many_commands" not in codes and "pong" not in codes:
+            message = json.loads(await connection.receive())
+            codes.append(message.get("code", message["type"]))
+    assert codes.count("unknown_symbol") == 12
+    assert codes[-1] == "too_many_commands"
 
 
 async def test_a_pace_that_is_allowed_ends_nothing(client, live):

@@ -1,5 +1,6 @@
 """What can go wrong, as callers are told it."""
 
+import difflib
 import re
 
 import pytest
@@ -85,6 +86,22 @@ def test_what_was_given_is_made_fit_to_be_said() -> None:
     error = unknown("symbol", "A\x1b[2J\n" + "B" * 500, (), advice="Ask for the list.")
     assert error.detail.isprintable()
     assert len(error.detail) < 100
+
+
+def test_of_a_long_list_few_names_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[list[str]] = []
+    find = difflib.get_close_matches
+
+    def count(word: str, among: list[str], **how: float) -> list[str]:
+        compared.append(list(among))
+        return find(word, among, **how)
+
+    monkeypatch.setattr(difflib, "get_close_matches", count)
+    symbols = [f"{letter}{number:03}/USDT" for letter in "ABC" for number in range(900)]
+    assert near_misses("b5551/USDT", symbols)[0].startswith("B555")
+    assert near_misses("zzz", symbols) == []
+    assert near_misses("", symbols) == []
+    assert [len(among) for among in compared] == [100, 0, 200]
 
 
 @given(st.text(max_size=12), st.sets(st.text(min_size=1, max_size=12), max_size=8))
