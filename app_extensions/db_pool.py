@@ -1,7 +1,6 @@
 """The pool of PostgreSQL connections, with a deadline on everything."""
 
 import asyncio
-import contextlib
 import logging
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ import asyncpg
 
 from app_extensions.measured_pool import make_pool
 from services.stores.losses import DATABASE_AWAY, DATABASE_REFUSES
+from utils.tasks import wait_at_most
 
 CONNECT_TIMEOUT_S = 5.0
 RETRY_S = 0.5
@@ -66,9 +66,7 @@ async def open_pool(dsn: str, patience: Patience | None = None) -> asyncpg.Pool:
             if not told:
                 log.warning("the database is away and is waited for", extra={"reason": str(error)})
                 told = True
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(RETRY_S):
-                    await patience.ended.wait()
+            await wait_at_most(patience.ended, RETRY_S)
             if patience.ended.is_set():
                 raise
 

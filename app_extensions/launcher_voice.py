@@ -12,9 +12,12 @@ STDOUT = 1
 # The launcher itself has little to log, and what it does is said in sentences.
 LOG_LEVEL = "WARNING"
 
+# Says sentences, each in a line of its own, and waits for nobody.
+Say = Callable[..., None]
+
 
 @contextlib.contextmanager
-def speaking(*, json: bool) -> Iterator[Callable[..., None]]:
+def speaking(*, json: bool) -> Iterator[Say]:
     """Give what says sentences, and log without waiting, while the block runs."""
     with contextlib.ExitStack() as stack:
         logged = setup_logging(LOG_LEVEL, json=json)

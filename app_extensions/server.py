@@ -21,7 +21,7 @@ from app_extensions.certificate import CertificateError, certificate_of
 from app_extensions.embedded import EmbeddedError, embedded_servers
 from app_extensions.first_accounts import FirstAccounts, prepare_accounts
 from app_extensions.hypercorn_guard import GuardError
-from app_extensions.launcher_voice import complain, say_last, speaking
+from app_extensions.launcher_voice import Say, complain, say_last, speaking
 from app_extensions.metrics import LauncherMetrics, launcher_metrics
 from app_extensions.migrations import MigrationError, migrate
 from app_extensions.reports_elsewhere import check_extras
@@ -41,10 +41,6 @@ TRY = (
     "/market/get_symbols?market=simulated&exchange=simex",
     "/market/fetch_ohlcv?market=simulated&exchange=simex&symbol=BTC/USD&timeframe=1h&limit=5",
 )
-
-
-# Says sentences, each in a line of its own, and waits for nobody.
-Say = Callable[..., None]
 
 
 class DatabaseError(Exception):

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from app_extensions.worker import START_TIMEOUT_S
 from app_extensions.worker import STOP_TIMEOUT_S as WORKER_STOP_TIMEOUT_S
+from utils.tasks import wait_at_most
 
 # A little more than a worker allows itself.
 STOP_TIMEOUT_S = WORKER_STOP_TIMEOUT_S + 2
@@ -99,9 +100,7 @@ class Workers:
                 # Processes, files or memory have run out, of which some will be given back.
                 crashes.append(time.monotonic())
                 self._go_on(worker, crashes, f"could not be started ({error.strerror}). Trying again.")
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(START_AGAIN_S):
-                        await self._stopping.wait()
+                await wait_at_most(self._stopping, START_AGAIN_S)
                 continue
             returncode = await self._until_ended(worker, process, ready)
             if self._stopping.is_set():

@@ -57,6 +57,10 @@ class VenueProfile:
     source: BarSource = BarSource.EXCHANGE
     requests_per_s: float | None = None
 
+    def reach_ms(self, timeframe: Timeframe, now_ms: int) -> int | None:
+        """Return the open of the oldest bar that the exchange tells at this time, None without a limit."""
+        return None if self.history_bars is None else timeframe.shift(now_ms, 1 - self.history_bars)
+
 
 @dataclass(frozen=True, slots=True)
 class BarPage:

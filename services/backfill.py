@@ -121,10 +121,8 @@ class Backfill:
     async def reach_ms(self, instrument: Instrument, timeframe: Timeframe) -> int | None:
         """Return from when on an exchange still tells bars, None where it tells all. Raises: NotFound."""
         profile = await self._catalog.profile(instrument.market, instrument.exchange)
-        if profile.history_bars is None:
-            return None
         now_ms = self._catalog.plugin(instrument.market).exchange_time_ms(instrument.exchange)
-        return timeframe.shift(now_ms, 1 - profile.history_bars)
+        return profile.reach_ms(timeframe, now_ms)
 
     async def _step(self, work: "_Work") -> Progress:
         if work.venue is None:

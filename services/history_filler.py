@@ -164,8 +164,6 @@ def read_page(
 
 def _proven_from_ms(answer: BarPage, timeframe: Timeframe, profile: VenueProfile, span: Span) -> int:
     """Return from where on no bar in an answer means that there was none."""
-    if profile.history_bars is None:
-        return span.start_ms
-    # The exchange tells its newest bars alone, and may have dropped the oldest of them since it was asked.
-    oldest_ms = timeframe.shift(answer.exchange_time_ms + CLOSE_GRACE_MS, 1 - profile.history_bars)
-    return max(span.start_ms, oldest_ms)
+    # An exchange that tells its newest bars alone may have dropped the oldest of them since it was asked.
+    oldest_ms = profile.reach_ms(timeframe, answer.exchange_time_ms + CLOSE_GRACE_MS)
+    return span.start_ms if oldest_ms is None else max(span.start_ms, oldest_ms)

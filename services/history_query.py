@@ -128,11 +128,9 @@ class Venue:
 
     def knowledge(self, series: Series, *, failed: bool = False) -> Knowledge:
         """Return what is known of a series, for naming its holes."""
-        reach, reach_ms = self.profile.history_bars, None
+        reach_ms = self.profile.reach_ms(series.timeframe, self.now_ms)
         if self.gone:
             reach_ms = self.spec.delisted_ms
-        elif reach is not None:
-            reach_ms = series.timeframe.shift(self.now_ms, 1 - reach)
         return Knowledge(
             known=(*series.known, *series.quiet),
             listed_ms=self.spec.listed_ms if self.spec.listed_ms is not None else series.first_bar_ms,

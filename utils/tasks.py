@@ -1,6 +1,7 @@
-"""Ending tasks for certain."""
+"""Ending tasks for certain, and waiting no longer than is said."""
 
 import asyncio
+import contextlib
 import contextvars
 from collections.abc import Awaitable, Coroutine, Iterable
 from typing import Any, TypeVar
@@ -18,6 +19,13 @@ def start_apart(work: Coroutine[Any, Any, Result], name: str) -> "asyncio.Task[R
     request itself would be kept as long as it runs.
     """
     return asyncio.create_task(work, name=name, context=contextvars.Context())
+
+
+async def wait_at_most(event: asyncio.Event, timeout_s: float) -> None:
+    """Wait until the event is set, or for so long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
 
 
 async def heed_cancellation(call: Awaitable[Result]) -> Result:

@@ -16,6 +16,7 @@ from services.live.log import ENTRIES_KEPT, LiveLog, LogEntry, Position
 from services.stores.alerts import LogPlace, PriceAlert, select_alerts_of_topic
 from services.stores.losses import DATABASE_AWAY
 from utils.domain import Topic
+from utils.tasks import wait_at_most
 
 # Alerts that nobody told of are found this soon.
 REREAD_S = 30.0
@@ -153,8 +154,4 @@ class _Following:
         if self.changed or self._entries:
             return
         self._stir.clear()
-        try:
-            async with asyncio.timeout(max(0.0, timeout_s)):
-                await self._stir.wait()
-        except TimeoutError:
-            return
+        await wait_at_most(self._stir, max(0.0, timeout_s))

@@ -13,6 +13,7 @@ from services.stores import job_attempts, job_runs
 from services.stores.job_runs import NewRun
 from services.stores.losses import DATABASE_AWAY
 from utils.clock import Clock
+from utils.tasks import wait_at_most
 
 ACQUIRE_TIMEOUT_S = 5.0
 FORGOTTEN_MAX = 100
@@ -41,11 +42,7 @@ class Planner:
                 log.warning("jobs were not planned", extra={"reason": str(error)})
             except Exception:  # the loop that keeps jobs going must outlive whatever comes up in it
                 log.exception("jobs were not planned")
-            try:
-                async with asyncio.timeout(self._next_in_s()):
-                    await stopping.wait()
-            except TimeoutError:
-                continue
+            await wait_at_most(stopping, self._next_in_s())
 
     async def plan(self) -> None:
         """Add a run for each planned time that has come, and for those that were missed as the job allows."""

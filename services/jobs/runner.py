@@ -20,7 +20,7 @@ from services.jobs.queue import SETTINGS, queue_on
 from services.stores.losses import DATABASE_AWAY
 from services.worker_name import worker_name
 from utils.clock import Clock
-from utils.tasks import end_tasks
+from utils.tasks import end_tasks, wait_at_most
 
 CLOSE_TIMEOUT_S = 2.0
 # A look at the queue that finds runs which others are about to take comes again this soon.
@@ -78,11 +78,7 @@ class JobRunner:
                 log.warning("the job queue was lost", extra={"reason": str(error)})
             except Exception:  # the loop that keeps jobs going must outlive whatever comes up in it
                 log.exception("the job queue failed")
-            try:
-                async with asyncio.timeout(self._pace.reconnect_s):
-                    await self._stopping.wait()
-            except TimeoutError:
-                continue
+            await wait_at_most(self._stopping, self._pace.reconnect_s)
 
     async def _do_until_cut(self) -> None:
         connecting = asyncio.ensure_future(self._connect())

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from services.live.feeds import KeptFeed
 from services.live.wishes import Wishes
 from utils.domain import Topic
-from utils.tasks import end_tasks, start_apart
+from utils.tasks import end_tasks, start_apart, wait_at_most
 
 RETRY_S = 0.5
 
@@ -67,8 +67,4 @@ class RemoteFeeds:
                 # New wishes must not hurry it: a Redis that is away is asked at this pace.
                 await asyncio.sleep(RETRY_S)
                 continue
-            try:
-                async with asyncio.timeout(self._wishes.repeat_s):
-                    await self._news.wait()
-            except TimeoutError:
-                continue
+            await wait_at_most(self._news, self._wishes.repeat_s)
