@@ -117,26 +117,7 @@ def read_page(
     Raises: RowsRefused when any row is wrong; the whole answer is then refused.
     """
     timeframe = series.timeframe
-    checked = check_rows(
-        answer.rows, timeframe, exchange_time_ms=answer.exchange_time_ms, source=profile.source
-    )
-    if checked.refused:
-        log.warning(
-            "bad answer refused",
-            extra={
-                "series": series.instrument.text,
-                "timeframe": timeframe.text,
-                "rows_refused": len(checked.refused),
-                "first": checked.refused[0],
-            },
-        )
-        raise RowsRefused(series.instrument.exchange, len(checked.refused))
-    bars = judge_closed(
-        checked.bars,
-        timeframe,
-        exchange_time_ms=answer.exchange_time_ms,
-        forming_included=profile.forming_included,
-    )
+    bars = _believed(answer, series, profile)
     # Some exchanges send bars from before the start as well: those answer another question.
     bars = tuple(bar for bar in bars if bar.open_time_ms >= span.start_ms)
     if not bars:
@@ -160,6 +141,25 @@ def read_page(
     end_ms = newest_ms if full else timeframe.shift(newest_ms, -1)
     next_ms = timeframe.next(last.open_time_ms) if last.open_time_ms < end_ms else None
     return CheckedPage(bars, known, next_ms, answer.exchange_time_ms)
+
+
+def _believed(answer: BarPage, series: Series, profile: VenueProfile) -> tuple[Bar, ...]:
+    timeframe, now_ms = series.timeframe, answer.exchange_time_ms
+    checked = check_rows(answer.rows, timeframe, exchange_time_ms=now_ms, source=profile.source)
+    if checked.refused:
+        log.warning(
+            "bad answer refused",
+            extra={
+                "series": series.instrument.text,
+                "timeframe": timeframe.text,
+                "rows_refused": len(checked.refused),
+                "first": checked.refused[0],
+            },
+        )
+        raise RowsRefused(series.instrument.exchange, len(checked.refused))
+    return judge_closed(
+        checked.bars, timeframe, exchange_time_ms=now_ms, forming_included=profile.forming_included
+    )
 
 
 def _proven_from_ms(answer: BarPage, timeframe: Timeframe, profile: VenueProfile, span: Span) -> int:
