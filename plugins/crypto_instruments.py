@@ -8,7 +8,9 @@ from utils.domain import Instrument, InstrumentSpec
 
 SERVED_KINDS = ("spot", "swap")
 DECIMAL_PLACES, TICK_SIZE = 2, 4
-# No exchange traded bitcoin before 2010: nobody need ask about the forty years before.
+# No exchange traded bitcoin before 2010: nobody need ask about the forty years before. When a market began is
+# left to its bars: what ccxt has as its creation may be years late, and no bar before it would be asked for.
+# Source: https://github.com/ccxt/ccxt/pull/26551.
 FIRST_EXCHANGE_MS = 1_262_304_000_000
 
 
@@ -40,7 +42,7 @@ def read_instruments(
                 price_step=read_step(precision.get("price"), precision_mode),
                 amount_step=read_step(precision.get("amount"), precision_mode),
                 active=raw.get("active") is not False,
-                listed_ms=raw.get("created") or FIRST_EXCHANGE_MS,
+                listed_ms=FIRST_EXCHANGE_MS,
             )
         )
     return tuple(specs)

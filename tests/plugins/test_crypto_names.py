@@ -1,8 +1,9 @@
 """Currencies as they are said, and markets as instruments."""
 
 import pytest
+from ccxt.async_support import okx
 
-from plugins.crypto_instruments import read_instruments, read_step
+from plugins.crypto_instruments import FIRST_EXCHANGE_MS, read_instruments, read_step
 from plugins.crypto_names import spoken_currency, spoken_pair, spoken_quote
 
 
@@ -51,3 +52,15 @@ def test_options_and_dated_futures_are_left_out() -> None:
     markets = {f"{kind.upper()}/USD": {"type": kind, "base": kind.upper(), "quote": "USD"} for kind in kinds}
     specs = read_instruments(markets, {}, market="crypto", exchange="x", exchange_name="X", precision_mode=4)
     assert [spec.instrument.symbol for spec in specs] == ["SPOT/USD", "SWAP/USD"]
+
+
+def test_the_day_that_ccxt_calls_the_creation_of_a_market_is_not_believed() -> None:
+    # As OKX writes it of everything that it had before it moved house: these bars begin in 2018.
+    raw = {"instType": "SPOT", "instId": "BTC-USDT", "baseCcy": "BTC", "quoteCcy": "USDT"}
+    market = okx().parse_market({**raw, "state": "live", "listTime": "1611907686000"})
+    assert market["created"] == 1_611_907_686_000
+    markets = {market["symbol"]: market}
+    (spec,) = read_instruments(
+        markets, {}, market="crypto", exchange="okx", exchange_name="OKX", precision_mode=4
+    )
+    assert spec.listed_ms == FIRST_EXCHANGE_MS
