@@ -7,7 +7,7 @@ import orjson
 
 from services.narration.describe import Description
 from services.narration.facts import Fact
-from services.narration.sonification import Sonification
+from services.narration.sonification import sonify
 
 SCHEMA = "accessibility/1"
 # What a fact has beside its id, operation, field and value, where it applies.
@@ -38,7 +38,7 @@ def encode_description(description: Description, *, with_series: bool = True) ->
             "landmarks": description.landmarks,
             "segments": _segments(description),
             "patterns": description.patterns,
-            "sonification": _sonification(description.sonification, with_series=with_series),
+            "sonification": _sonification(description, with_series=with_series),
             **_bars(description),
         }
     )
@@ -130,7 +130,8 @@ def _segments(description: Description) -> list[dict[str, Any]]:
     ]
 
 
-def _sonification(sound: Sonification, *, with_series: bool) -> dict[str, Any]:
+def _sonification(description: Description, *, with_series: bool) -> dict[str, Any]:
+    sound = sonify(description.chart, with_series=with_series)
     domains = {
         name: None if domain is None else [f"{bound:f}" for bound in domain]
         for name, domain in (("price_domain", sound.price_domain), ("volume_domain", sound.volume_domain))

@@ -32,7 +32,6 @@ from services.narration.patterns import find_patterns
 from services.narration.say import WORDS_PER_MINUTE, SpokenBar, fits, say_bar
 from services.narration.segments import find_legs
 from services.narration.sentences import Findings, Sentence, Teller, Verbosity, ids
-from services.narration.sonification import Sonification, sonify
 from services.narration.statistics import find_statistics
 from services.narration.telling_chart import tell_chart
 from services.narration.telling_statistics import tell_statistics
@@ -55,9 +54,10 @@ class Brief:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """Hold all that is said of a history; ``bars`` are empty unless they were asked for."""
+    """Hold a chart and all that is said of it; ``bars`` are empty unless they were asked for."""
 
     history: History
+    chart: Chart
     voice: Voice
     verbosity: Verbosity
     price_step: Decimal | None
@@ -69,7 +69,6 @@ class Description:
     legs: tuple[SpokenLeg, ...]
     patterns: tuple[SpokenPattern, ...]
     gaps: tuple[SpokenGap, ...]
-    sonification: Sonification
     bars: tuple[SpokenBar, ...]
 
 
@@ -91,6 +90,7 @@ def describe(
     cited = _cited(brief, *sentences, *landmarks, *legs, *patterns, *gaps)
     return Description(
         history=history,
+        chart=chart,
         voice=voice,
         verbosity=verbosity,
         price_step=chart.price_step,
@@ -102,7 +102,6 @@ def describe(
         legs=legs,
         patterns=patterns,
         gaps=gaps,
-        sonification=sonify(chart),
         bars=tuple(say_bar(chart, bar, voice) for bar in range(len(chart.bars))) if say_bars else (),
     )
 

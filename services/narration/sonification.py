@@ -1,6 +1,6 @@
 """A chart as numbers from 0 to 1, for whoever makes it sound: higher is never lower, equal is equal."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import numpy as np
@@ -38,18 +38,22 @@ class Sonification:
 EMPTY = Sonification(None, None, (), (), (), (), ())
 
 
-def sonify(chart: Chart) -> Sonification:
-    """Return the series of a chart, linear in price and in time."""
+def sonify(chart: Chart, *, with_series: bool = True) -> Sonification:
+    """Return the series of a chart, linear in price and in time, or its domains alone.
+
+    A series has a place for each bar that is missing: two bars that are years apart make it long.
+    """
     if not chart.bars:
         return EMPTY
     low, high, most = min(chart.lows), max(chart.highs), max(chart.volumes)
+    price_domain = (chart.price("low", chart.lows.index(low)), chart.price("high", chart.highs.index(high)))
+    volume_domain = (Decimal(0), chart.volume(chart.volumes.index(most)))
+    if not with_series:
+        return replace(EMPTY, price_domain=price_domain, volume_domain=volume_domain)
     holes = _holes(chart)
     return Sonification(
-        price_domain=(
-            chart.price("low", chart.lows.index(low)),
-            chart.price("high", chart.highs.index(high)),
-        ),
-        volume_domain=(Decimal(0), chart.volume(chart.volumes.index(most))),
+        price_domain=price_domain,
+        volume_domain=volume_domain,
         open=_scaled(chart.opens, low, high, holes),
         high=_scaled(chart.highs, low, high, holes),
         low=_scaled(chart.lows, low, high, holes),

@@ -1,12 +1,16 @@
 """Sound keeps the order of prices: higher is never lower, equal is equal, what is missing is silent."""
 
 import itertools
+import tracemalloc
+from dataclasses import replace
 from decimal import Decimal
 
 from services.history_query import History
 from services.narration.chart import make_chart
+from services.narration.describe import describe
 from services.narration.numbers import exact_step
 from services.narration.sonification import EMPTY, Sonification, count_opens, sonify
+from services.narration.voice import voice_for
 from tests.narration.charts import made_history
 from utils.domain import HOUR_MS, Bar, BarState, Timeframe
 
@@ -99,3 +103,19 @@ def test_opens_are_counted_in_months_as_well() -> None:
     assert count_opens(Timeframe.parse("1M"), 0, 366 * 24 * HOUR_MS) == 13
     assert count_opens(HOUR, 1, 3 * HOUR_MS) == 2
     assert count_opens(HOUR, 2 * HOUR_MS, HOUR_MS) == 0
+
+
+def test_what_is_not_played_is_not_laid_out() -> None:
+    # Two seconds that were traded in, and three weeks of silence between them.
+    bars = tuple(bar_at(hour, 1, 2, 1, 2) for hour in (0, 500))
+    history = made_history(1)
+    history = replace(
+        history, bars=bars, gaps=(), query=replace(history.query, timeframe=Timeframe.parse("1s"))
+    )
+    tracemalloc.start()
+    try:
+        description = describe(history, voice_for("en", None))
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+    assert len(sonify(description.chart).close) == 500 * 3600 + 1
