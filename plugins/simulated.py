@@ -89,7 +89,7 @@ class SimulatedPlugin(MarketPlugin):
         self._count_request()
         return tuple(
             InstrumentSpec(
-                Instrument(MARKET, EXCHANGE, row.symbol),
+                Instrument(self.market, EXCHANGE, row.symbol),
                 row.description,
                 row.spoken_name,
                 price_step=1 / row.ticks_per_unit,

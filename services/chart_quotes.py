@@ -22,17 +22,26 @@ LATE = "There was no answer in time. Try again in a moment."
 
 @dataclass(frozen=True, slots=True)
 class ChartQuote:
-    """Hold the running day of an instrument, and the close of the day before it, None where there is none."""
+    """Hold the last day that was traded on, the close of the one before, if any, and when it was read.
+
+    It is ``stale`` where the exchange could not be asked since then.
+    """
 
     name: str
     spec: InstrumentSpec
     day: Bar
     previous_close: float | None
+    as_of_ms: int
+    stale: bool
 
     @property
     def change(self) -> tuple[Decimal, Decimal] | None:
-        """Return by how much the price lies above the close before, in money and in percent."""
-        if self.previous_close is None:
+        """Return by how much the price lies above the close before, in money and in percent.
+
+        Clients take it for that of today: a day that is over, or may be, has none.
+        """
+        running = not self.stale and self.day.open_time_ms >= DAY.floor(self.as_of_ms)
+        if self.previous_close is None or not running:
             return None
         step = exact_step(self.spec.price_step)
         last, before = exact_price(self.day.close, step), exact_price(self.previous_close, step)
@@ -84,4 +93,4 @@ class ChartQuotes:
         if not history.bars:
             return NoQuote(name, f"There are no prices of {spec.instrument.symbol}.")
         previous = history.bars[-2].close if len(history.bars) > 1 else None
-        return ChartQuote(name, spec, history.bars[-1], previous)
+        return ChartQuote(name, spec, history.bars[-1], previous, history.as_of_ms, history.stale)

@@ -111,7 +111,7 @@ class SymbolInfo(AnswerModel):
 
 
 class QuoteValues(AnswerModel):
-    """The running day of a symbol; bids and asks nobody tells us, and none are made up."""
+    """The last day of a symbol; bids and asks nobody tells us, and none are made up."""
 
     short_name: str
     original_name: str
@@ -122,10 +122,17 @@ class QuoteValues(AnswerModel):
     high_price: float
     low_price: float
     volume: float
+    time_ms: Annotated[
+        int, Field(description="When that day began: the running one, or the last with a trade.")
+    ]
+    as_of_ms: Annotated[int, Field(description="When the exchange was asked.")]
+    stale: Annotated[bool, Field(description="Whether it could not be asked since.")]
     prev_close_price: Annotated[float, Field(description="The close of the day before, if there is one.")] = (
         ABSENT
     )
-    ch: Annotated[float, Field(description="How much the price lies above it.")] = ABSENT
+    ch: Annotated[float, Field(description="How much the price lies above it; of a running day only.")] = (
+        ABSENT
+    )
     chp: Annotated[float, Field(description="The same in percent.")] = ABSENT
 
 
@@ -170,6 +177,9 @@ class QuotesAnswer(AnswerModel):
                         "high_price": 56157.2,
                         "low_price": 55584.8,
                         "volume": 416.47265625,
+                        "time_ms": 1735689600000,
+                        "as_of_ms": 1735693200000,
+                        "stale": False,
                         "prev_close_price": 55838.42,
                         "ch": 64.72,
                         "chp": 0.1159,

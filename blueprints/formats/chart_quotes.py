@@ -30,12 +30,13 @@ def _encode(quote: ChartQuote | NoQuote) -> dict[str, Any]:
         "high_price": day.high,
         "low_price": day.low,
         "volume": day.volume,
+        "time_ms": day.open_time_ms,
+        "as_of_ms": quote.as_of_ms,
+        "stale": quote.stale,
     }
+    if quote.previous_close is not None:
+        values["prev_close_price"] = quote.previous_close
     if quote.change is not None:
         change, percent = quote.change
-        values |= {
-            "prev_close_price": quote.previous_close,
-            "ch": float(change),
-            "chp": float(percent),
-        }
+        values |= {"ch": float(change), "chp": float(percent)}
     return {"s": "ok", "n": quote.name, "v": values}
