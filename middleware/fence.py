@@ -6,7 +6,6 @@ Quart reads the Host header before any of its error handlers is in reach.
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
-from contextlib import nullcontext
 from typing import Any
 
 from quart import Quart
@@ -34,6 +33,10 @@ def init_fence(app: Quart, *, production: bool) -> None:
     headers = baseline_headers(production=production) | {"Cache-Control": "no-store"}
 
     async def fenced(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            # What is begun here goes on for as long as the app does, and nobody waits for that.
+            await inner(scope, receive, send)  # type: ignore[arg-type]  # the same shapes, named otherwise
+            return
         begun = False
 
         async def watched(message: Message) -> None:
@@ -41,11 +44,12 @@ def init_fence(app: Quart, *, production: bool) -> None:
             begun = True
             if message["type"] == "websocket.accept":
                 scope[ACCEPTED] = True
+                # Nobody waits for a connection to end that is there to be open.
+                request.answered = True
             await send(message)
 
         try:
-            # Nobody waits for a connection to end that is there to be open.
-            with somebody_waits() if scope["type"] == "http" else nullcontext():
+            with somebody_waits() as request:
                 await inner(scope, receive, watched)  # type: ignore[arg-type]  # the same shapes, named otherwise
         except HTTPException as error:
             if begun:

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class WaitingRequest:
-    """A request without an answer; ``in_vain`` once it has waited as long as it may and got nothing."""
+    """A request, or the handshake of a WebSocket, that has no answer yet.
+
+    ``in_vain`` once it has waited as long as it may and got nothing.
+    """
 
     in_vain: bool = False
     answered: bool = False

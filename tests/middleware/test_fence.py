@@ -2,7 +2,9 @@ import json
 from typing import Any
 
 import pytest
-from quart import Quart
+from quart import Quart, websocket
+
+from utils.waiting import waiting_request
 
 
 async def call(app: Quart, host: bytes) -> tuple[int, dict[bytes, bytes], Any]:
@@ -49,3 +51,29 @@ async def test_a_refusal_before_quart_has_every_header_of_a_refusal(app: Quart) 
     assert headers[b"content-security-policy"] == b"default-src 'none'; frame-ancestors 'none'"
     assert headers[b"referrer-policy"] == b"no-referrer"
     assert headers[b"cache-control"] == b"no-store"
+
+
+async def test_somebody_waits_for_a_handshake_and_nobody_for_an_open_socket(app: Quart) -> None:
+    waited: list[bool] = []
+
+    @app.websocket("/socket")
+    async def socket() -> None:
+        waited.append(waiting_request() is not None)
+        await websocket.accept()
+        waited.append(waiting_request() is not None)
+        await websocket.send("open")
+
+    async with app.test_client().websocket("/socket") as connection:
+        assert await connection.receive() == "open"
+    assert waited == [True, False]
+
+
+async def test_nobody_waits_for_what_goes_on_as_long_as_the_app_does(app: Quart) -> None:
+    waited: list[bool] = []
+
+    @app.before_serving
+    async def begin() -> None:
+        waited.append(waiting_request() is not None)
+
+    async with app.test_app():
+        assert waited == [False]
