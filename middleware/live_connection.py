@@ -11,6 +11,7 @@ from functools import partial
 
 from quart import websocket
 
+from middleware.failures import DATABASE_AWAY, problem_of
 from middleware.live_frames import frame_sender, now_sender, text_frames
 from middleware.live_identity import SESSION_OVER, LiveIdentity
 from middleware.live_telling import Telling
@@ -43,8 +44,10 @@ from utils.errors import (
     TooManyRequests,
     Unauthorized,
     Unavailable,
+    shorten,
 )
 from utils.tasks import heed_cancellation
+from utils.waiting import somebody_waits
 
 CLOSE_UNSUPPORTED, CLOSE_POLICY, CLOSE_BUG, CLOSE_RESTART = 1003, 1008, 1011, 1012
 CLOSE_AGAIN = 1013
@@ -196,7 +199,8 @@ class LiveConnection:
                     return Goodbye(CLOSE_POLICY, "Too many commands that could not be read.")
                 continue
             if isinstance(command, Authenticate):
-                farewell = await self._authenticate(command)
+                with somebody_waits():
+                    farewell = await self._authenticate(command)
                 if farewell is not None:
                     return farewell
             else:
@@ -211,6 +215,13 @@ class LiveConnection:
             self.session.mailbox.put(Failure(error.error_code, error.detail, command.command_id))
             # Nobody may believe to be signed in who is not.
             return Goodbye(CLOSE_UNAUTHORIZED, NOT_SIGNED_IN) if isinstance(error, Unauthorized) else None
+        except (*DATABASE_AWAY, OSError) as error:
+            problem = problem_of(error)
+            log.warning(
+                "nobody could sign in", extra={"code": problem.code, "cause": shorten(str(error), 200)}
+            )
+            self.session.mailbox.put(Failure(problem.code, problem.detail, command.command_id))
+            return None
         if self.session.earphone is not None:
             await self.session.earphone.sign_in(principal)
         confirmation = Authenticated(principal.username, self.topics_max, command.command_id)

@@ -1,8 +1,10 @@
-"""While PostgreSQL hangs, a WebSocket is refused as soon as a request is, and an open one stays."""
+"""While PostgreSQL hangs or is gone, nobody is known: that is said in time, and open sockets stay."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from quart import Quart
@@ -27,6 +29,7 @@ PATHS = [
 ]
 # Well below the time after which work of our own gives a statement up.
 ANSWER_WITHIN_S = 3
+RECOVERED_WITHIN_S = 30
 
 
 @pytest.fixture(autouse=True)
@@ -91,3 +94,37 @@ async def test_a_socket_with_a_ticket_is_refused_in_time(
     ticket = await house.auth.tickets.issue(ada, None)
     wire.hang()
     await is_refused_in_time(app, f"{path}&ticket={ticket}")
+
+
+async def answer_to(connection: Any, kinds: set[str], **command: str) -> dict[str, Any]:
+    await connection.send(json.dumps(command))
+    while True:
+        message: dict[str, Any] = json.loads(await connection.receive())
+        if message["type"] in kinds:
+            return message
+
+
+async def is_signed_in(connection: Any, token: str) -> bool:
+    answer = await answer_to(connection, {"authenticated", "error"}, type="authenticate", token=token)
+    return bool(answer["type"] == "authenticated")
+
+
+@pytest.mark.parametrize("fault", ["hang", "cut"])
+@pytest.mark.parametrize("path", PATHS)
+async def test_who_signs_in_on_an_open_socket_hears_it_in_time_and_may_try_again(
+    app: Quart, wire: Relay, pair: TokenPair, path: str, fault: str
+) -> None:
+    async with app.test_client().websocket(path) as connection:
+        await answer_to(connection, {"pong"}, type="ping")
+        getattr(wire, fault)()
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            error = await answer_to(
+                connection, {"error"}, type="authenticate", id="a", token=pair.access_token
+            )
+            await answer_to(connection, {"pong"}, type="ping")
+        wire.heal()
+        async with asyncio.timeout(RECOVERED_WITHIN_S):
+            while not await is_signed_in(connection, pair.access_token):
+                pass
+    assert (error["id"], error["code"]) == ("a", "database_unavailable")
+    assert error["detail"] == "The database does not answer now. Try again in a few seconds."
