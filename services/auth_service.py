@@ -166,9 +166,8 @@ class AuthService:
         return await self._hash_pool.run(partial(self._hasher.hash, password))
 
     async def _matches(self, password: str, found: StoredUser | None, attempt: Attempt) -> bool:
-        stored_hash = found.password_hash if found else None
         try:
-            matches = await self._hash_pool.run(partial(self._hasher.verify, password, stored_hash))
+            matches = await self._is_password(password, found)
         except Unavailable:
             # The password was not looked at, so that it was no attempt.
             async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
@@ -176,13 +175,23 @@ class AuthService:
             raise
         return matches and not attempt.hopeless
 
+    async def _is_password(self, password: str, found: StoredUser | None) -> bool:
+        stored_hash = found.password_hash if found else None
+        return await self._hash_pool.run(partial(self._hasher.verify, password, stored_hash))
+
     async def _renewed_hash(self, found: StoredUser, password: str) -> str:
-        if not self._hasher.is_outdated(found.password_hash):
-            return found.password_hash
-        new_hash = await self._hash(password)
         old_hash = found.password_hash
-        renewed = await users.update_password_hash(self._pool, found.user.user_id, old=old_hash, new=new_hash)
-        return new_hash if renewed else old_hash
+        if not self._hasher.is_outdated(old_hash):
+            return old_hash
+        user_id = found.user.user_id
+        new_hash = await self._hash(password)
+        if await users.update_password_hash(self._pool, user_id, old=old_hash, new=new_hash):
+            return new_hash
+        # Another who signed in has renewed it meanwhile; or it is the hash of another password now.
+        stored = await users.select_user(self._pool, user_id)
+        if stored is None or not await self._is_password(password, stored):
+            return old_hash
+        return stored.password_hash
 
     async def _end(
         self,
