@@ -21,7 +21,7 @@ from services.stores.users import StoredUser
 from services.tickets import Tickets
 from utils.accounts import Action, Caller, Principal, Role, Session, User
 from utils.clock import Clock
-from utils.errors import AppError, Conflict, Forbidden, Unauthorized, Unavailable
+from utils.errors import AppError, Conflict, Forbidden, Unauthorized
 
 SESSION_IDLE_S = 7 * 86_400
 
@@ -94,12 +94,17 @@ class AuthService:
         folded = username.lower() if USERNAME_SHAPE.fullmatch(username) else ""
         async with self._hash_pool.turn():
             attempt = await self._throttle.take(folded, caller.address, self._clock.now_ms())
-            found = await users.select_user_to_sign_in(self._pool, folded)
-            matches = await self._matches(password, found, attempt)
-            if found is None or not matches or found.user.disabled:
-                raise _refused(found, attempt)
-            current_hash = await self._renewed_hash(found, password)
-        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
+            async with self._throttle.judging(attempt):
+                found = await users.select_user_to_sign_in(self._pool, folded)
+                matches = await self._matches(password, found, attempt)
+                if found is None or not matches or found.user.disabled:
+                    raise _refused(found, attempt)
+                current_hash = await self._renewed_hash(found, password)
+        async with (
+            self._throttle.judging(attempt),
+            self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection,
+            connection.transaction(),
+        ):
             # A password changed, or a user disabled, while the hash was computed ends this too.
             if not await users.lock_unchanged_user(connection, found.user.user_id, current_hash):
                 raise _refused(found, attempt)
@@ -125,20 +130,23 @@ class AuthService:
         check_new_password(new, principal.username, field="new_password")
         folded = principal.username.lower()
         attempt = await self._throttle.take(folded, caller.address, self._clock.now_ms())
-        found = await users.select_user(self._pool, principal.user_id)
-        if not await self._matches(current, found, attempt) or found is None:
-            raise attempt.failure(
-                Forbidden("The current password is not right. Check it and try again.", code="wrong_password")
-            )
-        new_hash = await self._hash(new)
-        now_ms = self._clock.now_ms()
-        async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
-            if not await users.update_password_hash(
-                connection, principal.user_id, old=found.password_hash, new=new_hash
-            ):
-                raise Conflict("The password was changed meanwhile. Sign in with the new one.")
-            await self._throttle.remember(connection, attempt, principal.user_id, now_ms)
-            await self._end(connection, principal, caller, Action.PASSWORD_CHANGED)
+        async with self._throttle.judging(attempt):
+            found = await users.select_user(self._pool, principal.user_id)
+            if not await self._matches(current, found, attempt) or found is None:
+                raise attempt.failure(
+                    Forbidden(
+                        "The current password is not right. Check it and try again.", code="wrong_password"
+                    )
+                )
+            new_hash = await self._hash(new)
+            now_ms = self._clock.now_ms()
+            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection, connection.transaction():
+                if not await users.update_password_hash(
+                    connection, principal.user_id, old=found.password_hash, new=new_hash
+                ):
+                    raise Conflict("The password was changed meanwhile. Sign in with the new one.")
+                await self._throttle.remember(connection, attempt, principal.user_id, now_ms)
+                await self._end(connection, principal, caller, Action.PASSWORD_CHANGED)
 
     async def list_sessions(self, principal: Principal) -> list[Session]:
         """Return the sessions of whoever asks, newest first."""
@@ -166,14 +174,7 @@ class AuthService:
         return await self._hash_pool.run(partial(self._hasher.hash, password))
 
     async def _matches(self, password: str, found: StoredUser | None, attempt: Attempt) -> bool:
-        try:
-            matches = await self._is_password(password, found)
-        except Unavailable:
-            # The password was not looked at, so that it was no attempt.
-            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
-                await self._throttle.give_back(connection, attempt)
-            raise
-        return matches and not attempt.hopeless
+        return await self._is_password(password, found) and not attempt.hopeless
 
     async def _is_password(self, password: str, found: StoredUser | None) -> bool:
         stored_hash = found.password_hash if found else None

@@ -1,19 +1,23 @@
 """How often somebody may try to sign in: counted in PostgreSQL for all workers, whoever else is away.
 
-An attempt is counted before the password is looked at, and given back when it was right. Once the count of
-the account or of the address is full, an account has one more at a place where it is known: so whoever tries
-from two hundred addresses fills the account's count, and its owner still gets in. A wrong password is
-answered there as anywhere, so that it tells nobody whose account is known there, or is there at all.
+An attempt is counted before the password is looked at, and given back when it was right, or when nobody could
+say whether it was. Once the count of the account or of the address is full, an account has one more at a
+place where it is known: so whoever tries from two hundred addresses fills the account's count, and its owner
+still gets in. A wrong password is answered there as anywhere, so that it tells nobody whose account is known
+there, or is there at all.
 """
 
 import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import asyncpg
 
 from services.stores import throttles
+from services.stores.losses import DATABASE_AWAY
 from utils import figures
-from utils.errors import AppError, TooManyRequests
+from utils.errors import AppError, TooManyRequests, Unavailable
 from utils.spoken import spoken_wait
 
 # A place is known for this long after the last time somebody signed in from it.
@@ -88,6 +92,20 @@ class SignInThrottle:
             if known.to_somebody and await self._take_all(connection, now_ms, here) is None:
                 return Attempt(place, (here[1],), refused.wait_s, hopeless=not known.to_user)
         raise _too_many_attempts(refused.rule, refused.wait_s)
+
+    @asynccontextmanager
+    async def judging(self, attempt: Attempt) -> AsyncIterator[None]:
+        """Take back what an attempt counted when the block ends without a verdict, for a part was away.
+
+        Where it is the database that stays away, the attempt stays counted until that wears off.
+        """
+        try:
+            yield
+        except (Unavailable, *DATABASE_AWAY):
+            with suppress(*DATABASE_AWAY):
+                async with self._pool.acquire(timeout=self._acquire_timeout_s) as connection:
+                    await self.give_back(connection, attempt)
+            raise
 
     async def give_back(self, connection: asyncpg.Connection, attempt: Attempt) -> None:
         """Take back what an attempt counted."""
