@@ -10,7 +10,7 @@ from blueprints import websocket
 from blueprints.formats import ws_native_models
 from blueprints.formats.ws_frame import WireMessage
 from blueprints.formats.ws_native_models import OUTGOING, parse_command
-from middleware import live_connection
+from middleware import live_commands, live_connection
 from services.live import broadcaster, log, mailbox, snapshot
 from services.live.limits import LiveLimits
 from tests.docs.reading import ROOT, Block, blocks, code_words, headings, section, table
@@ -97,7 +97,8 @@ def test_every_command_has_a_section_with_an_example() -> None:
 
 
 def test_every_close_code_is_in_the_table() -> None:
-    used = {str(value) for name, value in vars(live_connection).items() if name.startswith("CLOSE_")}
+    names = vars(live_connection) | vars(live_commands)
+    used = {str(value) for name, value in names.items() if name.startswith("CLOSE_")}
     assert len(used) >= 5
     listed = {row[0] for row in table(PAGE, "Close codes", "Code")}
     assert listed == used | CLOSE_CODES_OF_SERVERS
