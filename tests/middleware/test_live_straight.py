@@ -13,7 +13,8 @@ from blueprints.formats.ws_native import NATIVE
 from middleware.live_telling import Telling
 from services.live.log import LogEntry, Position
 from services.live.messages import Snapshot, Subscribed, Update
-from services.live.session import LiveParts, LiveSession, _Subscription
+from services.live.session import LiveParts, LiveSession
+from services.live.subscription import Subscription
 from utils.clock import Clock
 from utils.domain import Bar, BarState, Instrument, Timeframe, Topic
 
@@ -44,8 +45,8 @@ class Both:
         parts: Any = None
         self.session = LiveSession(LiveParts(parts, parts, parts, parts, 5))
         self.telling = Telling(self.session, NATIVE.encode, Clock())
-        self.subscription = _Subscription(TOPIC, TOPIC.text)
-        self.subscription.after = START
+        self.subscription = Subscription(TOPIC, TOPIC.text, self.session.mailbox)
+        self.subscription.begin(START, None)
         self.count = 0
         self.reader: asyncio.Task[Any] | None = None
 
@@ -58,7 +59,7 @@ class Both:
 
     def deliver(self, count: int) -> None:
         updates = [Update(LogEntry(TOPIC, *self.next_close())) for _ in range(count)]
-        self.session._deliver(self.subscription, updates)
+        self.subscription.deliver(updates)
 
     def next_close(self) -> tuple[Position, Bar]:
         self.count += 1

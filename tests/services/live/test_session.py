@@ -6,7 +6,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app_extensions.redis_manager import open_blocking_redis
-from services.live import session as live_session
+from services.live import subscription
 from services.live.feed_keeper import FeedKeeper
 from services.live.hub import Hub
 from services.live.lease import Leases
@@ -72,7 +72,7 @@ async def test_more_missed_closes_than_a_mailbox_holds_are_all_replayed(session,
 
 
 async def test_what_is_replayed_and_waits_is_bounded_over_all_topics(session, log, token, monkeypatch):
-    monkeypatch.setattr(live_session, "REPLAYED_MAX", 50)
+    monkeypatch.setattr(subscription, "REPLAYED_MAX", 50)
     start = await log.position(TOPIC)
     for number in range(30):
         position = await log.append(TOPIC, replace(BAR, open_time_ms=60_000 * (number + 1)), token=token)
