@@ -20,7 +20,8 @@ from benchmarks.fanout_load import BAR, Heard, Plan
 from benchmarks.harness import cpu_seconds
 from benchmarks.scaling_model import Basis, Built, Crowd, Figures, Habits, web_core
 from benchmarks.scaling_simulation import simulate
-from services.live.log import LiveLog, lease_key, read_many
+from services.live.log import LiveLog, lease_key
+from services.live.log_reader import read_many
 from utils.domain import Bar, BarState, Instrument, Timeframe, Topic
 
 KEPT = Path(__file__).with_name("scaling_figures.json")

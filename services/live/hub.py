@@ -10,7 +10,8 @@ from itertools import groupby
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from services.live.log import EMPTY_OFFSET, ENTRIES_A_READ, FeedStatus, LiveLog, LogEntry, Position, read_many
+from services.live.log import EMPTY_OFFSET, FeedStatus, LiveLog, LogEntry, Position
+from services.live.log_reader import ENTRIES_A_READ, read_many
 from services.live.messages import Update
 from services.live.status_watch import StatusWatch
 from utils import figures

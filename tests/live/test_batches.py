@@ -5,7 +5,8 @@ import json
 from dataclasses import replace
 
 from services.live.lease import Leases
-from services.live.log import ENTRIES_A_READ, LiveLog, encode_event, stream_key
+from services.live.log import LiveLog, encode_event, stream_key
+from services.live.log_reader import ENTRIES_A_READ
 from tests.live.talk import DEADLINE_S
 from utils.domain import Bar, BarState, Instrument, Timeframe, Topic
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from services.live.hub import Listener
-from services.live.log import ENTRIES_A_READ, LiveLog, Position, encode_event, stream_key
+from services.live.log import LiveLog, Position, encode_event, stream_key
+from services.live.log_reader import ENTRIES_A_READ
 from services.live.mailbox import MESSAGES_MAX, Mailbox
 from services.live.messages import Snapshot, Update
 from services.live.remote_feeds import RemoteFeeds

@@ -24,10 +24,10 @@ from services.live.log import (
     epoch_key,
     finals_key,
     lease_key,
-    read_many,
     status_key,
     stream_key,
 )
+from services.live.log_reader import read_many
 from tests.one_slot import ManySlots, slots_of
 from utils.domain import HOUR_MS, Bar, BarSource, BarState, Instrument, Timeframe, Topic
 
