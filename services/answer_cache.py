@@ -10,9 +10,9 @@ import functools
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from services.answer_changes import AnswerChanges
+from services.answer_changes import AnswerChanges, Generations
 from services.answers import Answer, AnswerKey, Lasting
 from services.shared_answers import LIFE_S, SharedAnswers
 from services.single_flight import SingleFlight
@@ -31,7 +31,6 @@ RETRY_S = 1.0
 LAST_TRY_S = RETRY_S + 1.0
 ENTRIES_MAX = 10_000
 REFRESHES_MAX = 32
-GENERATIONS_MAX = 10_000
 # What an entry takes beside its body, with its headers as they are sent, rounded up.
 ENTRY_BYTES = 3_000
 
@@ -59,24 +58,6 @@ class _Entry:
     usable_until_s: float
 
 
-@dataclass(slots=True)
-class _Generations:
-    """Tell whether a topic has changed since one looked; bounded, and then everything has."""
-
-    base: int = 0
-    by_topic: dict[str, int] = field(default_factory=dict)
-
-    def of(self, topic: str) -> tuple[int, int]:
-        return self.base, self.by_topic.get(topic, 0)
-
-    def advance(self, topics: Collection[str] | None) -> None:
-        if topics is None or len(self.by_topic) + len(topics) > GENERATIONS_MAX:
-            self.base += 1
-            self.by_topic.clear()
-        for topic in topics or ():
-            self.by_topic[topic] = self.by_topic.get(topic, 0) + 1
-
-
 class AnswerCache:
     """Answer questions with bytes; ``bytes_max`` 0 keeps nothing, neither here nor in Redis."""
 
@@ -89,7 +70,7 @@ class AnswerCache:
         self._keys: dict[str, set[AnswerKey]] = {}
         self._bytes = 0
         self._synced_s = float("-inf")
-        self._generations = _Generations()
+        self._generations = Generations()
         self._making: SingleFlight[Answer] = SingleFlight()
         self._syncing: SingleFlight[None] = SingleFlight()
         self._refreshes: dict[AnswerKey, asyncio.Task[Answer]] = {}

@@ -1,4 +1,4 @@
-"""Which topics have changed behind ready answers, told to every worker by way of Redis.
+"""Which topics have changed behind ready answers: noted here, and told to every worker by way of Redis.
 
 A stream carries the news, read by each worker when it next answers; a version for each topic makes what Redis
 keeps of the answers themselves worthless at once. A Redis that was started again may hold what it held before
@@ -10,6 +10,7 @@ import itertools
 import logging
 import secrets
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from redis.asyncio import Redis
@@ -27,6 +28,7 @@ VERSION_LIFE_S = 2 * 60 * 60
 UNPUBLISHED_MAX = 10_000
 # In place of a topic, stands for all of them.
 EVERYTHING = "*"
+GENERATIONS_MAX = 10_000
 # Two commands each, within the deadline of one question to Redis.
 TOLD_AT_ONCE = 500
 
@@ -38,6 +40,26 @@ _Entries = list[tuple[bytes, dict[bytes, bytes]]]
 def version_key(topic: str) -> str:
     """Return the key of a topic's version; the braces keep it on one node with the topic's answers."""
     return f"answer:{{{topic}}}:version"
+
+
+@dataclass(slots=True)
+class Generations:
+    """Tell whether a topic has changed since one looked; bounded, and then everything has."""
+
+    base: int = 0
+    by_topic: dict[str, int] = field(default_factory=dict)
+
+    def of(self, topic: str) -> tuple[int, int]:
+        """Return what is another value as soon as the topic has changed."""
+        return self.base, self.by_topic.get(topic, 0)
+
+    def advance(self, topics: Collection[str] | None) -> None:
+        """Know that these topics have changed; None stands for all of them."""
+        if topics is None or len(self.by_topic) + len(topics) > GENERATIONS_MAX:
+            self.base += 1
+            self.by_topic.clear()
+        for topic in topics or ():
+            self.by_topic[topic] = self.by_topic.get(topic, 0) + 1
 
 
 class AnswerChanges:
