@@ -37,7 +37,7 @@ some_listeners = st.floats(1, 2e6).map(math.floor)
 
 
 @given(some_listeners, some_listeners)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_more_listeners_never_need_fewer_workers_or_less_of_anything(one: int, other: int) -> None:
     fewer, more = sorted((one, other))
     (few, few_needs), (many, many_needs) = (
@@ -50,7 +50,7 @@ def test_more_listeners_never_need_fewer_workers_or_less_of_anything(one: int, o
 
 
 @given(some_listeners)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_no_worker_is_busier_than_allowed_and_one_fewer_would_be(listeners: int) -> None:
     crowd = crowd_of(listeners, BASIS.habits)
     workers = web_workers(crowd, BASIS)

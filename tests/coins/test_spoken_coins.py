@@ -208,7 +208,7 @@ def test_any_name_can_be_heard(code: str, name: str) -> None:
 
 
 @given(name=st.text(max_size=60), symbol=st.text(max_size=12), code=st.sampled_from(CODES))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_whatever_people_call_a_coin_can_be_heard(name: str, symbol: str, code: str) -> None:
     heard = coin_name(LOCALES[code], name, symbol)
     assert faults_of(heard, code) == []
@@ -222,7 +222,7 @@ def test_a_symbol_alone_makes_no_bitcoin() -> None:
 
 
 @given(price=st.floats(1e-12, 1e9, allow_nan=False), percent=st.floats(-1e4, 1e4, allow_nan=False))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_price_is_said_within_a_cent_or_to_four_digits(price: float, percent: float) -> None:
     coin = dataclasses.replace(FULL, figures=CoinFigures(price=price, change_24h_percent=percent))
     brief = tell_list(page((coin,)), voice_for("en", None)).coins[0]

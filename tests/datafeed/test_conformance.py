@@ -15,9 +15,7 @@ from tests.datafeed.feed import Feed
 
 FAR_S = 4_000_000_000
 MANY = {"from": 0, "to": FAR_S}
-ASKED_IN_ONE_APP = settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+ASKED_IN_ONE_APP = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 # Places in what there is, whichever source it is: from its beginning, 0, to its end, 1.

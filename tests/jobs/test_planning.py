@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.jobs.job import DAY_S, HOUR_S, MINUTE_S, Every, Job, JobContext
@@ -38,7 +38,6 @@ async def ticks(house: JobHouse, job: str) -> list[tuple[int | None, str]]:
 
 
 @given(plans, times_ms)
-@settings(deadline=None)
 def test_the_newest_planned_time_has_come_and_the_next_has_not(every: Every, now_ms: int) -> None:
     latest_ms = every.latest_ms(now_ms)
     assert latest_ms <= now_ms < latest_ms + every.period_s * 1_000
@@ -46,7 +45,6 @@ def test_the_newest_planned_time_has_come_and_the_next_has_not(every: Every, now
 
 
 @given(plans, times_ms, st.lists(st.floats(0, 40), max_size=8))
-@settings(deadline=None)
 def test_whoever_looks_and_how_often_every_planned_time_comes_once(
     every: Every, start_ms: int, rests: Sequence[float]
 ) -> None:

@@ -260,7 +260,6 @@ def torment(town: Town, examples: int) -> None:
         settings=settings(
             max_examples=examples,
             stateful_step_count=STEPS,
-            deadline=None,
             # What a socket does depends on time as well: a shorter story of the same need not fail again.
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),

@@ -99,7 +99,7 @@ async def providers(local: LocalListings) -> AsyncIterator[list[ListingsProvider
 
 
 @given(page=PAGES, status=STATUSES)
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(page=[coingecko_listed(HELD)], status=200)
 @example(page={"status": coinmarketcap_status(), "data": [coinmarketcap_coin(HELD)]}, status=200)
 @example(page=[{"id": "a", "symbol": "ß", "name": "\u200b"}], status=200)
@@ -125,7 +125,7 @@ async def test_whatever_comes_only_coins_are_taken_and_only_upstream_errors_rais
 
 
 @given(body=st.binary(max_size=200))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_bytes_that_are_nothing_raise_upstream_errors(
     local: LocalListings, providers: list[ListingsProvider], body: bytes
 ) -> None:

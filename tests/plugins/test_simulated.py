@@ -26,7 +26,7 @@ def plugin_at(now_ms: int = NOW_MS, **settings_: str) -> SimulatedPlugin:
 
 
 @given(instruments, st.sampled_from(TIMEFRAMES), st.integers(1, 60), st.integers(0, 2_000))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 async def test_two_plugins_of_one_seed_answer_alike_whenever_they_are_asked(
     instrument: Instrument, timeframe: Timeframe, limit: int, later_days: int
 ) -> None:
@@ -48,7 +48,7 @@ async def test_another_seed_shows_another_market() -> None:
 
 
 @given(instruments, st.sampled_from(TIMEFRAMES), st.lists(st.integers(1, 120), min_size=1, max_size=6))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 async def test_paging_in_any_steps_gives_the_same_bars(
     instrument: Instrument, timeframe: Timeframe, limits: list[int]
 ) -> None:

@@ -35,7 +35,7 @@ def test_every_unknown_fault_is_named_beside_the_known_ones() -> None:
 
 
 @given(st.integers(0, 2**64 - 1), st.integers(0, 10**9), st.lists(st.integers(1, 90), max_size=200))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_a_line_without_faults_carries_everything_at_once_and_in_order(
     key: int, second: int, steps: list[int]
 ) -> None:
@@ -50,7 +50,7 @@ def test_a_line_without_faults_carries_everything_at_once_and_in_order(
     st.sets(st.sampled_from(["late", "duplicate", "dropped", "reordered", "stalled"])),
     st.lists(st.integers(1, 90), min_size=1, max_size=200),
 )
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_a_line_invents_nothing_and_loses_only_what_it_was_told_to(
     key: int, names: set[str], steps: list[int]
 ) -> None:

@@ -42,7 +42,7 @@ def folded_by_hand(trades: tuple[Trade, ...], timeframe: Timeframe) -> list[BarR
 
 
 @given(paths, st.sampled_from(TIMEFRAMES), starts_s, st.integers(1, DAY_S))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_bars_equal_the_fold_of_the_trades_to_the_last_digit(
     path: SimulatedPath, timeframe: Timeframe, start_s: int, length_s: int
 ) -> None:
@@ -54,7 +54,7 @@ def test_bars_equal_the_fold_of_the_trades_to_the_last_digit(
 
 
 @given(paths, st.sampled_from(lengths_s[:-1]), st.integers(0, 1_500), st.integers(1, 3))
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_coarser_bars_equal_the_fold_of_finer_ones(
     path: SimulatedPath, fine_s: int, day: int, days: int
 ) -> None:
@@ -66,7 +66,7 @@ def test_coarser_bars_equal_the_fold_of_finer_ones(
 
 
 @given(paths, st.sampled_from([3_600, 14_400, 86_400]), starts_s, starts_s)
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_remembered_hours_change_no_bar(path: SimulatedPath, bar_s: int, start_s: int, other_s: int) -> None:
     first_s = start_s // bar_s * bar_s
     used = SimulatedHistory()
@@ -78,7 +78,7 @@ def test_remembered_hours_change_no_bar(path: SimulatedPath, bar_s: int, start_s
 
 
 @given(paths, st.sampled_from(lengths_s), starts_s)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_every_bar_is_sane(path: SimulatedPath, bar_s: int, start_s: int) -> None:
     first_s = start_s // bar_s * bar_s
     bars = list(rows(SimulatedHistory().bars(path, bar_s, first_s, first_s + DAY_S), path.instrument))

@@ -86,7 +86,7 @@ async def watched_bars(
     st.integers(0, DAY_MS),
     st.sampled_from([0, 0.4, 7, 90]),
 )
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 async def test_closed_live_bars_equal_history_value_for_value(
     instrument: Instrument, text: str, offset_ms: int, leap_s: float
 ) -> None:

@@ -32,7 +32,7 @@ def minute_closes(symbol: str, weeks: int) -> np.ndarray:
 
 
 @given(symbols, seconds, st.lists(st.integers(1, 3_000), min_size=1, max_size=5))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_a_stretch_gives_the_same_trades_however_it_is_cut(
     symbol: str, first_s: int, lengths: list[int]
 ) -> None:
@@ -45,7 +45,7 @@ def test_a_stretch_gives_the_same_trades_however_it_is_cut(
 
 
 @given(symbols, seconds, st.integers(0, 2**31), st.integers(0, 2**31))
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_another_seed_gives_other_trades(symbol: str, first_s: int, seed: int, other: int) -> None:
     trades, others = (
         as_rows(path_of(symbol, each).trades(first_s, first_s + DAY_S)) for each in (seed, other)
@@ -111,7 +111,7 @@ def test_a_busy_instrument_trades_each_second_and_a_thin_one_falls_silent_for_ho
 
 
 @given(symbols, seconds)
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_every_trade_has_a_positive_amount_of_whole_lots(symbol: str, first_s: int) -> None:
     lots = path_of(symbol).trades(first_s, first_s + 3_600).lots
     assert (lots >= 1).all()

@@ -88,7 +88,7 @@ depths = st.integers(1, 60_000).map(lambda depth: "[" * depth)
 
 @pytest.mark.parametrize("dialect", [ws_native, ws_topics, ws_prices], ids=lambda each: each.__name__)
 @given(text=texts | depths)
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 def test_any_text_is_a_command_or_malformed(dialect, text: str) -> None:
     try:
         command = dialect.parse(text)
@@ -141,7 +141,6 @@ def test_no_sequence_of_frames_ends_a_connection_without_a_reason(
         @given(path=st.sampled_from(PATHS), frames=frames_of_text, ending=endings)
         @settings(
             max_examples=SEQUENCES,
-            deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         )
         def every_sequence(path: str, frames: list[str], ending: str | bytes | None) -> None:

@@ -3,7 +3,7 @@
 import functools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.search.found import Found, InstrumentKind, Match
@@ -47,7 +47,6 @@ def misspelled(draw: st.DrawFn) -> tuple[str, str]:
     return symbol, typed.replace("/", draw(st.sampled_from(("", "/", "-"))))
 
 
-@settings(deadline=None)
 @given(misspelled())
 def test_a_symbol_with_one_slip_is_found_among_thousands(case: tuple[str, str]) -> None:
     symbol, typed = case
@@ -59,7 +58,6 @@ def test_a_symbol_with_one_slip_is_found_among_thousands(case: tuple[str, str]) 
         assert each.match <= Match.TYPO
 
 
-@settings(deadline=None)
 @given(st.sampled_from(SYMBOLS), st.sampled_from(("{}", "kraken:{}", "crypto:kraken:{}", "{} kraken")))
 def test_the_symbol_itself_always_comes_first(symbol: str, writing: str) -> None:
     for text in (symbol, symbol.lower(), symbol.replace("/", "-"), symbol.replace("/", "")):
@@ -69,7 +67,6 @@ def test_the_symbol_itself_always_comes_first(symbol: str, writing: str) -> None
     assert search(large(), symbol)[0].instrument.symbol == symbol
 
 
-@settings(deadline=None)
 @given(st.text() | st.text(LETTERS + "/:-_ 0123456789"))
 def test_no_text_is_too_much_for_a_search(text: str) -> None:
     found = search(large(), text)

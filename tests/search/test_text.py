@@ -1,7 +1,7 @@
 """Folding what was typed, and counting the slips between two words."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.search.text import TEXT_LENGTH_MAX, count_slips, fold, slips_allowed, words_of
@@ -23,13 +23,11 @@ def slow_count(left: str, right: str) -> int:
     return best
 
 
-@settings(deadline=None)
 @given(st.text("abc", max_size=5), st.text("abc", max_size=5))
 def test_slips_are_counted_as_the_definition_has_it(left: str, right: str) -> None:
     assert count_slips(left, right, 9) == slow_count(left, right)
 
 
-@settings(deadline=None)
 @given(WORDS, WORDS, st.integers(0, 4))
 def test_more_slips_than_asked_for_are_none_and_fewer_are_exact(left: str, right: str, most: int) -> None:
     exact = count_slips(left, right, 99)
@@ -57,7 +55,6 @@ def test_writings_of_a_symbol_fold_to_one() -> None:
     } == {"btcusd"}
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_text_has_few_short_words(text: str) -> None:
     words = words_of(text)

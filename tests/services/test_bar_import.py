@@ -260,7 +260,7 @@ async def test_a_file_without_rows_is_told_so(bar_import: BarImport, lines: list
 
 
 @given(st.sets(st.integers(1, 40), max_size=40), st.randoms(use_true_random=False))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_what_is_known_is_exactly_what_the_file_holds(
     bar_import: BarImport, pool: asyncpg.Pool, hand: HandClock, hours: set[int], random: object
 ) -> None:

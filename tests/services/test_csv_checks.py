@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services import csv_checks
@@ -122,7 +122,6 @@ closes = st.sampled_from(["10", "11", "99"])
 
 
 @given(st.lists(st.tuples(st.sampled_from([0, 1, 2, 2.5, 3]), closes), max_size=14), st.integers(1, 5))
-@settings(deadline=None)
 def test_chunks_of_any_size_give_the_same_bars_and_the_same_faults(
     given_rows: list[tuple[float, str]], size: int
 ) -> None:

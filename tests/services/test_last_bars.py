@@ -101,7 +101,7 @@ def hours() -> list[int]:
 @example(end=2_000 + 100 * DAY, count=300, reach=None)
 @example(end=FIRST_HOUR_AGO - 3, count=600, reach=None)
 @example(end=2_000 + 100 * DAY, count=3, reach=1_000)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_the_last_bars_are_those_that_a_reader_of_all_bars_would_pick(
     last_bars: LastBars, hours: list[int], end: int, count: int, reach: int | None
 ) -> None:

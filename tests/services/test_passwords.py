@@ -12,7 +12,7 @@ HASHER = PasswordHasher(cost=4)
 PASSWORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=128)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(PASSWORDS, PASSWORDS)
 def test_a_password_is_itself_and_no_other(one: str, other: str) -> None:
     stored = HASHER.hash(one)

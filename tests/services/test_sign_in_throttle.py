@@ -40,7 +40,7 @@ def most_within(times_ms: Sequence[int], window_ms: int) -> int:
     return max((sum(start <= each < start + window_ms for each in times_ms) for start in times_ms), default=0)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pauses_s=st.lists(st.sampled_from([0, 1, 2, 5, 20, 100, 301]), min_size=20, max_size=60))
 async def test_no_pattern_of_attempts_passes_the_ceilings(house: House, pauses_s: list[int]) -> None:
     throttle = SignInThrottle(house.pool, 2.0)
@@ -95,7 +95,7 @@ async def test_a_clock_that_was_ahead_refuses_nobody_for_longer_than_it_would_ha
     assert waited_s >= told_s - 1
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(leaps_s=st.lists(st.sampled_from([0, 0, 1, 3, 60, -1, -60, -7_200, 7_200]), min_size=20, max_size=60))
 async def test_setting_the_clock_back_gives_nobody_more_attempts(house: House, leaps_s: list[int]) -> None:
     throttle = SignInThrottle(house.pool, 2.0)

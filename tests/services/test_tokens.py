@@ -180,7 +180,7 @@ def test_the_signature_has_one_spelling_only() -> None:
             CODEC.decode(spelling, NOW_MS)
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=2000)
 @given(st.data())
 def test_no_mutation_of_a_good_token_is_accepted(data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(TOKEN)))
@@ -201,7 +201,7 @@ JSON_VALUES = st.recursive(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.dictionaries(st.sampled_from(["alg", "typ", "kid", "crit", "b64", "jku"]), JSON_VALUES, max_size=3),
     st.dictionaries(st.sampled_from(sorted(CLAIMS)), JSON_VALUES, min_size=1, max_size=3),
@@ -218,7 +218,7 @@ def test_whatever_stands_in_a_signed_token_the_answer_is_a_claim_or_a_refusal(
     assert read.expires_s + 10 > NOW_S
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=300) | st.from_regex(r"[\w-]{1,40}\.[\w-]{1,40}\.[\w-]{42}A", fullmatch=True))
 def test_any_text_is_refused_and_nothing_else_happens(text: str) -> None:
     with pytest.raises(InvalidToken):

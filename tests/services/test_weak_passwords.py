@@ -51,7 +51,7 @@ def test_sentences_and_random_ones_are_taken(password: str) -> None:
     assert not is_well_known(password, "adalovelace")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from(sorted({*COMMON.split(), *CONTEXT.split()})), min_size=1, max_size=8))
 def test_any_row_of_well_known_words_is_refused_in_any_writing(words: list[str]) -> None:
     joined = "-".join(words)
@@ -60,7 +60,7 @@ def test_any_row_of_well_known_words_is_refused_in_any_writing(words: list[str])
     assert is_well_known(joined.replace("o", "0").replace("a", "@") + "99")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=128), st.text(max_size=64))
 def test_it_answers_for_any_text(password: str, username: str) -> None:
     assert is_well_known(password, username) in (True, False)

@@ -53,7 +53,7 @@ async def test_a_bar_comes_back_as_it_went(pool: asyncpg.Pool, series: Series) -
 
 
 @given(st.integers(100_000_000_000, 4_102_444_799_999), st.floats(1e-300, 1e300))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_every_millisecond_and_every_digit_survive(
     pool: asyncpg.Pool, series: Series, open_ms: int, price: float
 ) -> None:
@@ -237,7 +237,7 @@ writes = st.builds(
 
 
 @given(st.lists(writes, max_size=8))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_whatever_is_written_a_closed_bar_stays_closed_and_revisions_count_its_changes(
     pool: asyncpg.Pool, series: Series, sent: list[Bar]
 ) -> None:

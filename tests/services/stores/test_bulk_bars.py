@@ -45,7 +45,7 @@ batches = st.lists(bars, max_size=4, unique_by=lambda each: each.open_time_ms)
 
 
 @given(st.lists(batches, max_size=5))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_whatever_is_copied_ends_as_if_it_had_been_sent_in_arrays(
     pool: asyncpg.Pool, sent: list[list[Bar]]
 ) -> None:

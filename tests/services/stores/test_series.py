@@ -68,7 +68,7 @@ async def test_known_spans_that_touch_become_one(pool: asyncpg.Pool) -> None:
 
 
 @given(st.lists(st.lists(spans, max_size=4), max_size=4))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_what_is_known_only_grows_and_is_what_was_added(
     pool: asyncpg.Pool, added: list[list[Span]]
 ) -> None:
