@@ -7,7 +7,7 @@ from services.announcing.preferences import (
     Preferences,
     PreferencesChange,
     decode_preferences,
-    encode_preferences,
+    encode_change,
 )
 from services.narration.voice import voice_for
 from services.stores.preferences import select_preferences, upsert_preferences
@@ -41,9 +41,8 @@ class Profiles:
 
         Raises: InvalidRequest for a language that nobody speaks here, or an unknown time zone.
         """
-        preferences = change.apply_to(await self.preferences(principal))
-        voice_for(preferences.locale, None, preferences.time_zone)
-        text = orjson.dumps(encode_preferences(preferences)).decode()
+        voice_for(change.locale, None, change.time_zone)
+        text = orjson.dumps(encode_change(change)).decode()
         now_ms = self._clock.now_ms()
-        await upsert_preferences(self._pool, principal.user_id, text, now_ms=now_ms)
-        return preferences
+        kept = await upsert_preferences(self._pool, principal.user_id, text, now_ms=now_ms)
+        return decode_preferences(orjson.loads(kept))

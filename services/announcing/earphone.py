@@ -108,7 +108,7 @@ class Earphone:
             self._asked = self._asked.then(change)
             if since_sequence is not None and not self._hears_alerts:
                 self._since_sequence = since_sequence
-        kept = await self._keep(listening.preferences)
+        kept = await self._keep(change)
         if self._principal is not None and not self._hears_alerts:
             await self._hear_alerts(self._principal, listening, stored=kept, command_id=command_id)
         else:
@@ -246,10 +246,10 @@ class Earphone:
     async def _stored(self) -> Preferences:
         return Preferences() if self._principal is None else await self._kept.read(self._principal.user_id)
 
-    async def _keep(self, preferences: Preferences) -> bool:
+    async def _keep(self, change: PreferencesChange) -> bool:
         if self._principal is None:
             return False
-        kept = await self._kept.keep(self._principal.user_id, preferences)
+        kept = await self._kept.keep(self._principal.user_id, change)
         if not kept:
             self._mailbox.put(Failure(Unavailable.code, NOT_KEPT))
         return kept

@@ -5,7 +5,12 @@ from dataclasses import replace
 import asyncpg
 import orjson
 
-from services.announcing.preferences import Preferences, decode_preferences, encode_preferences
+from services.announcing.preferences import (
+    Preferences,
+    PreferencesChange,
+    decode_preferences,
+    encode_change,
+)
 from services.narration.voice import voice_for
 from services.stores.losses import DATABASE_AWAY
 from services.stores.preferences import select_preferences, upsert_preferences
@@ -23,6 +28,8 @@ class KeptPreferences:
         self._pool = pool
         self._clock = clock
         self.unread = False
+        # What could not be kept when it was asked for.
+        self._unkept = PreferencesChange()
 
     async def read(self, user_id: int) -> Preferences:
         """Return what a user prefers; as by default where nothing is kept, or it cannot be read."""
@@ -34,15 +41,20 @@ class KeptPreferences:
             return Preferences()
         return Preferences() if text is None else _speakable(decode_preferences(orjson.loads(text)))
 
-    async def keep(self, user_id: int, preferences: Preferences) -> bool:
-        """Return whether the preferences are kept now."""
+    async def keep(self, user_id: int, change: PreferencesChange) -> bool:
+        """Return whether a change is kept now, with those before it that could not be.
+
+        What this connection read when it began may be old: only what changes is written.
+        """
+        self._unkept = self._unkept.then(change)
         if self.unread:
             return False
-        text = orjson.dumps(encode_preferences(preferences)).decode()
+        text = orjson.dumps(encode_change(self._unkept)).decode()
         try:
             await upsert_preferences(self._pool, user_id, text, now_ms=self._clock.now_ms())
         except DATABASE_AWAY:
             return False
+        self._unkept = PreferencesChange()
         return True
 
 

@@ -95,9 +95,17 @@ def _named(change: PreferencesChange) -> dict[str, Any]:
 
 def encode_preferences(preferences: Preferences) -> dict[str, object]:
     """Return preferences as JSON has them: ``{"mode": "all", "move": {"percent": 0.5}, …}``."""
-    shown: dict[str, object] = {field.name: getattr(preferences, field.name) for field in fields(preferences)}
-    shown["move"] = {preferences.move.unit.value: preferences.move.amount}
-    return shown
+    return _shown({field.name: getattr(preferences, field.name) for field in fields(preferences)})
+
+
+def encode_change(change: PreferencesChange) -> dict[str, object]:
+    """Return what changes as ``encode_preferences`` shows it, and nothing else."""
+    return _shown(_named(change))
+
+
+def _shown(values: dict[str, Any]) -> dict[str, object]:
+    moves = {name: value for name, value in values.items() if isinstance(value, MoveThreshold)}
+    return values | {name: {move.unit.value: move.amount} for name, move in moves.items()}
 
 
 def decode_preferences(stored: dict[str, Any]) -> Preferences:

@@ -16,16 +16,22 @@ async def select_preferences(pool: asyncpg.Pool, user_id: int) -> StoredPreferen
 
 
 async def upsert_preferences(
-    pool: asyncpg.Pool, user_id: int, preferences: StoredPreferences, *, now_ms: int
-) -> None:
-    """Keep a user's preferences, given as JSON text."""
-    await pool.execute(
+    pool: asyncpg.Pool, user_id: int, change: StoredPreferences, *, now_ms: int
+) -> StoredPreferences:
+    """Keep what changes of a user's preferences, and return all of them, both as JSON text.
+
+    A member of the change replaces the one that was kept, as a whole; the others stay.
+    """
+    kept: StoredPreferences = await pool.fetchval(
         """
-        INSERT INTO listening_preference (user_id, preferences, updated_at)
+        INSERT INTO listening_preference AS kept (user_id, preferences, updated_at)
         VALUES ($1, $2::jsonb, to_timestamp($3::bigint / 1000.0))
-        ON CONFLICT (user_id) DO UPDATE SET preferences = $2::jsonb, updated_at = excluded.updated_at
+        ON CONFLICT (user_id) DO UPDATE
+        SET preferences = kept.preferences || excluded.preferences, updated_at = excluded.updated_at
+        RETURNING preferences::text
         """,
         user_id,
-        preferences,
+        change,
         now_ms,
     )
+    return kept
