@@ -7,6 +7,7 @@ from services.coins.coin_jobs import coin_jobs
 from services.collecting import COLLECT
 from services.history_jobs import HistoryJobs
 from services.jobs.job import DAY_S, HOUR_S, MINUTE_S, Every, Job, JobContext, JobSkipped
+from services.jobs.tidying import do_chores
 
 
 def job_table(services: Services, config: Config) -> list[Job]:
@@ -19,8 +20,7 @@ def job_table(services: Services, config: Config) -> list[Job]:
     )
 
     async def tidy(_: JobContext) -> None:
-        await services.user_admin.tidy()
-        await services.jobs.tidy()
+        await do_chores((*services.jobs.chores(), *services.user_admin.chores()))
 
     async def collect(context: JobContext) -> None:
         if not await services.collecting.collect(context.report):

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from services.stores import audit, refresh_tokens, session_ends, sessions
+from services.stores import audit, expired_sessions, refresh_tokens, session_ends, sessions
 from services.tokens import (
     AccessTokenCodec,
     InvalidToken,
@@ -82,7 +82,7 @@ class Sessions:
             last_used_ms=now_ms,
             expires_ms=now_ms + self._settings.session_life_s * 1000,
         )
-        await session_ends.delete_expired_sessions(connection, user.user_id, now_ms)
+        await expired_sessions.delete_some_of_user(connection, user.user_id, now_ms)
         await sessions.insert_session(connection, session)
         await session_ends.revoke_oldest_sessions(
             connection, user.user_id, kept=SESSIONS_MAX, reason=TOO_MANY, now_ms=now_ms

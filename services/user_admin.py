@@ -10,10 +10,12 @@ from uuid import UUID
 import asyncpg
 
 from services.idempotency import Keep, keep_nothing
+from services.jobs.tidying import Chore
 from services.sessions import ACQUIRE_TIMEOUT_S, Sessions, no_such_session
 from services.sign_in_throttle import KNOWN_FOR_MS
 from services.stores import (
     audit,
+    expired_sessions,
     idempotency,
     job_runs,
     session_ends,
@@ -126,16 +128,19 @@ class UserAdmin:
                 connection, Action.SESSION_ENDED_BY_ADMIN, by=(admin, caller), user_id=user_id, detail=detail
             )
 
-    async def tidy(self) -> None:
-        """Forget what can be of no use any more."""
-        now_ms = self._clock.now_ms()
-        await session_ends.delete_all_expired_sessions(self._pool, now_ms)
-        await socket_tickets.delete_expired_tickets(self._pool, now_ms)
-        await throttles.delete_worn_attempts(self._pool, now_ms - ATTEMPTS_KEPT_MS)
-        await throttles.delete_old_places(self._pool, now_ms - KNOWN_FOR_MS)
-        await idempotency.delete_old_keys(self._pool, now_ms - IDEMPOTENCY_KEPT_MS)
-        await audit.delete_old_events(self._pool, now_ms - AUDIT_KEPT_MS)
-        await job_runs.delete_old_runs(self._pool, now_ms - JOB_RUNS_KEPT_MS)
+    def chores(self) -> tuple[Chore, ...]:
+        """Return what forgets what can be of no use any more."""
+        pool, now_ms = self._pool, self._clock.now_ms()
+        return (
+            Chore("tickets", lambda: socket_tickets.delete_expired_tickets(pool, now_ms)),
+            Chore("attempts", lambda: throttles.delete_worn_attempts(pool, now_ms - ATTEMPTS_KEPT_MS)),
+            Chore("places", lambda: throttles.delete_old_places(pool, now_ms - KNOWN_FOR_MS)),
+            Chore("answers", lambda: idempotency.delete_old_keys(pool, now_ms - IDEMPOTENCY_KEPT_MS)),
+            Chore("events", lambda: audit.delete_old_events(pool, now_ms - AUDIT_KEPT_MS)),
+            Chore("runs", lambda: job_runs.delete_old_runs(pool, now_ms - JOB_RUNS_KEPT_MS)),
+            # The last: of these alone there may be more than one run has the time for.
+            Chore("sessions", lambda: expired_sessions.delete_all(pool, now_ms)),
+        )
 
     @asynccontextmanager
     async def _change(self) -> AsyncIterator[asyncpg.Connection]:

@@ -7,6 +7,7 @@ import asyncpg
 from services.idempotency import Keep, keep_nothing
 from services.jobs.job import NO_PAYLOAD, Job, JobTicket, RunState
 from services.jobs.queue import put_in_queue
+from services.jobs.tidying import Chore
 from services.stores import audit, job_attempts, job_runs
 from services.stores.job_attempts import JobAttempt
 from services.stores.job_runs import JobRun, NewRun
@@ -132,11 +133,14 @@ class Jobs:
             await keep(connection, run)
         return run
 
-    async def tidy(self) -> None:
-        """Forget what the queue noted and what was skipped longer ago than anybody asks."""
-        # Not sooner: of a daily job, the run that was skipped yesterday says that yesterday was planned.
-        await job_runs.delete_skipped_runs(self._pool, self._clock.now_ms() - SKIPPED_KEPT_MS)
-        await job_attempts.delete_old_queue_log(self._pool, self._clock.now_ms() - QUEUE_LOG_KEPT_MS)
+    def chores(self) -> tuple[Chore, ...]:
+        """Return what forgets what was skipped, and what the queue noted, longer ago than anybody asks."""
+        pool, now_ms = self._pool, self._clock.now_ms()
+        return (
+            # Not sooner: of a daily job, the run that was skipped yesterday says that yesterday was planned.
+            Chore("skipped runs", lambda: job_runs.delete_skipped_runs(pool, now_ms - SKIPPED_KEPT_MS)),
+            Chore("queue log", lambda: job_attempts.delete_old_queue_log(pool, now_ms - QUEUE_LOG_KEPT_MS)),
+        )
 
     async def _note(self, connection: asyncpg.Connection, action: Action, run: JobRun, by: By | None) -> None:
         if by is None:

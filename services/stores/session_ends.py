@@ -1,33 +1,8 @@
-"""The ends of sessions: revoked while they could go on, forgotten once they cannot."""
+"""The ends of sessions: revoked while they could go on. How they are forgotten is in expired_sessions.py."""
 
 from uuid import UUID
 
 import asyncpg
-
-
-async def delete_expired_sessions(connection: asyncpg.Connection, user_id: int, now_ms: int) -> None:
-    """Forget a user's sessions that can never be used again, with their refresh tokens."""
-    # Served by session_user_id_expires_at.
-    await connection.execute(
-        """
-        DELETE FROM session
-        WHERE user_id = $1 AND expires_at <= to_timestamp($2::bigint / 1000.0)
-        """,
-        user_id,
-        now_ms,
-    )
-
-
-async def delete_all_expired_sessions(pool: asyncpg.Pool, now_ms: int) -> None:
-    """Forget every session that can never be used again, with its refresh tokens."""
-    # Reads the whole table, once an hour.
-    await pool.execute(
-        """
-        DELETE FROM session
-        WHERE expires_at <= to_timestamp($1::bigint / 1000.0)
-        """,
-        now_ms,
-    )
 
 
 async def revoke_oldest_sessions(
