@@ -87,11 +87,13 @@ REFUSALS = {
 }
 
 # OperatorIntervention: shut down, starting up, statement timed out. InsufficientResources: disk, connections.
+# TransactionRollback: two of us were in each other's way, and the database undid one; it may try again.
 DATABASE_AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.LockNotAvailableError,
+    asyncpg.TransactionRollbackError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
 )

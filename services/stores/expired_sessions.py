@@ -1,6 +1,8 @@
 """Sessions that can never be used again: forgotten in pieces, since one of them may hold thousands of tokens.
 
 A session goes only once its refresh tokens have: what the database deletes along with a row has no bound.
+Nothing here waits for a row that somebody holds: whoever signs in and the clean-up of the hour could wait for
+each other.
 """
 
 from collections.abc import Sequence
@@ -77,6 +79,7 @@ async def _delete_tokens(connection: asyncpg.Connection | asyncpg.Pool, session_
             FROM refresh_token
             WHERE session_id = ANY ($1::uuid[])
             LIMIT $2
+            FOR UPDATE SKIP LOCKED
         )
         DELETE FROM refresh_token
         USING token
@@ -101,6 +104,7 @@ async def _delete_without_tokens(
                 AND NOT EXISTS (
                     SELECT FROM refresh_token WHERE refresh_token.session_id = session.session_id
                 )
+            FOR UPDATE SKIP LOCKED
         )
         DELETE FROM session
         USING ended

@@ -172,6 +172,10 @@ async def failing(config: Config) -> AsyncIterator[Quart]:
     async def fails_at_slow_database() -> None:
         await services().pool.execute("SELECT pg_sleep(5)", timeout=0.05)
 
+    @app.get("/fails/at/turns/<code>")
+    async def fails_at_turns(code: str) -> None:
+        await services().pool.execute(f"DO $$ BEGIN RAISE SQLSTATE '{code}'; END $$")
+
     @app.get("/fails/at/cache")
     async def fails_at_cache() -> None:
         await services().redis.set("text", "not a number")
@@ -187,6 +191,9 @@ FAILURES = {
     "/fails/at/number": (422, "unstorable_value"),
     "/fails/at/closed/database": (503, "database_unavailable"),
     "/fails/at/slow/database": (503, "database_unavailable"),
+    # A deadlock, and two changes of which only one can be.
+    "/fails/at/turns/40P01": (503, "database_unavailable"),
+    "/fails/at/turns/40001": (503, "database_unavailable"),
     "/fails/at/cache": (503, "cache_unavailable"),
 }
 

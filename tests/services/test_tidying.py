@@ -111,3 +111,28 @@ async def test_what_cannot_be_forgotten_keeps_nothing_else_and_is_named(
     assert told == ["tickets", "sessions"]
     for table in ("job_run", "audit_event", "job_queue.pgqueuer_log"):
         assert await pool.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+
+
+HOLD_SOME = """
+SELECT session.session_id
+FROM session
+JOIN refresh_token USING (session_id)
+ORDER BY session.created_at, session_id
+LIMIT 1
+FOR UPDATE OF {table}
+"""
+
+
+@pytest.mark.parametrize("table", ["session", "refresh_token"])
+async def test_nobody_who_forgets_waits_for_what_another_holds(house: House, table: str) -> None:
+    await house.pool.execute(ADD_SESSIONS, 3, house.now_ms - 31 * DAY_MS)
+    await house.pool.execute(ADD_TOKENS, 3, 1)
+    async with house.pool.acquire() as holder, holder.transaction():
+        held = await holder.fetchval(HOLD_SOME.format(table=table))
+        pair = await house.auth.sign_in("Ada", PASSWORD)
+        await do_chores(house.admin.chores())
+        assert await house.pool.fetchval("SELECT TRUE FROM session WHERE session_id = $1", held)
+        assert (await counted(house.pool))[0] == 2
+    await do_chores(house.admin.chores())
+    assert await counted(house.pool) == (1, 1)
+    assert await house.is_good(pair)
