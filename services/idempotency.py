@@ -71,7 +71,7 @@ class IdempotentRequests:
         kept = await idempotency.claim_key(
             self._pool,
             claim.key_hash,
-            hashes[0],
+            hashes,
             claim.claim,
             now_ms=now_ms,
             given_up_ms=now_ms - GIVEN_UP_MS,

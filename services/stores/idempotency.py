@@ -1,5 +1,6 @@
 """Answers kept under the key of their request, as rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -18,32 +19,39 @@ class KeptRequest:
 
 
 async def claim_key(
-    pool: asyncpg.Pool, key_hash: bytes, request_hash: bytes, claim: UUID, *, now_ms: int, given_up_ms: int
+    pool: asyncpg.Pool,
+    key_hash: bytes,
+    request_hashes: Sequence[bytes],
+    claim: UUID,
+    *,
+    now_ms: int,
+    given_up_ms: int,
 ) -> KeptRequest:
     """Return what is kept under a key: what came before, or, with ``claim``, this request.
 
-    A request without an answer that came before ``given_up_ms`` counts as one that never came. Of any number
-    of callers at once one finds its own claim.
+    Any of the hashes is that of this request; the first is kept. A request without an answer that came before
+    ``given_up_ms`` counts as one that never came. Of any number of callers at once one finds its own claim.
     """
     row = await pool.fetchrow(
         """
         INSERT INTO idempotency_key AS kept (key_hash, request_hash, claim, claimed_at)
-        VALUES ($1, $2, $3, to_timestamp($4::bigint / 1000.0))
+        VALUES ($1, ($2::bytea[])[1], $3, to_timestamp($4::bigint / 1000.0))
         ON CONFLICT (key_hash) DO UPDATE
-        SET claim = CASE
-                WHEN kept.status IS NULL AND kept.claimed_at < to_timestamp($5::bigint / 1000.0)
-                    AND kept.request_hash = excluded.request_hash
-                THEN excluded.claim ELSE kept.claim
-            END,
-            claimed_at = CASE
-                WHEN kept.status IS NULL AND kept.claimed_at < to_timestamp($5::bigint / 1000.0)
-                    AND kept.request_hash = excluded.request_hash
-                THEN excluded.claimed_at ELSE kept.claimed_at
-            END
+        SET (request_hash, claim, claimed_at) = (
+            SELECT
+                CASE WHEN given_up THEN excluded.request_hash ELSE kept.request_hash END,
+                CASE WHEN given_up THEN excluded.claim ELSE kept.claim END,
+                CASE WHEN given_up THEN excluded.claimed_at ELSE kept.claimed_at END
+            FROM (
+                SELECT kept.status IS NULL
+                    AND kept.claimed_at < to_timestamp($5::bigint / 1000.0)
+                    AND kept.request_hash = ANY ($2::bytea[]) AS given_up
+            ) AS old
+        )
         RETURNING request_hash, claim, status, content_type, body
         """,
         key_hash,
-        request_hash,
+        request_hashes,
         claim,
         now_ms,
         given_up_ms,

@@ -118,3 +118,23 @@ async def test_a_request_is_known_again_after_the_secret_was_changed(
     assert await of_secrets(pool, "newer", "new").begin(name="a", content=b"{}") == ANSWER
     with pytest.raises(InvalidRequest):
         await of_secrets(pool, "newer").begin(name="a", content=b"{}")
+
+
+async def test_a_claim_whose_worker_died_ends_after_a_minute_though_the_secret_was_changed(
+    requests: IdempotentRequests, pool: asyncpg.Pool
+) -> None:
+    await requests.begin(name="key", content=b"one")
+    changed = of_secrets(pool, "newer", "new")
+    with pytest.raises(Conflict):
+        await changed.begin(name="key", content=b"one")
+    Hand.now_ms += GIVEN_UP_MS + 1
+    with pytest.raises(InvalidRequest):
+        await changed.begin(name="key", content=b"two")
+    outcomes = await asyncio.gather(
+        *(changed.begin(name="key", content=b"one") for _ in range(20)), return_exceptions=True
+    )
+    claims = [outcome for outcome in outcomes if isinstance(outcome, Claim)]
+    assert len(claims) == 1
+    await changed.finish(claims[0], ANSWER)
+    # It is known by the new secret from then on, also once the old one has gone.
+    assert await of_secrets(pool, "newer").begin(name="key", content=b"one") == ANSWER
