@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import gc
+import linecache
 import os
 import weakref
 from collections.abc import Iterator
@@ -78,3 +79,14 @@ async def test_what_has_become_old_is_freed(monkeypatch: pytest.MonkeyPatch) -> 
         assert not gone.is_set()
         async with asyncio.timeout(DEADLINE_S):
             await gone.wait()
+
+
+@pytest.mark.usefixtures("as_before")
+async def test_the_source_that_a_traceback_has_shown_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collector, "SETTLED_AFTER_S", 0)
+    monkeypatch.setattr(collector, "LOOK_EVERY_S", 0)
+    assert linecache.getlines(__file__)
+    settle_collector(asyncio.get_running_loop())
+    async with asyncio.timeout(DEADLINE_S):
+        while __file__ in linecache.cache:  # noqa: ASYNC110 - nobody is told of it
+            await asyncio.sleep(0.01)
