@@ -10,6 +10,9 @@ from pathlib import Path
 WARM_S = 600
 # A slope over less than this says more about its noise than about its worker.
 JUDGED_S = 600
+# What a worker holds swings by two MiB in a minute, with faults and looks of the collector: over a quarter of
+# an hour that alone is eight MiB an hour. The slope of such a life is told, and its memory not judged.
+MEMORY_JUDGED_S = 1_800
 MIB = 2**20
 RSS_MIB_PER_H_MAX = 1.0
 # A worker that takes over the clients of another holds more, and rightly so: two moments tell of growth when
@@ -87,7 +90,7 @@ class Growth:
         found = [f"{self.unhandled} unhandled"] if self.unhandled else []
         found += [f"{self.never_retrieved} never retrieved"] if self.never_retrieved else []
         if self.is_judged:
-            if self.rss_mib_per_h_at_one_load > RSS_MIB_PER_H_MAX:
+            if self.judged_s >= MEMORY_JUDGED_S and self.rss_mib_per_h_at_one_load > RSS_MIB_PER_H_MAX:
                 found.append(f"memory grows by {self.rss_mib_per_h_at_one_load:.2f} MiB an hour")
             for name, drift in (("descriptors", self.files), ("tasks", self.tasks)):
                 if abs(drift) > DRIFT_MAX:

@@ -48,7 +48,7 @@ def test_a_worker_that_takes_over_the_clients_of_another_has_not_grown():
     lost_mib_per_h=st.floats(1.5, 100.0),
 )
 def test_what_is_lost_is_found_whatever_the_load_does(loads: list[int], lost_mib_per_h: float):
-    growth = judged([load for load in loads for _ in range(60)] * 2, lost_mib_per_h)
+    growth = judged([load for load in loads for _ in range(60)] * 3, lost_mib_per_h)
     assert growth.rss_mib_per_h_at_one_load == pytest.approx(lost_mib_per_h, abs=0.4)
     assert any("memory grows" in fault for fault in growth.faults())
 
@@ -56,3 +56,12 @@ def test_what_is_lost_is_found_whatever_the_load_does(loads: list[int], lost_mib
 def test_a_life_whose_clients_are_never_as_many_twice_is_judged_by_all_of_it():
     growth = judged(list(range(0, 20 * 200, 20)))
     assert growth.rss_mib_per_h_at_one_load == growth.rss_mib_per_h > RSS_MIB_PER_H_MAX
+
+
+def test_the_memory_of_a_life_too_short_to_tell_is_told_and_not_judged():
+    lines_a_minute = 60 // EVERY_S
+    short, long = (judged([60] * (minutes * lines_a_minute), 8.0) for minutes in (24, 42))
+    for growth in (short, long):
+        assert growth.rss_mib_per_h_at_one_load == pytest.approx(8.0)
+    assert short.faults() == []
+    assert any("memory grows" in fault for fault in long.faults())
