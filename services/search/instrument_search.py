@@ -9,7 +9,7 @@ from services.search.shelves import Shelves
 from services.search.text import words_of
 from utils.clock import Clock
 from utils.domain import InstrumentSpec
-from utils.errors import NotFound, UpstreamError, shorten
+from utils.errors import NotFound, shorten
 
 LIMIT_DEFAULT = 30
 LIMIT_MAX = 100
@@ -67,24 +67,22 @@ class InstrumentSearch:
         """Return the one instrument that a text names.
 
         Reads ``BTC/USD``, ``BTC-USD``, ``BTCUSD``, ``bitstamp:BTC/USD``, ``KRAKEN:BTC/USD`` and
-        ``crypto:bitstamp:BTC/USD``. Where no exchange is named it is the default one, or else the one where
-        most of it is traded.
+        ``crypto:bitstamp:BTC/USD``. Where no exchange is named it is the default one, or where that lacks the
+        symbol, the one of the same market where most of it is traded.
         Raises: NotFound with near misses; an UpstreamError when the exchange cannot be asked.
         """
         market, exchange, symbol = await self._read_address(text, market, exchange)
         venue = await self._catalog.default_venue(market, exchange)
-        listed = None
-        try:
-            index = await self._shelves.index_of(venue)
-            listed = index.get(symbol) or index.named(symbol)
-        except UpstreamError:
-            if exchange is not None:
-                raise
-        if not listed and exchange is None:
-            listed = self._anywhere(symbol, market)
+        index = await self._shelves.index_of(venue)
+        listed = index.get(symbol) or index.named(symbol)
+        if not listed:
+            # Only who has read the list knows what is not in it.
+            self._shelves.check_read(venue)
+            # Never in another market: made-up prices are only for who names them.
+            listed = self._anywhere(symbol, venue[0]) if exchange is None else None
         if listed:
             return listed.spec
-        raise await self._unknown(symbol, market, exchange)
+        raise await self._unknown(symbol, venue[0], exchange)
 
     async def unread(
         self, text: str = "", *, market: str | None = None, exchange: str | None = None
@@ -129,7 +127,7 @@ class InstrumentSearch:
         await self._catalog.check_exchange(market, exchange)
         return market, exchange, rest
 
-    async def _unknown(self, symbol: str, market: str | None, exchange: str | None) -> NotFound:
+    async def _unknown(self, symbol: str, market: str, exchange: str | None) -> NotFound:
         near: tuple[Found, ...] = ()
         for text in (symbol, *words_of(symbol)[:1]):
             near = near or await self.search(text, market=market, exchange=exchange, limit=NEAR_MAX)
@@ -138,8 +136,8 @@ class InstrumentSearch:
         detail = f"There is no symbol {shorten(symbol)}. {hint}Search for it at /market/search."
         return NotFound(detail, code="unknown_symbol")
 
-    def _anywhere(self, symbol: str, market: str | None) -> Listed | None:
-        indexes = [index for venue, index in self._shelves.indexes().items() if market in (None, venue[0])]
+    def _anywhere(self, symbol: str, market: str) -> Listed | None:
+        indexes = [index for venue, index in self._shelves.indexes().items() if venue[0] == market]
         for find in (ListingIndex.get, ListingIndex.named):
             found = [listed for index in indexes if (listed := find(index, symbol))]
             if found:

@@ -100,6 +100,11 @@ class Shelves:
             raise self._failures[venue].anew()
         return self._shelves[venue].index
 
+    def check_read(self, venue: Venue) -> None:
+        """Raise why the exchange whose index was just asked for has not said itself what it has."""
+        if not self.is_read(venue):
+            raise self._failures[venue].anew()
+
     def _is_due(self, venue: Venue) -> bool:
         if venue in self._tasks:
             return True

@@ -1,5 +1,6 @@
 """Candles by symbol, and the symbols that users have collected."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from utils.accounts import Role
 from utils.domain import MINUTE_MS, Timeframe
 
 ROOTS = ("/api", "/api/v1")
+DEADLINE_S = 15
 PASSWORD = "a horse in a field of corn"
 Headers = dict[str, str]
 
@@ -108,6 +110,23 @@ async def test_what_does_not_fit_is_refused_in_words(
     client: Client, path: str, status: int, code: str
 ) -> None:
     assert await problem_of(await client.get(f"/api/candles/{path}")) == (status, code)
+
+
+async def test_while_the_default_exchange_is_away_nobody_gets_prices_of_another(
+    config: Config, accounts: AuthService
+) -> None:
+    # Port 1 answers nobody.
+    app = create_app(replace(config, crypto_endpoint="http://127.0.0.1:1", crypto_exchanges="bitstamp"))
+    async with ServedApp(app):
+        client, headers = app.test_client(), await sign_in(app, accounts, "ada")
+        assert (await candles_of(client, "/api/candles/simex:BTC/USD?limit=3"))["exchange"] == "simex"
+        async with asyncio.timeout(DEADLINE_S):
+            asked = await client.get("/api/candles/BTC/USD?limit=3")
+            collected = await client.post("/api/symbols", json={"symbol": "BTC/USD"}, headers=headers)
+        assert asked.status_code in (503, 504)
+        assert "Bitstamp" in (await asked.get_json())["detail"]
+        assert collected.status_code in (503, 504)
+        assert await symbols_of(client) == {}
 
 
 async def test_a_closed_span_is_sent_once(client: Client) -> None:

@@ -62,7 +62,8 @@ class SearchHouse:
     def __post_init__(self) -> None:
         clock = Clock(now_ms=lambda: self.now_ms)
         self.market = ManyExchanges(clock)
-        registry = PluginRegistry({"crypto": self.market})
+        simulated = SimulatedPlugin(clock, 1, SimulatedFaults())
+        registry = PluginRegistry({"crypto": self.market, "simulated": simulated})
         self.catalog = Catalog(registry, clock, default_market="crypto", default_exchange="bitstamp")
         self.search = InstrumentSearch(catalog=self.catalog, pool=self.pool, clock=clock)
 

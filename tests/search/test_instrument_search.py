@@ -176,6 +176,43 @@ async def test_what_the_default_exchange_lacks_is_looked_for_elsewhere(house: Se
         await house.search.resolve("BTC/EUR", exchange="bitstamp")
 
 
+async def test_elsewhere_is_asked_only_when_the_default_exchange_has_said_what_it_lists(
+    house: SearchHouse,
+) -> None:
+    house.market.symbols["kraken"] = ["BTC/EUR", "BTC/USD"]
+    house.market.down.add("bitstamp")
+    await house.read_all()
+    assert await house.found("btc") == ["kraken:BTC/USD", "kraken:BTC/EUR"]
+    for text in ("BTC/USD", "BTCEUR", "NIX/USD"):
+        with pytest.raises(UpstreamDown, match="bitstamp"):
+            await house.search.resolve(text)
+    assert (await house.search.resolve("kraken:BTC/USD")).instrument.text == "crypto:kraken:BTC/USD"
+
+
+async def test_stored_bars_name_an_instrument_but_not_what_their_exchange_lacks(house: SearchHouse) -> None:
+    await house.store("bitstamp:ETH/USD", [(2_500.0, 10.0)])
+    house.market.down.add("bitstamp")
+    await house.read_all()
+    assert (await house.search.resolve("ETHUSD")).instrument.text == "crypto:bitstamp:ETH/USD"
+    for text in ("BTC/EUR", "bitstamp:BTC/USD", "crypto:bitstamp:BTC/USD"):
+        with pytest.raises(UpstreamDown, match="bitstamp"):
+            await house.search.resolve(text)
+
+
+async def test_made_up_prices_are_only_for_who_names_them(house: SearchHouse) -> None:
+    for text in ("simex:PEPE/USDT", "simulated:simex:pepeusdt"):
+        assert (await house.search.resolve(text)).instrument.text == "simulated:simex:PEPE/USDT"
+    named = await house.search.resolve("PEPE/USDT", market="simulated")
+    assert named.instrument.text == "simulated:simex:PEPE/USDT"
+    await house.read_all()
+    for text in ("PEPE/USDT", "PEPEUSDT"):
+        with pytest.raises(NotFound, match=f"There is no symbol {text}. Search"):
+            await house.search.resolve(text)
+    house.market.down.add("bitstamp")
+    house.now_ms += INSTRUMENTS_MAX_AGE_MS
+    assert (await house.search.resolve("BTC/USD")).instrument.text == "crypto:bitstamp:BTC/USD"
+
+
 async def test_symbols_of_contracts_keep_their_colon(house: SearchHouse) -> None:
     house.market.symbols["bitstamp"] = ["BTC/USDT", "BTC/USDT:USDT"]
     for text in ("BTC/USDT:USDT", "bitstamp:BTC/USDT:USDT", "crypto:bitstamp:BTC/USDT:USDT"):
