@@ -9,7 +9,7 @@ from services.search.shelves import Shelves
 from services.search.text import words_of
 from utils.clock import Clock
 from utils.domain import InstrumentSpec
-from utils.errors import NotFound, shorten
+from utils.errors import FieldError, InvalidRequest, NotFound, shorten
 
 LIMIT_DEFAULT = 30
 LIMIT_MAX = 100
@@ -69,7 +69,8 @@ class InstrumentSearch:
         Reads ``BTC/USD``, ``BTC-USD``, ``BTCUSD``, ``bitstamp:BTC/USD``, ``KRAKEN:BTC/USD`` and
         ``crypto:bitstamp:BTC/USD``. Where no exchange is named it is the default one, or where that lacks the
         symbol, the one of the same market where most of it is traded.
-        Raises: NotFound with near misses; an UpstreamError when the exchange cannot be asked.
+        Raises: NotFound with near misses; InvalidRequest when the text names another market or exchange than
+        the arguments; an UpstreamError when the exchange cannot be asked.
         """
         market, exchange, symbol = await self._read_address(text, market, exchange)
         venue = await self._catalog.default_venue(market, exchange)
@@ -120,9 +121,12 @@ class InstrumentSearch:
         # The symbols of contracts hold a colon too: BTC/USDT:USDT.
         if not colon or "/" in first:
             return (await self._market_of(exchange) if exchange and not market else market), exchange, text
+        named_market = None
         if first.casefold() in self._catalog.markets and ":" in rest:
-            market, (first, _, rest) = first.casefold(), rest.partition(":")
-        exchange = first.casefold()
+            named_market, (first, _, rest) = first.casefold(), rest.partition(":")
+        named_exchange = first.casefold()
+        _refuse_disagreement(("market", named_market, market), ("exchange", named_exchange, exchange))
+        market, exchange = named_market or market, named_exchange
         market = market or await self._market_of(exchange)
         await self._catalog.check_exchange(market, exchange)
         return market, exchange, rest
@@ -145,3 +149,18 @@ class InstrumentSearch:
                     found, key=lambda each: (each.delisted, -(each.turnover or 0.0), each.spec.instrument)
                 )
         return None
+
+
+def _refuse_disagreement(*places: tuple[str, str | None, str | None]) -> None:
+    """Raise InvalidRequest when a symbol names another market or exchange than the field beside it."""
+    errors = tuple(
+        FieldError(
+            field,
+            "invalid",
+            f"The symbol names the {field} {shorten(named)}, and {field} is {shorten(given)}: leave one out.",
+        )
+        for field, named, given in places
+        if named is not None and given is not None and given.casefold() != named
+    )
+    if errors:
+        raise InvalidRequest(" ".join(error.detail for error in errors), errors=errors)

@@ -95,6 +95,8 @@ async def test_every_writing_of_a_symbol_names_the_same(client: Client, symbol: 
         ("BTC/USD?exchange=simex&interval=", 422, "invalid_request"),
         ("BTC/USD?exchange=simex&timeframe=1h", 422, "invalid_request"),
         ("BTC/USD?exchange=simex&since=2025-01-02&until=2025-01-01", 422, "invalid_request"),
+        ("simex:BTC/USD?exchange=bitstamp", 422, "invalid_request"),
+        ("simulated:simex:BTC/USD?market=crypto&exchange=kraken", 422, "invalid_request"),
         ("BTX/USD?exchange=simex", 404, "unknown_symbol"),
         ("BTC/USD?exchange=simx&market=simulated", 404, "unknown_exchange"),
         ("BTC/USD?market=nowhere", 404, "unknown_market"),
@@ -201,6 +203,8 @@ async def test_what_there_is_not_cannot_be_collected(client: Client, ada: Header
     for body, status, code in (
         ({"symbol": "BTX/USD", "exchange": "simex"}, 404, "unknown_symbol"),
         ({"symbol": "simx:BTC/USD", "market": "simulated"}, 404, "unknown_exchange"),
+        ({"symbol": "simex:BTC/USD", "exchange": "kraken"}, 422, "invalid_request"),
+        ({"symbol": "simulated:simex:BTC/USD", "market": "crypto"}, 422, "invalid_request"),
         ({"symbol": ""}, 422, "invalid_request"),
         ({}, 422, "invalid_request"),
     ):

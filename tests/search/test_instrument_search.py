@@ -12,7 +12,7 @@ from services.search.found import Match
 from services.search.shelves import AGAIN_AFTER_MS, STORED_MAX_AGE_MS
 from tests.search.conftest import SearchHouse
 from utils.domain import DAY_MS
-from utils.errors import NotFound, UpstreamDown
+from utils.errors import InvalidRequest, NotFound, UpstreamDown
 
 PATIENT_S = 2.0
 
@@ -211,6 +211,51 @@ async def test_made_up_prices_are_only_for_who_names_them(house: SearchHouse) ->
     house.market.down.add("bitstamp")
     house.now_ms += INSTRUMENTS_MAX_AGE_MS
     assert (await house.search.resolve("BTC/USD")).instrument.text == "crypto:bitstamp:BTC/USD"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "wrong", "sentence"),
+    [
+        (
+            "crypto:kraken:BTC/EUR",
+            {"market": "simulated"},
+            ["market"],
+            "the market crypto, and market is sim",
+        ),
+        ("kraken:BTC/EUR", {"exchange": "simex"}, ["exchange"], "the exchange kraken, and exchange is simex"),
+        ("kraken:BTC/EUR", {"market": "crypto", "exchange": "bitstamp"}, ["exchange"], "is bitstamp"),
+        (
+            "crypto:kraken:BTC/EUR",
+            {"market": "simulated", "exchange": "simex"},
+            ["market", "exchange"],
+            "The",
+        ),
+    ],
+)
+async def test_a_symbol_and_a_parameter_that_disagree_are_refused(
+    house: SearchHouse, text: str, place: dict[str, str], wrong: list[str], sentence: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=sentence) as refused:
+        await house.search.resolve(text, **place)
+    assert [error.field for error in refused.value.errors] == wrong
+    assert {error.code for error in refused.value.errors} == {"invalid"}
+    assert house.market.asked == []
+
+
+@pytest.mark.parametrize(
+    ("text", "market", "exchange"),
+    [
+        ("Kraken:BTC/EUR", None, "kraken"),
+        ("kraken:BTC/EUR", "crypto", "KRAKEN"),
+        ("CRYPTO:KRAKEN:BTC/EUR", "Crypto", "Kraken"),
+        ("crypto:kraken:BTC/EUR", "crypto", None),
+    ],
+)
+async def test_a_symbol_and_a_parameter_may_both_name_where_it_is_traded(
+    house: SearchHouse, text: str, market: str | None, exchange: str | None
+) -> None:
+    spec = await house.search.resolve(text, market=market, exchange=exchange)
+    assert spec.instrument.text == "crypto:kraken:BTC/EUR"
 
 
 async def test_symbols_of_contracts_keep_their_colon(house: SearchHouse) -> None:
