@@ -97,7 +97,10 @@ async def get_candles(symbol: str, query: CandlesQuery) -> Response:
         f"candles {query.model_dump_json()}",
         may_settle=query.since is not None or query.until is not None,
     )
-    return await cached_response(key, functools.partial(_answer, house.market, asked))
+    # With its exchange, a symbol that is written out is the same for ever; all else is searched for.
+    whole_names = (spec.instrument.text, spec.instrument.symbol if query.exchange else None)
+    make = functools.partial(_answer, house.market, asked)
+    return await cached_response(key, make, by_address=symbol in whole_names)
 
 
 @blueprint.get("/symbols")

@@ -136,7 +136,8 @@ async def get_datafeed_bars(query: BarsQuery) -> ResponseReturnValue:
     feed = services().datafeed
     window = query.window((await feed.instrument(query.symbol)).instrument)
     key = AnswerKey(Topic(window.instrument, window.timeframe).text, f"datafeed {window}")
-    return await cached_response(key, functools.partial(_answer, feed, window))
+    make = functools.partial(_answer, feed, window)
+    return await cached_response(key, make, by_address=query.symbol == window.instrument.text)
 
 
 @blueprint.post("/quotes")

@@ -146,7 +146,9 @@ async def get_udf_history(query: HistoryQuery) -> ResponseReturnValue:
     """Return bars, oldest first, the forming one last."""
     feed = services().datafeed
     window = await _window(feed, query)
-    return await cached_response(_key("udf", window), functools.partial(_answer, feed, window))
+    make = functools.partial(_answer, feed, window)
+    by_address = query.symbol == window.instrument.text
+    return await cached_response(_key("udf", window), make, by_address=by_address)
 
 
 @blueprint.get("/marks")

@@ -13,7 +13,8 @@ async def cached_response(key: AnswerKey, make: Make, *, by_address: bool = True
     """Return the response to this request, which ``make`` answers where no ready answer is kept.
 
     ``make`` may run again later, outside of any request, and must not read this one. ``by_address`` is False
-    where headers have a say in the answer, as in its language: the early ring knows only addresses.
+    where more than the address has a say in the answer: headers, as in its language, or a search, which may
+    find another instrument next time. The early ring knows only addresses.
     """
     answer = await services().answers.answer(key, make)
     early: EarlyAnswers | None = current_app.extensions.get(EXTENSION)

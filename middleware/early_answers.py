@@ -84,9 +84,11 @@ class EarlyAnswers:
 
     def learn(self, rule: str, path: str, query_string: bytes, key: AnswerKey) -> None:
         """Remember that a question, just found to be a good one, is answered under this key."""
-        if len(path) + len(query_string) > QUESTION_LENGTH_MAX or (path, query_string) in self._questions:
+        question = _Question(key, rule)
+        known = self._questions.get((path, query_string)) == question
+        if known or len(path) + len(query_string) > QUESTION_LENGTH_MAX:
             return
-        self._questions[path, query_string] = _Question(key, rule)
+        self._questions[path, query_string] = question
         if len(self._questions) > QUESTIONS_MAX:
             self._questions.popitem(last=False)
 

@@ -17,6 +17,8 @@ from tests.early import QUERY, SETTLED, SLOWLY, Headers, Seen, ask
 from utils.domain import Topic
 
 ORIGIN = "https://charts.example.org"
+INTERVAL = "interval=1h&since=2025-01-01&until=2025-01-02"
+RANGE = "resolution=60&from=1735689600&to=1735776000"
 # What differs between any two answers.
 CHANGING = (b"x-request-id", b"ratelimit")
 
@@ -105,6 +107,40 @@ async def test_a_token_that_is_not_good_is_refused_though_the_answer_is_ready(ap
 async def test_a_question_written_otherwise_is_not_guessed_at(app: Quart) -> None:
     assert (await ask(app, f"{SETTLED}&limit=7")).status == 422
     assert (await ask(app, SETTLED.replace("BTC/USD", "BTC%2FUSD"))).status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "reached_times"),
+    [
+        ("/api/candles/simulated:simex:BTC/USD", INTERVAL, 0),
+        ("/api/candles/BTC/USD", f"exchange=simex&{INTERVAL}", 0),
+        ("/api/candles/BTC/USD", INTERVAL, 1),
+        ("/api/candles/BTC/USD", f"market=simulated&{INTERVAL}", 1),
+        ("/api/candles/BTCUSD", f"exchange=simex&{INTERVAL}", 1),
+        ("/udf/history", f"symbol=simulated:simex:BTC/USD&{RANGE}", 0),
+        ("/udf/history", f"symbol=BTC/USD&{RANGE}", 1),
+        ("/api/v1/datafeed/bars", f"symbol=simulated:simex:BTC/USD&{RANGE}", 0),
+        ("/api/v1/datafeed/bars", f"symbol=btcusd&{RANGE}", 1),
+    ],
+)
+async def test_a_short_name_is_looked_up_each_time_and_never_answered_early(
+    config: Config, path: str, query: str, reached_times: int
+) -> None:
+    app = create_app(replace(config, default_market="simulated", default_exchange="simex"))
+    async with serving.TestApp(app):
+        for _ in range(2):
+            assert (await ask(app, query, path=path)).status == 200
+        reached: list[int] = []
+        app.before_request(lambda: reached.append(1))
+        assert (await ask(app, query, path=path)).status == 200
+    assert len(reached) == reached_times
+
+
+async def test_an_address_whose_answer_is_another_now_is_learned_again(app: Quart) -> None:
+    early, address = app.extensions[EXTENSION], ("/candles/BTC/USD", b"")
+    for topic in ("of kraken", "of bitstamp"):
+        early.learn("/candles/<path:symbol>", *address, AnswerKey(topic, "a question"))
+    assert early._questions[address].key.topic == "of bitstamp"
 
 
 async def test_the_versioned_twin_says_the_same(app: Quart) -> None:
