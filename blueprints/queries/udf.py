@@ -10,7 +10,7 @@ from services.datafeed import BARS_MAX
 from services.last_bars import BarWindow
 from services.search.instrument_search import LIMIT_DEFAULT
 from utils.domain import Instrument, Timeframe
-from utils.field_types import Name, Resolution, Seconds, split_commas
+from utils.field_types import TIME_END_MS, Name, Resolution, Seconds, split_commas
 
 
 class SymbolQuery(RequestModel):
@@ -45,7 +45,9 @@ class RangeQuery(SymbolQuery):
 
     @model_validator(mode="after")
     def _is_in_order(self) -> "RangeQuery":
-        if self.from_ms >= self.to_ms and not self.outranked:
+        # Two times before 1970, or two too far away, are moved to the same end, with nothing between them.
+        beyond = self.from_ms == self.to_ms and self.from_ms in (0, TIME_END_MS)
+        if self.from_ms >= self.to_ms and not self.outranked and not beyond:
             raise ValueError("to must be later than from.")
         return self
 

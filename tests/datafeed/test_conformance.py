@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from tests.datafeed.feed import Feed
 
 FAR_S = 4_000_000_000
+# After 2100.
+BEYOND_S = 4_200_000_000
 MANY = {"from": 0, "to": FAR_S}
 ASKED_IN_ONE_APP = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -75,6 +77,9 @@ async def test_the_future_and_the_time_before_everything_are_empty(feed: Feed) -
     first_s = feed.times[0] if feed.whole else 1_704_067_200
     for more in ({}, {"countback": 300}):
         assert await feed.history(1_000_000, first_s, **more) == {"s": "no_data"}
+    # Charts scroll on into the time before 1970, and ask for no end at all.
+    assert await feed.history(-1_000, -500) == {"s": "no_data"}
+    assert await feed.history(BEYOND_S, BEYOND_S + 1) == {"s": "no_data", "nextTime": newest_s}
     if feed.whole:
         # Fewer than were asked for, because there are no more.
         assert await feed.rows(0, feed.times[4] + 1, countback=300) == feed.bars[:5]
