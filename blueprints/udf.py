@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
 from quart import Blueprint, Quart, Response, g
@@ -39,7 +39,7 @@ from middleware.caching import cached_response
 from middleware.context import services
 from middleware.documentation import OF_BARS, OF_EXCHANGES, OF_MARKETS, Answers, Failure, responses
 from middleware.error_handler import use_error_format
-from middleware.language import BY_LANGUAGE, PRIVATE, asked_voice
+from middleware.language import BY_LANGUAGE, BY_LANGUAGE_AND_PERSON, PRIVATE, asked_voice
 from middleware.rate_limit import limit
 from middleware.validation import query
 from services.answers import Answer, AnswerKey, make_answer
@@ -166,7 +166,8 @@ async def get_udf_marks(query: RangeQuery) -> ResponseReturnValue:
     feed = services().datafeed
     window = await _window(feed, query, MARKED_BARS_MAX)
     voice = asked_voice()
-    make = functools.partial(_marked, functools.partial(feed.marks.landmarks, window, voice), encode_marks)
+    read = functools.partial(feed.marks.landmarks, window, voice)
+    make = functools.partial(_marked, read, encode_marks, BY_LANGUAGE)
     return await cached_response(_key("udf marks", window, voice), make, by_address=False)
 
 
@@ -190,7 +191,7 @@ async def get_udf_timescale_marks(query: RangeQuery) -> ResponseReturnValue:
         marked = await feed.marks.announced(window, voice, g.principal.user_id)
         return Response(encode_json(encode_timescale_marks(marked.marks)), content_type=JSON, headers=PRIVATE)
     read = functools.partial(feed.marks.announced, window, voice, None)
-    make = functools.partial(_marked, read, encode_timescale_marks)
+    make = functools.partial(_marked, read, encode_timescale_marks, BY_LANGUAGE_AND_PERSON)
     return await cached_response(_key("udf timescale marks", window, voice), make, by_address=False)
 
 
@@ -214,9 +215,9 @@ async def _answer(feed: Datafeed, window: BarWindow) -> Answer:
     return make_answer(found.history, encode_udf_bars(found), JSON)
 
 
-async def _marked(read: Callable[[], Awaitable[Marked]], encode: Encode) -> Answer:
+async def _marked(read: Callable[[], Awaitable[Marked]], encode: Encode, vary: Mapping[str, str]) -> Answer:
     marked = await read()
-    return make_answer(marked.history, encode_json(encode(marked.marks)), JSON, BY_LANGUAGE)
+    return make_answer(marked.history, encode_json(encode(marked.marks)), JSON, vary)
 
 
 def _key(question: str, window: BarWindow, voice: Voice | None = None) -> AnswerKey:

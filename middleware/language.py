@@ -11,8 +11,10 @@ from services.narration.voice import Voice, voice_for
 
 # Said of an answer whose language nobody named.
 BY_LANGUAGE = {VARY_HEADER: "Accept-Language"}
+# Of an answer to everybody, whose address says more to who has signed in.
+BY_LANGUAGE_AND_PERSON = {VARY_HEADER: "Accept-Language, Authorization"}
 # Said of an answer to one person, in a language of theirs.
-PRIVATE = {"Cache-Control": "no-store", VARY_HEADER: "Accept-Language, Authorization"}
+PRIVATE = {"Cache-Control": "no-store"} | BY_LANGUAGE_AND_PERSON
 
 
 class HeardWishes(Protocol):

@@ -44,7 +44,14 @@ def encode_udf_bars(found: ChartBars) -> bytes:
 def encode_udf_problem(problem: Problem, *, request_id: str) -> tuple[bytes, str]:
     """Return a failure and its media type: ``{"s": "error", "errmsg": …, "code": …, "request_id": …}``.
 
-    ``errmsg`` is the sentence that everybody else gets as ``detail``.
+    ``errmsg`` is the sentence that everybody else gets as ``detail``; ``errors`` are the same as theirs.
     """
-    body = {"s": "error", "errmsg": problem.detail, "code": problem.code, "request_id": request_id}
+    body: dict[str, object] = {
+        "s": "error",
+        "errmsg": problem.detail,
+        "code": problem.code,
+        "request_id": request_id,
+    }
+    if problem.errors:
+        body["errors"] = problem.errors
     return encode_json(body), JSON

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, RootModel
 
-from blueprints.formats.answer_model import ABSENT, AnswerModel, example
+from blueprints.formats.answer_model import ABSENT, AnswerModel, FieldProblem, example
 from blueprints.formats.chart_models import (
     FOUND,
     ChartChoice,
@@ -34,6 +34,7 @@ class UdfError(AnswerModel):
     errmsg: Annotated[str, Field(description="What is wrong, then what to do.")]
     code: Annotated[str, Field(description="For programs; it does not change.", pattern="^[a-z0-9_]+$")]
     request_id: Annotated[str, Field(description="What the log of the service calls this request.")]
+    errors: Annotated[list[FieldProblem], Field(description="Each field that does not fit.")] = ABSENT
 
 
 class UdfConfig(AnswerModel):

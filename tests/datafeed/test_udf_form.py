@@ -76,9 +76,19 @@ async def test_every_failure_is_json_with_s_error_under_its_true_status(
     answer = await client.get(path)
     body = json.loads(await answer.get_data())
     assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/json")
+    errors = body.pop("errors", [])
     assert (list(body), body["s"], body["code"]) == (ERROR, "error", code)
+    assert bool(errors) == (code == "invalid_request")
+    assert all(set(error) == {"field", "code", "detail"} for error in errors)
     assert body["request_id"] == answer.headers["X-Request-ID"]
     assert body["errmsg"].endswith((".", "?"))
+
+
+async def test_a_list_of_errors_that_is_spoken_of_is_there(client: Client) -> None:
+    wrong = {f"parameter{number}": "x" * 30 for number in range(8)}
+    body = json.loads(await (await client.get("/udf/symbols", query_string=wrong)).get_data())
+    assert body["errmsg"].endswith("The list of errors says why for each.")
+    assert {error["field"] for error in body["errors"]} == {"symbol", *wrong}
 
 
 async def test_other_methods_and_other_addresses_fail_in_their_own_form(client: Client) -> None:
@@ -170,7 +180,10 @@ async def test_alerts_that_fired_are_marks_for_their_owner_alone(
         )
         assert answer.headers["Cache-Control"] == "no-store"
         alerts[name] = [mark for mark in await answer.get_json() if mark["id"].startswith("alert-")]
-    everybody = await get(client, "/udf/timescale_marks", **HOURS)
+    answer = await client.get("/udf/timescale_marks", query_string=HOURS)
+    # Whoever keeps it must not hand it to somebody who has signed in.
+    assert set(answer.headers["Vary"].split(", ")) == {"Accept-Language", "Authorization", "Origin"}
+    everybody = await answer.get_json()
     assert (alerts["eve"], [mark for mark in everybody if mark["id"].startswith("alert-")]) == ([], [])
     (mark,) = alerts["ada"]
     assert mark["time"] == fired_ms // HOUR_MS * 3600
