@@ -18,8 +18,9 @@ from services.bar_writer import Announce
 from services.catalog import Catalog
 from services.history_filler import HistoryFiller
 from services.live.broadcaster import BarBroadcaster
-from services.live.feed import Feed, FeedParts
+from services.live.feed import Feed
 from services.live.feed_keeper import FeedKeeper
+from services.live.feed_parts import FeedParts
 from services.live.feeds import Feeds
 from services.live.hub import Hub
 from services.live.lease import Leases

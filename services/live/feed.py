@@ -4,20 +4,16 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
-from plugins.base import LiveMode, MarketPlugin, VenueProfile
+from plugins.base import LiveMode
 from services.bar_checks import CLOSE_GRACE_MS
-from services.history_filler import HistoryFiller
-from services.live.broadcaster import Pace
+from services.live.feed_parts import FeedParts
 from services.live.hole import find_hole
+from services.live.newest_bar import NewestBar
 from services.live.owed_closes import OwedCloses
-from services.live.projector import Projector
 from services.live.streamed_bars import StreamedBars
 from services.live.update_checks import check_update
-from services.stores.series import Series
-from utils.clock import Clock
-from utils.domain import Bar, Span, Topic, Trade
+from utils.domain import Bar, Span, Trade
 from utils.errors import UpstreamError
 
 # Silence longer than this is looked into: the stream is opened anew and the bars are read by REST.
@@ -38,22 +34,6 @@ class FeedSilent(Exception):
     """Say that the stream sent nothing for too long."""
 
 
-@dataclass(frozen=True, slots=True)
-class FeedParts:
-    """What a feed is made of."""
-
-    topic: Topic
-    series: Series
-    plugin: MarketPlugin
-    profile: VenueProfile
-    filler: HistoryFiller
-    projector: Projector
-    clock: Clock
-    pace: Pace
-    # Up to when the session before this one saw everything, None when there was none here.
-    fed_until_ms: int | None
-
-
 class Feed:
     """Run one session of one topic: fill the hole since the last bar, then follow the exchange.
 
@@ -68,10 +48,7 @@ class Feed:
         self.heard_s: float | None = None
         self._timeframe = parts.topic.timeframe
         self._streamed = StreamedBars(self._timeframe)
-        self._newest: Bar | None = None
-        # Whether the newest bar changed since it was last logged.
-        self._pending = False
-        self._logged_ms = 0
+        self._newest = NewestBar(parts.projector, parts.pace, parts.clock)
         self._newest_trade_ms = 0
         self._begins = True
         self._compared_s = parts.clock.steady_s()
@@ -121,7 +98,7 @@ class Feed:
                 # Still forming when it was read: if no trade follows, nobody else would close it.
                 self._owed.owe_unless_owed(bar.open_time_ms, self._due_ms(bar.open_time_ms))
                 self._streamed.begin(bar, read_ms)
-                self._newest, self._pending = bar, True
+                self._newest.begin(bar)
             if not forming:
                 self._streamed.begin_empty(read_ms)
             # Reading took its time, or showed that the exchange's clock is ahead of what we thought.
@@ -162,7 +139,7 @@ class Feed:
                 await self._on_update(believed)
             elif self._now_ms() - heard_ms >= SILENCE_MS:
                 raise FeedSilent
-            await self._log_forming()
+            await self._newest.log_if_due()
             await self._owe_quiet_close()
             await self._owed.pay(self._now_ms())
             await self._compare()
@@ -170,11 +147,8 @@ class Feed:
     def _believed(self, update: Update) -> Sequence[Bar | Trade]:
         checked = check_update(update, self._timeframe, self._now_ms())
         if checked.faults:
-            facts = {
-                "topic": self._parts.topic.text,
-                "fault": checked.faults[0],
-                "count": len(checked.faults),
-            }
+            count = len(checked.faults)
+            facts = {"topic": self._parts.topic.text, "fault": checked.faults[0], "count": count}
             log.warning("bad live updates refused", extra=facts)
         for open_ms in checked.doubtful_ms:
             # What could not be read happened: only the exchange itself knows this bar now.
@@ -196,15 +170,10 @@ class Feed:
             await self._on_bar(bar)
 
     async def _on_bar(self, bar: Bar) -> None:
-        before = self._newest
-        if before is None or bar.open_time_ms >= before.open_time_ms:
-            # A version that nobody was told of is overtaken by this one.
-            self._parts.pace.counters.skipped += self._pending
-            self._newest = bar
-            self._pending = not bar.final
-        if before is not None and bar.open_time_ms > before.open_time_ms:
+        before = self._newest.follow(bar)
+        if before is not None:
             await self._close(before)
-        if bar.final or bar is not self._newest:
+        if bar.final or bar is not self._newest.bar:
             # Closed by the exchange's own word, or late: it belongs to a bar that has a successor.
             await self._close(bar)
 
@@ -223,33 +192,21 @@ class Feed:
             due_ms = self._due_ms(bar.open_time_ms) if whole else self._now_ms()
             self._owed.owe(bar.open_time_ms, due_ms)
 
-    async def _log_forming(self) -> None:
-        if self._newest is not None and self._pending and self._pause_ms() <= 0:
-            self._logged_ms = self._parts.clock.now_ms()
-            self._pending = False
-            await self._parts.projector.write_forming(self._newest)
-
     def _wait_s(self, heard_ms: int) -> float:
         due = [heard_ms + SILENCE_MS, *self._owed.due_ms]
-        newest = self._newest
-        if newest is not None and not self._parts.projector.has_final(newest.open_time_ms):
+        newest = self._newest.bar
+        if newest is not None and self._newest.lacks_close:
             due.append(self._due_ms(newest.open_time_ms))
-            if self._pending:
-                due.append(self._now_ms() + self._pause_ms())
+            if self._newest.log_due_in_ms is not None:
+                due.append(self._now_ms() + self._newest.log_due_in_ms)
         return min(max(WAIT_MIN_S, (min(due) - self._now_ms()) / 1_000), WAIT_MAX_S)
 
-    def _pause_ms(self) -> int:
-        # By our own clock: the exchange's is known to the second, and stands still between two answers.
-        every_ms, passed_ms = self._parts.pace.forming_every_ms, self._parts.clock.now_ms() - self._logged_ms
-        # Somebody who sets the machine's clock back silences nothing.
-        return every_ms - passed_ms if 0 <= passed_ms < every_ms else 0
-
     async def _owe_quiet_close(self) -> None:
-        newest = self._newest
+        newest = self._newest.bar
         if newest is None or newest.final or newest.open_time_ms in self._owed:
             return
         due_ms = self._due_ms(newest.open_time_ms)
-        if self._now_ms() >= due_ms and not self._parts.projector.has_final(newest.open_time_ms):
+        if self._now_ms() >= due_ms and self._newest.lacks_close:
             # Nobody traded after the close, so no successor proves it: ask the exchange.
             self._owed.owe(newest.open_time_ms, due_ms)
 
