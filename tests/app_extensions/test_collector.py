@@ -5,6 +5,7 @@ import ctypes
 import gc
 import linecache
 import os
+import time
 import weakref
 from collections.abc import Iterator
 
@@ -17,6 +18,8 @@ from app_extensions.process_files import use_of
 DEADLINE_S = 20
 # More than Python's own allocator takes, less than what the system gives and takes back one by one.
 PIECE_BYTES, PIECES = 4_096, 16_000
+OLDEST_GENERATION = 2
+WAITED_S = 0.05
 
 
 class Ring:
@@ -90,3 +93,25 @@ async def test_the_source_that_a_traceback_has_shown_is_forgotten(monkeypatch: p
     async with asyncio.timeout(DEADLINE_S):
         while __file__ in linecache.cache:  # noqa: ASYNC110 - nobody is told of it
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.usefixtures("as_before")
+async def test_a_look_that_waited_for_its_core_puts_off_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collector, "SETTLED_AFTER_S", 0)
+    monkeypatch.setattr(collector, "LOOK_EVERY_S", 0)
+    looks, third = [0], asyncio.Event()
+
+    def held_up(phase: str, facts: dict[str, int]) -> None:
+        if phase == "start" and facts["generation"] == OLDEST_GENERATION:
+            time.sleep(WAITED_S)
+            looks[0] += 1
+            if looks[0] == 3:
+                third.set()
+
+    gc.callbacks.append(held_up)
+    try:
+        settle_collector(asyncio.get_running_loop())
+        async with asyncio.timeout(DEADLINE_S):
+            await third.wait()
+    finally:
+        gc.callbacks.remove(held_up)
