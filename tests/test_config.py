@@ -80,6 +80,41 @@ def test_a_setting_that_does_not_fit_is_named(name, text):
     assert problem.startswith(f"{name} must be ")
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "u:Geheim#x@db/app",
+        "u:Geheim?x@db/app",
+        "u:Geheim/x@db/app",
+        "u:Geheim@db:x/app",
+        "u:Geheim@db:99999/app",
+        "u:Geheim@[::1/app",
+        "u:Geheim@a:1,b:x/app",
+    ],
+)
+@pytest.mark.parametrize("name", ["DB_CONNECTION_STRING", "REDIS_URL"])
+def test_an_address_that_cannot_be_read_is_refused_and_not_repeated(name, rest):
+    scheme = {"DB_CONNECTION_STRING": "postgresql", "REDIS_URL": "redis"}[name]
+    (problem,) = problems({name: f"{scheme}://{rest}"})
+    assert problem.startswith(f"{name} must be an address whose port is a number")
+    assert "%23" in problem
+    assert "Geheim" not in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("DB_CONNECTION_STRING", "postgresql://u:Geheim%23x@a:5432,[::1]:5433,b/app"),
+        ("DB_CONNECTION_STRING", "postgresql:///app?host=/var/run"),
+        ("REDIS_URL", "redis://:Geheim@[::1]:6379/0"),
+        ("REDIS_URL", "unix:///var/run/redis.sock?db=1"),
+    ],
+)
+def test_every_kind_of_address_of_a_server_may_be_set(name, address):
+    config = load({name: address})
+    assert address in (config.db_connection_string, config.redis_url)
+
+
 def test_development_makes_a_secret_and_keeps_it(tmp_path):
     environ = {"VAR_DIR": str(tmp_path / "var")}
     first, second = load(environ), load(environ)

@@ -7,6 +7,8 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
+PORT_MAX = 65_535
+
 
 def setting(name: str, default: Any, read: Callable[[str], Any], sentence: str) -> Any:
     """Declare a setting: its environment name, default, reader and the sentence that explains it."""
@@ -81,8 +83,24 @@ def url(*schemes: str) -> Callable[[str], str]:
     """Return a reader of addresses of these schemes; an empty one stays empty."""
 
     def read(text: str) -> str:
-        if text and urlsplit(text).scheme not in schemes:
+        if text.partition("://")[0] not in schemes and text:
             raise ValueError(f"an address that begins with {' or '.join(f'{s}://' for s in schemes)}")
+        if not _are_ports(text):
+            # Without the text, which may hold a password; a part of one is what stands there most often.
+            raise ValueError(
+                "an address whose port is a number; "
+                "within a password write # as %23, / as %2F, ? as %3F and @ as %40"
+            )
         return text
 
     return read
+
+
+def _are_ports(address: str) -> bool:
+    try:
+        place = urlsplit(address).netloc.rpartition("@")[2]
+    except ValueError:
+        return False
+    # Addresses of PostgreSQL may name several hosts; those of IPv6 stand in brackets.
+    ports = [host.rpartition("]")[2].partition(":")[2] for host in place.split(",")]
+    return all(not port or (port.isascii() and port.isdigit() and int(port) <= PORT_MAX) for port in ports)
