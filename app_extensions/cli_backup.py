@@ -18,6 +18,7 @@ from app_extensions.database_copies import (
     refuse_unknown_schema,
     restore_into,
 )
+from app_extensions.stop_signals import stopped_as_by_ctrl_c
 from config import load_config
 from services.backups.archive import read_backup
 from utils.clock import Clock
@@ -60,7 +61,7 @@ def backup_command(file: Path, *, overwrite: bool) -> None:
     """
     hush_logs()
     try:
-        with sentences(), reachable_servers(load_config(), cache=False) as config:
+        with stopped_as_by_ctrl_c(), sentences(), reachable_servers(load_config(), cache=False) as config:
             told = SizeTeller(sys.stdout)
             manifest = run(
                 back_up(config.db_connection_string, file, Clock(), overwrite=overwrite, told=told)
@@ -91,7 +92,7 @@ def restore_command(file: Path, *, into_empty_only: bool) -> None:
     """
     hush_logs()
     try:
-        with sentences(), read_backup(file) as reader:
+        with stopped_as_by_ctrl_c(), sentences(), read_backup(file) as reader:
             manifest = reader.manifest
             refuse_unknown_schema(manifest)
             click.echo(
@@ -121,7 +122,7 @@ def move_database_command(address: str) -> None:
     """
     hush_logs()
     try:
-        with sentences(), reachable_servers(load_config(), cache=False) as config:
+        with stopped_as_by_ctrl_c(), sentences(), reachable_servers(load_config(), cache=False) as config:
             moved = run(move_database(config.db_connection_string, address, SizeTeller(sys.stdout)))
     except KeyboardInterrupt:
         click.echo(AS_IT_WAS)

@@ -13,7 +13,7 @@ from app_extensions.logging_setup import setup_logging
 from app_extensions.metrics_samples import serving_metrics
 from app_extensions.migrations import migrate
 from app_extensions.reports_elsewhere import check_extras, reporting
-from app_extensions.server_workers import stop_signals
+from app_extensions.stop_signals import stop_signals
 from config import Config, load_config
 from utils.clock import Clock
 

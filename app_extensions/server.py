@@ -26,7 +26,8 @@ from app_extensions.metrics import LauncherMetrics, launcher_metrics
 from app_extensions.migrations import MigrationError, migrate
 from app_extensions.reports_elsewhere import check_extras
 from app_extensions.server_socket import BACKLOG, ListenError, bound_socket, listen_error, url_of
-from app_extensions.server_workers import Workers, stop_signals
+from app_extensions.server_workers import Workers
+from app_extensions.stop_signals import stop_signals
 from app_extensions.worker import Inherited, run_worker
 from config import Config, ConfigError, load_config
 from services.stores.losses import DATABASE_FAULTS

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from app_extensions.stop_signals import stop_signals
 from app_extensions.worker import START_TIMEOUT_S
 from app_extensions.worker import STOP_TIMEOUT_S as WORKER_STOP_TIMEOUT_S
 from utils.tasks import wait_at_most
@@ -22,12 +23,6 @@ CRASHES_MAX = 5
 # What cannot be started at once may be later.
 START_AGAIN_S = 1.0
 CRASHES_WINDOW_S = 60.0
-
-
-def stop_signals() -> list[signal.Signals]:
-    """Return the signals that ask the service to stop; not the hang-up where nohup has it ignored."""
-    hang_up = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
-    return [signal.SIGTERM, signal.SIGINT, *hang_up]
 
 
 class WorkersWatch(Protocol):

@@ -35,15 +35,19 @@ class BackupWriter:
     @contextlib.contextmanager
     def table(self, table: Table) -> Iterator[Sink]:
         """Yield what takes the CSV of a table, a piece at a time."""
-        with (
-            _told_of_file(self._path),
-            self._archive.open(_place_of(table), "w", force_zip64=True) as file,
-        ):
+        with _told_of_file(self._path):
+            file = self._archive.open(_place_of(table), "w", force_zip64=True)
 
-            async def take(piece: bytes) -> None:
+        async def take(piece: bytes) -> None:
+            with _told_of_file(self._path):
                 file.write(piece)
 
+        try:
+            # Whoever fills it has failures of their own, which are none of the file's.
             yield take
+        finally:
+            with _told_of_file(self._path):
+                file.close()
 
     def manifest(self, manifest: Manifest) -> None:
         """Put the manifest into the archive."""

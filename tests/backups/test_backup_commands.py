@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import secrets
+import signal
 import zipfile
 from collections.abc import Callable, Iterator
 from io import StringIO
@@ -239,6 +240,32 @@ async def test_a_killed_copy_leaves_the_target_empty_and_is_simply_done_again(
 
     await restored(tmp_path / "b.zip", empty)
     assert set(await filled(empty)) == set(known_tables())
+
+
+LOCKED = "SELECT FROM pg_locks WHERE NOT granted AND locktype = 'relation'"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+async def test_a_backup_that_is_told_to_stop_leaves_no_file(
+    environment: dict[str, str], full: str, tmp_path: Path, number: signal.Signals
+) -> None:
+    environment["DB_CONNECTION_STRING"] = full
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    holder = await asyncpg.connect(full)
+    try:
+        # The backup waits for this table, with its file begun.
+        async with holder.transaction():
+            await holder.execute("LOCK TABLE bar IN ACCESS EXCLUSIVE MODE")
+            async with started_quart(environment, "backup", folder / "b.zip") as process:
+                await until(full, LOCKED)
+                process.send_signal(number)
+                outcome = await outcome_of(process)
+    finally:
+        await holder.close()
+    assert (outcome.exit_code, outcome.err) == (130, "")
+    assert outcome.out.endswith("Stopped. No backup was written.\n")
+    assert not list(folder.iterdir())
 
 
 @pytest.mark.long
