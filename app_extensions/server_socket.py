@@ -3,6 +3,7 @@
 So a worker that dies and comes back loses no connection that is waiting to be accepted.
 """
 
+import contextlib
 import errno
 import socket
 
@@ -26,16 +27,17 @@ def bound_socket(host: str, port: int, settings: tuple[str, str] = SETTINGS) -> 
         family, kind, protocol, _, address = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-    except socket.gaierror as error:
+    except (socket.gaierror, UnicodeError) as error:
         sentence = f"{settings[0]} {host} is not a known address: set it to 127.0.0.1 or 0.0.0.0."
         raise ListenError(sentence) from error
-    listener = socket.socket(family, kind, protocol)
-    try:
-        _set_options(listener)
-        listener.bind(address)
-    except OSError as error:
-        listener.close()
-        raise listen_error(host, port, error, settings) from error
+    with contextlib.ExitStack() as stack:
+        try:
+            listener = stack.enter_context(socket.socket(family, kind, protocol))
+            _set_options(listener)
+            listener.bind(address)
+        except OSError as error:
+            raise listen_error(host, port, error, settings) from error
+        stack.pop_all()
     return listener
 
 
@@ -48,6 +50,11 @@ def listen_error(host: str, port: int, error: OSError, settings: tuple[str, str]
     if error.errno == errno.EACCES:
         advice = f"set {of_port} to 1024 or above."
         return ListenError(f"Port {port} needs more rights than this user has: {advice}")
+    if error.errno == errno.EAFNOSUPPORT:
+        advice = "set it to 127.0.0.1 or 0.0.0.0."
+        return ListenError(
+            f"{of_host} {host} is an address of IPv6, which this machine does not have: {advice}"
+        )
     if error.errno == errno.EADDRNOTAVAIL:
         advice = "set it to 127.0.0.1 or 0.0.0.0."
         return ListenError(f"{of_host} {host} is not an address of this machine: {advice}")

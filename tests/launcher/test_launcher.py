@@ -1,6 +1,7 @@
 """The launcher as an operator meets it: what it says, how it stops, what it leaves behind."""
 
 import asyncio
+import errno
 import os
 import resource
 import signal
@@ -13,6 +14,7 @@ import asyncpg
 import pytest
 
 from app_extensions.embedded import running_addresses
+from app_extensions.server_socket import ListenError, bound_socket
 from tests.embedded.processes import command_of, descendants, wait_for, watching
 from tests.launcher.conftest import APP, Service
 from utils.scheduling import SHORT_SLICE_NS, slice_ns
@@ -119,12 +121,27 @@ def test_a_taken_port_is_named_before_anything_is_started(
     assert not (tmp_path / "var" / "postgres").exists()
 
 
-@pytest.mark.parametrize("host", ["no.such.host.invalid", "203.0.113.7"])
+@pytest.mark.parametrize("host", ["no.such.host.invalid", "203.0.113.7", "a" * 70])
 def test_an_address_that_is_not_ours_is_named(launch: Callable[..., Service], host: str) -> None:
     service = launch(wait=False, HOST=host)
     assert service.exit_code() == 1
     assert service.complained.startswith(f"HOST {host} is not")
     assert service.complained.count("\n") == 1
+
+
+def test_a_machine_without_ipv6_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = socket.socket
+
+    def without_ipv6(family: int, *more: int) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+        return known(family, *more)
+
+    monkeypatch.setattr(socket, "socket", without_ipv6)
+    with pytest.raises(
+        ListenError, match=r"^METRICS_HOST ::1 is an address of IPv6, which this machine does not"
+    ):
+        bound_socket("::1", 0, ("METRICS_HOST", "METRICS_PORT"))
 
 
 def test_wrong_settings_are_all_named_at_once(launch: Callable[..., Service]) -> None:
