@@ -26,7 +26,7 @@ export function openAlerts(dialog, { api, account, chart, price, words, sentence
     CONDITIONS[0],
   );
   const decimal = (value) => make("input", { type: "text", inputMode: "decimal", value });
-  const level = field("alert-price", words.say("alert_price"), decimal(price ?? ""));
+  const level = field("alert-price", words.say("alert_price"), decimal(words.typing(price ?? "")));
   const percent = field("alert-percent", words.say("alert_percent"), decimal(PERCENT));
   const minutes = field("alert-window", words.say("alert_window"), decimal(MINUTES));
   const fit = () => {
@@ -59,9 +59,10 @@ export function openAlerts(dialog, { api, account, chart, price, words, sentence
     event.preventDefault();
     try {
       const given = [level, percent, minutes].map((each) => words.typed(each.querySelector("input").value));
-      await api.post("/api/v1/alerts", alertOf(chart, condition.value, ...given));
+      const alert = await api.post("/api/v1/alerts", alertOf(chart, condition.value, ...given));
       await refresh();
-      tell(words.say("alert_made"));
+      // With its numbers as they were understood.
+      tell(`${words.say("alert_made")} ${textOf(alert, words)}`);
     } catch (error) {
       tell(sentenceOf(error));
     }

@@ -6,10 +6,10 @@ import { Chart } from "./chart.js";
 import { Choices } from "./choices.js";
 import { Commands } from "./commands.js";
 import { Cursor } from "./cursor.js";
-import { fetchDescription, renderBrief, renderDescription } from "./description.js";
 import { Dialog } from "./dialogs.js";
 import { Feed } from "./feed.js";
 import { HighchartsPicture, loadHighcharts } from "./highcharts.js";
+import { InWords } from "./in_words.js";
 import { Overview } from "./overview.js";
 import { Picture } from "./picture.js";
 import { Settings } from "./settings.js";
@@ -19,10 +19,6 @@ import { BarTable } from "./table.js";
 import { keepVisit, lastVisitMs } from "./visits.js";
 import { chooseLocale, loadWords } from "./words.js";
 
-// How old the brief may be when a bar closes, and when only the latest price has changed.
-const DESCRIBE_CLOSED_MS = 10_000;
-const DESCRIBE_FORMING_MS = 20_000;
-const LIST_AGAIN_MS = 30_000;
 const DEFAULT_TIMEFRAME = "1h";
 const SIMULATED = { market: "simulated", exchange: "simex", symbol: "BTC/USD", timeframe: "1m" };
 // What changes what is loaded, what the service says, and what is drawn.
@@ -51,8 +47,8 @@ class Page {
     ["settings", "help", "alert", "account"].map((name) => [name, new Dialog($(`${name}-dialog`))]),
   );
   #loading = new AbortController();
-  #describedMs = 0;
-  #listedMs = 0;
+  #asked = null;
+  #spoken = 0;
 
   async start() {
     this.account.api = this.api;
@@ -98,6 +94,13 @@ class Page {
       shown: (choice) => this.show(choice, true),
       failed: (error) => this.fail(error, true),
     });
+    this.inWords = new InWords(this, {
+      brief: $("brief"),
+      sentences: $("sentences"),
+      wordsNone: $("words-none"),
+      landmarks: $("landmarks"),
+      landmarksNone: $("landmarks-none"),
+    });
     this.feed = new Feed(this);
     this.commands = new Commands(this, $);
     this.cursor.addEventListener("move", () => this.#cursorMoved());
@@ -105,7 +108,7 @@ class Page {
     this.account.addEventListener("change", () => this.feed.reopen());
     this.settings.addEventListener("change", (event) => this.#changed(event.detail));
     $("try-again").addEventListener("click", () =>
-      this.facts ? this.show(this.#wanted(), true) : this.begin(),
+      this.facts ? this.show(this.#asked ?? this.#wanted(), true) : this.begin(this.#asked),
     );
     $("try-simulated").addEventListener("click", () => this.begin(SIMULATED));
     addEventListener("pagehide", () => this.#keepVisit());
@@ -116,6 +119,7 @@ class Page {
 
   /** Ask what the service is, and show the chart that was wanted. */
   async begin(wanted = null) {
+    this.#asked = wanted;
     try {
       this.facts ??= await this.api.get("/");
     } catch (error) {
@@ -134,7 +138,7 @@ class Page {
     this.#loading.abort();
     const { signal } = (this.#loading = new AbortController());
     const chart = new Chart(choice);
-    $("problem").hidden = true;
+    this.#asked = choice;
     if (!this.chart) $("brief").textContent = this.words.say("brief_loading");
     try {
       await chart.load(this.api, this.settings.get("barsLoaded"), null, signal);
@@ -143,11 +147,13 @@ class Page {
       return;
     }
     this.#keepVisit();
+    // Whoever loads the same chart again has not left it.
+    if (this.chart?.key !== chart.key) this.visitedMs = lastVisitMs(chart.key);
     this.chart = chart;
-    this.visitedMs = lastVisitMs(chart.key);
     this.settings.set("chart", choice);
     history.replaceState(null, "", `?${new URLSearchParams(choice)}`);
     this.#showChart();
+    this.#hideProblem();
     this.feed.follow(chart);
     this.commands.showPause();
     await this.describe(chart, signal);
@@ -164,6 +170,13 @@ class Page {
     if (!this.chart) $("brief").textContent = this.words.say("brief_problem");
     if (asked) $("problem").focus();
     else this.speech.answer(this.sentenceOf(error));
+  }
+
+  // Whoever stands in it is led to the chart that they wanted.
+  #hideProblem() {
+    const stands = $("problem").contains(document.activeElement);
+    $("problem").hidden = true;
+    if (stands) $("surface").focus();
   }
 
   /** Return the sentence of a failure: the service's own, or ours where there is none. */
@@ -183,6 +196,15 @@ class Page {
     this.#renderDescription();
   }
 
+  // In other words, with the cursor and the table where they are.
+  #sayChartAnew() {
+    this.overview.show(this.chart);
+    this.picture.draw();
+    this.cursor.refresh();
+    this.table.render();
+    this.#renderDescription();
+  }
+
   #loadedText() {
     const count = this.chart.bars.count;
     if (!count) return this.words.say("no_bars");
@@ -191,46 +213,15 @@ class Page {
 
   /** Ask for the description anew, and show it. */
   async describe(chart, signal = undefined) {
-    await this.#fetchDescription(chart, signal);
+    await this.inWords.fetch(chart, signal);
     if (chart !== this.chart) return;
     this.overview.show(chart);
     this.#renderDescription();
     this.table.render();
   }
 
-  /**
-   * Do so now and then as prices change and bars close, so that the brief does not contradict the price for
-   * long. The lists follow more slowly, and never under the hands of somebody who is in one of them.
-   */
-  async describeAgain(closed) {
-    const { chart } = this;
-    const nowMs = performance.now();
-    if (nowMs - this.#describedMs < (closed ? DESCRIBE_CLOSED_MS : DESCRIBE_FORMING_MS)) return;
-    await this.#fetchDescription(chart);
-    if (chart !== this.chart) return;
-    const reading = ["sentences", "landmarks"].some((id) => $(id).contains(document.activeElement));
-    if (closed && !reading && nowMs - this.#listedMs >= LIST_AGAIN_MS) this.#renderDescription();
-    else renderBrief($("brief"), chart.description, this.words);
-  }
-
-  async #fetchDescription(chart, signal = undefined) {
-    this.#describedMs = performance.now();
-    const description = await fetchDescription(this.api, chart, this.words, this.settings, signal).catch(
-      () => null,
-    );
-    chart.description = description ?? chart.description;
-  }
-
   #renderDescription() {
-    this.#listedMs = performance.now();
-    const parts = {
-      brief: $("brief"),
-      sentences: $("sentences"),
-      wordsNone: $("words-none"),
-      landmarks: $("landmarks"),
-      landmarksNone: $("landmarks-none"),
-    };
-    renderDescription(parts, this.chart.description, this.words, (landmark) => this.commands.goTo(landmark));
+    this.inWords.render();
     $("play").disabled = !this.commands.canPlay;
   }
 
@@ -257,7 +248,11 @@ class Page {
   // Everything that is said is said anew.
   async #speakLanguage() {
     const zone = this.settings.get("timeZone") || Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
-    this.words = await loadWords(chooseLocale(this.settings.get("locale"), navigator.languages), zone);
+    const spoken = (this.#spoken += 1);
+    const words = await loadWords(chooseLocale(this.settings.get("locale"), navigator.languages), zone);
+    // Another language was chosen meanwhile.
+    if (spoken !== this.#spoken) return;
+    this.words = words;
     document.documentElement.lang = this.words.code;
     document.documentElement.dir = this.words.direction;
     this.words.dress(document);
@@ -265,7 +260,7 @@ class Page {
     this.choices.fillTimeframes(this.choices.value.timeframe);
     this.commands.showMode();
     this.feed.showLine();
-    if (this.chart) this.#showChart();
+    if (this.chart) this.#sayChartAnew();
     if (this.dialogs.settings.isOpen) this.commands.openSettings();
   }
 

@@ -23,7 +23,10 @@ export class Chart {
     return `/market/fetch_ohlcv?${new URLSearchParams({ ...this.#names(), limit: 5000, format: "csv" })}`;
   }
 
-  /** Ask history for the newest bars, or for those since a time. */
+  /**
+   * Ask history for the newest bars, or for those since a time; return the time from which on there are more of
+   * these, or null when that were all.
+   */
   async load(api, limit, sinceMs = null, signal = undefined) {
     const answer = await api.get(
       "/market/fetch_ohlcv",
@@ -38,6 +41,13 @@ export class Chart {
     this.bars.gaps = [...earlier, ...answer.gaps];
     this.stale = answer.stale;
     this.pricePlaces = answer.price_step ? places(plain(answer.price_step)) : this.#longestPrice();
+    return sinceMs !== null && answer.next ? answer.bars.at(-1).open_time_ms : null;
+  }
+
+  /** Note that what lies between two times was not fetched. */
+  lack(startMs, endMs) {
+    const others = this.bars.gaps.filter((gap) => gap.end_ms <= startMs || gap.start_ms >= endMs);
+    this.bars.gaps = [...others, { start_ms: startMs, end_ms: endMs, reason: "unfetched" }];
   }
 
   /** Say what it is of, in words. */

@@ -25,12 +25,17 @@ export class Dialog {
     return this.#element.open;
   }
 
-  /** Open with these contents; the focus goes to its heading, so that it is read from the start. */
+  /**
+   * Open with these contents; the focus goes to its heading, so that it is read from the start. Of one that is
+   * open the contents are made anew, and the focus stays at what has the same id.
+   */
   open(...contents) {
+    const place = this.isOpen && this.#element.contains(document.activeElement) ? document.activeElement.id : "";
     if (!this.isOpen) this.#opener = document.activeElement;
     this.#element.replaceChildren(...contents);
     this.#element.show();
-    this.#element.querySelector("h2")?.focus();
+    const stop = (place && document.getElementById(place)) || this.#element.querySelector("h2");
+    stop?.focus();
   }
 
   close() {

@@ -62,6 +62,8 @@ export class Feed {
       if (!chart.bars.gaps.some((gap) => gap.reason === "unfetched")) return;
       await new Promise((resolve) => setTimeout(resolve, FETCH_AGAIN_MS));
       if (chart !== this.#page.chart) return;
+      // What is paused is not to move; it is fetched when it goes on.
+      if (this.paused) continue;
       const before = chart.bars.count;
       await chart.load(this.#page.api, this.#page.settings.get("barsLoaded")).catch(() => null);
       if (chart !== this.#page.chart || chart.bars.count === before) continue;
@@ -110,21 +112,34 @@ export class Feed {
     this.#page.overview.price(this.#page.chart);
     this.#page.picture.draw();
     this.#page.table.count();
-    if (bars.length) this.#page.describeAgain(closed.length > 0);
+    if (bars.length) this.#page.inWords.again(closed.length > 0);
   }
 
   // What lies between our last bar and the first of a snapshot was missed: history has it.
   async #snapshot(chart, given) {
     const last = chart.bars.last;
     this.#arrived(given);
-    if (!last || !given.length || nextOpenMs(last.openTimeMs, chart.timeframe) >= given[0].open_time_ms)
-      return;
-    try {
-      await chart.load(this.#page.api, MISSED_BARS_MAX, last.openTimeMs);
-      if (chart === this.#page.chart && !this.paused) this.#take([]);
-    } catch (error) {
-      this.#page.speech.note(this.#page.sentenceOf(error));
+    if (last && given.length) await this.#fetchMissed(chart, last.openTimeMs, given[0].open_time_ms);
+  }
+
+  // Nobody else will ask for it again: the next snapshot begins after it. Until it is there, it is a hole.
+  async #fetchMissed(chart, lastMs, untilMs) {
+    let sinceMs = lastMs;
+    for (let tries = 0; tries < FETCH_AGAIN_MAX; tries += 1) {
+      const startMs = nextOpenMs(sinceMs, chart.timeframe);
+      if (chart !== this.#page.chart || startMs >= untilMs) return;
+      chart.lack(startMs, untilMs);
+      try {
+        sinceMs = await chart.load(this.#page.api, MISSED_BARS_MAX, sinceMs);
+        if (chart === this.#page.chart && !this.paused) this.#take([]);
+        if (sinceMs === null) return;
+      } catch (error) {
+        if (tries === 0) this.#page.speech.note(this.#page.sentenceOf(error));
+        await new Promise((resolve) => setTimeout(resolve, FETCH_AGAIN_MS));
+      }
     }
+    const startMs = nextOpenMs(sinceMs, chart.timeframe);
+    if (startMs < untilMs) chart.lack(startMs, untilMs);
   }
 
   #lineChanged(state) {

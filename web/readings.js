@@ -41,7 +41,7 @@ function baseOf(bar, chart) {
   return follows ? before.close : bar.open;
 }
 
-/** Return the highest, the lowest and the change from a time on, or null when nothing opened since. */
+/** Return the highest, the lowest and the change from the open of a bar on, or null when nothing opened since. */
 export function describeSince(openTimeMs, chart, words) {
   const start = chart.bars.placeOf(openTimeMs);
   const since = chart.bars.slice(Math.max(start, 0), chart.bars.count);
@@ -54,6 +54,6 @@ export function describeSince(openTimeMs, chart, words) {
     high: price(high),
     low: price(low),
     last: price(since.at(-1).close),
-    change: words.change(changePercent(since[0].close, since.at(-1).close)),
+    change: words.change(changePercent(since[0].open, since.at(-1).close)),
   });
 }

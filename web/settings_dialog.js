@@ -20,10 +20,12 @@ export function openSettings(dialog, settings, words) {
   };
   const numbers = (name, label, least, most, step, hint = null) => {
     const control = make("input", { type: "number", min: least, max: most, step, value: settings.get(name) });
-    control.addEventListener(
-      "change",
-      () => control.checkValidity() && settings.set(name, Number(control.value)),
-    );
+    control.addEventListener("change", () => {
+      // The browser says what is wrong, in its own words.
+      const fits = control.reportValidity();
+      control.setAttribute("aria-invalid", String(!fits));
+      if (fits) settings.set(name, Number(control.value));
+    });
     return field(`setting-${name}`, words.say(label), control, hint && words.say(hint));
   };
   const flag = (name, label) => {
@@ -60,7 +62,7 @@ export function openSettings(dialog, settings, words) {
         choice("verbosity", "setting_verbosity", named("verbosity", VERBOSITIES)),
         numbers("minimumGap", "setting_gap", 1, 3_600, 1, "setting_gap_hint"),
         numbers("movePercent", "setting_move", 0.01, 100, 0.01),
-        numbers("wordsPerMinute", "setting_words", 60, 800, 5),
+        numbers("wordsPerMinute", "setting_words", 60, 800, 1),
       ),
       group(
         "group_page",
@@ -80,7 +82,7 @@ export function openSettings(dialog, settings, words) {
       ),
       group(
         "group_sound",
-        numbers("volume", "setting_volume", 0, 100, 5),
+        numbers("volume", "setting_volume", 0, 100, 1),
         numbers("soundSeconds", "setting_seconds", 2, 60, 1),
         flag("toneOnMove", "setting_tone"),
       ),

@@ -1,6 +1,7 @@
 /** Everything the page says of itself, in the user's language; numbers, times and names of timeframes as well. */
 
 import { padded, places, plain } from "./decimals.js";
+import english from "./locales/en.js";
 
 export const LOCALES = {
   en: "English",
@@ -24,10 +25,10 @@ export function chooseLocale(wish, preferred) {
   return known ?? "en";
 }
 
-/** Load the words of a locale. */
+/** Load the words of a locale; English ones where they cannot be had. */
 export async function loadWords(code, timeZone) {
-  const catalog = (await import(`./locales/${code}.js`)).default;
-  return new Words(code, catalog, timeZone);
+  const loaded = await import(`./locales/${code}.js`).catch(() => null);
+  return loaded ? new Words(code, loaded.default, timeZone) : new Words("en", english, timeZone);
 }
 
 export class Words {
@@ -64,10 +65,23 @@ export class Words {
     return this.#number(places(text), places(text)).format(text);
   }
 
-  /** Return a decimal as the service takes it: where one is written with a comma, "0,5" is 0.5. */
+  /**
+   * Return a decimal as the service takes it, of one that is typed as people of this language write it: in
+   * German "0,5" is 0.5 and "67.123" is 67123, as "67,123" is in English.
+   */
   typed(text) {
-    const given = text.trim();
-    return this.decimal("0.5") === "0,5" && /^[^.,]*,[^.,]*$/.test(given) ? given.replace(",", ".") : given;
+    const given = text.replace(/\s/g, "");
+    const parts = new Intl.NumberFormat(this.tag, { useGrouping: true }).formatToParts(1_234_567.5);
+    const sign = (type) => parts.find((part) => part.type === type)?.value.trim() ?? "";
+    const [group, point] = [sign("group"), sign("decimal")].map((each) => each && `\\${each}`);
+    const grouped = group && new RegExp(`^[1-9]\\d{0,2}(${group}\\d{3})+(${point}\\d*)?$`).test(given);
+    const digits = grouped ? given.replaceAll(sign("group"), "") : given;
+    return new RegExp(`^\\d*${point}\\d*$`).test(digits) ? digits.replace(sign("decimal"), ".") : digits;
+  }
+
+  /** Return a decimal, given as text, as it is typed: in German "0,5" for 0.5. */
+  typing(text) {
+    return text.replace(".", this.decimal("0.5").slice(1, -1));
   }
 
   /** Return "up 2.5 percent", "down …" or "unchanged" for the text of a change. */

@@ -180,8 +180,8 @@ test("a price alert is made and fires and is deleted", async (visit) => {
   await make("cross_above", { Price: "1000000" });
   // So small a move comes within seconds.
   await make("percent_in_window", { Percent: "0.001", "Within how many minutes": "15" });
-  await page.getByText("ETH/USD rises above 1,000,000").waitFor();
-  await page.getByText("ETH/USD moves by 0.001 percent within 15 minutes").waitFor();
+  await page.locator("#alert-dialog li", { hasText: "ETH/USD rises above 1,000,000" }).waitFor();
+  await page.locator("#alert-dialog li", { hasText: "ETH/USD moves by 0.001 percent within 15 minutes" }).waitFor();
   await page
     .getByRole("alert")
     .locator("span", { hasText: /^Alert\./ })

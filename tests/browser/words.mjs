@@ -6,6 +6,7 @@ import fs from "node:fs";
 import { readBar } from "../../web/bars.js";
 import { Chart } from "../../web/chart.js";
 import { changePercent } from "../../web/decimals.js";
+import { describeSince } from "../../web/readings.js";
 import { loadWords, LOCALES } from "../../web/words.js";
 import { test } from "./harness.mjs";
 
@@ -73,14 +74,24 @@ test("a decimal may be typed as the page says it", async () => {
     ["fr", " 1,5 ", "1.5"],
     ["pl", "60000,25", "60000.25"],
     ["de", "0.5", "0.5"],
-    ["de", "1.234,5", "1.234,5"],
+    // A group of thousands is read as people of the language write it; what else is there is refused elsewhere.
+    ["de", "67.123", "67123"],
+    ["de", "1.234,5", "1234.5"],
+    ["de", "0.123", "0.123"],
+    ["de", "67.1234", "67.1234"],
     ["de", "1,234,567", "1,234,567"],
-    // Between thousands stands what would be a fraction elsewhere: nobody may guess.
-    ["en", "60,000", "60,000"],
-    ["ja", "60,000", "60,000"],
+    ["fr", "60 000,5", "60000.5"],
+    ["pl", "60 000", "60000"],
+    ["en", "60,000", "60000"],
+    ["en", "1,234,567.25", "1234567.25"],
+    ["en", "60,00", "60,00"],
+    ["ja", "60,000", "60000"],
+    ["ar", "60,000.5", "60000.5"],
   ];
   for (const [code, given, taken] of cases) {
-    assert.equal((await loadWords(code, "UTC")).typed(given), taken, `${code} ${given}`);
+    const words = await loadWords(code, "UTC");
+    assert.equal(words.typed(given), taken, `${code} ${given}`);
+    assert.equal(words.typed(words.typing("59400.25")), "59400.25", code);
   }
 });
 
@@ -100,6 +111,18 @@ test("the year is said where a day could be of more than one", async () => {
   assert.equal(say(newYear - HOUR_MS, newYear), `31 December ${new Date(newYear - 1).getUTCFullYear()}, 23:00`);
   assert.equal(say(newYear, Math.max(newYear + HOUR_MS, now - DAY_MS)), "1 January, 00:00");
   assert.match(say(now - 366 * DAY_MS), / \d{4}, \d\d:\d\d$/);
+});
+
+test("what was missed is told from the open of the bar that was seen last", async () => {
+  const words = await loadWords("en", "UTC");
+  const chart = new Chart({ market: "simulated", exchange: "simex", symbol: "BTC/USD", timeframe: "1h" });
+  const bar = (hour, open, high, low, close) =>
+    readBar({ open_time_ms: hour * HOUR_MS, open, high, low, close, volume: "1", state: "closed", revision: 0 });
+  chart.bars.take(bar(480_000, "100", "110", "90", "110"));
+  assert.equal(describeSince(480_000 * HOUR_MS, chart, words), null);
+  chart.bars.take(bar(480_001, "110", "112", "105", "110"));
+  const since = describeSince(480_000 * HOUR_MS, chart, words);
+  assert.match(since, /^Since .*: high 112, low 90, now 110, up 10.0 percent\.$/);
 });
 
 test("a price that is left is never told as all lost", () => {
