@@ -62,19 +62,23 @@ def absence_of(entries: Sequence[LogEntry], before: LogEntry | None, absence: Ab
     return replace(absence, open=opened, high=high, low=low, last=last, bars_closed=closed)
 
 
-def absence_by_bars(topic: Topic, bars: Sequence[Bar], absence: Absence) -> Absence:
-    """Return the absence with the prices of the bars that lie in it.
+def absence_by_bars(
+    topic: Topic, bars: Sequence[Bar], absence: Absence, *, whole_from_ms: int = 0
+) -> Absence:
+    """Return the absence with the prices of the bars that lie in it; they are whole from a time on.
 
     The first one may have begun before it; began it longer before than the absence lasted, it only tells the
-    newest price.
+    newest price. Bars that are whole only from within the absence on begin where they say.
     """
-    timeframe = topic.timeframe
-    inside = [bar for bar in bars if timeframe.next(bar.open_time_ms) > absence.from_ms]
+    timeframe, from_ms = topic.timeframe, max(absence.from_ms, whole_from_ms)
+    inside = [bar for bar in bars if timeframe.next(bar.open_time_ms) > from_ms]
     if not inside:
         return replace(absence, whole=False)
-    early_ms, length_ms = absence.from_ms - inside[0].open_time_ms, absence.to_ms - absence.from_ms
+    first_ms = inside[0].open_time_ms
+    early_ms, length_ms = absence.from_ms - first_ms, absence.to_ms - absence.from_ms
     if early_ms > length_ms:
         return replace(absence, last=inside[-1].close, whole=False)
+    late = from_ms > absence.from_ms
     closed = [bar for bar in inside if bar.final and timeframe.next(bar.open_time_ms) <= absence.to_ms]
     return replace(
         absence,
@@ -82,9 +86,10 @@ def absence_by_bars(topic: Topic, bars: Sequence[Bar], absence: Absence) -> Abse
         high=max(bar.high for bar in inside),
         low=min(bar.low for bar in inside),
         last=inside[-1].close,
-        bars_closed=len(closed),
+        # How many closed before the first of these, nobody has counted.
+        bars_closed=0 if late else len(closed),
         whole=False,
-        bar_ms=inside[0].open_time_ms if early_ms > length_ms * EARLY_PART else None,
+        bar_ms=first_ms if late or early_ms > length_ms * EARLY_PART else None,
     )
 
 

@@ -95,7 +95,7 @@ class Absence:
     ``whole`` is False where the log could not vouch for every price, and the bars of history tell instead.
     ``lost_ms`` is how long the feed itself was away in that time. ``quiet`` when the listener may have been
     there for much of it, and nothing was to be heard. ``bar_ms`` is the open of the first bar that tells,
-    where that lies well before the absence. Where only ``last`` is known, so is no more than that.
+    where that lies well before the absence, or within it. Where only ``last`` is known, so is no more.
     """
 
     from_ms: int
@@ -115,7 +115,8 @@ class Absence:
         """Return the prices of that time, None where none is known."""
         if self.open is None or self.high is None or self.low is None or self.last is None:
             return None
-        return Cover(self.open, self.high, self.low, self.last, self.from_ms, self.to_ms)
+        from_ms = self.from_ms if self.bar_ms is None else self.bar_ms
+        return Cover(self.open, self.high, self.low, self.last, from_ms, self.to_ms)
 
 
 Part = Closed | Moved | Extreme | Spike | FeedNews | AlertNews | Absence

@@ -223,6 +223,6 @@ async def absence_since(parts: DeskParts, topic: Topic, since_ms: int) -> Absenc
     absence = Absence(since_ms, max(since_ms, parts.clock.now_ms()))
     length = (absence.to_ms - since_ms) // topic.timeframe.approximate_ms + 2
     bars = (await parts.read_past(topic, min(ABSENCE_BARS_MAX, length))).bars
-    if bars and length > ABSENCE_BARS_MAX:
-        absence = replace(absence, from_ms=max(since_ms, bars[0].open_time_ms))
-    return absence_by_bars(topic, bars, absence)
+    # Of what was before the first that was read, nothing is known.
+    whole_from_ms = bars[0].open_time_ms if bars and length > ABSENCE_BARS_MAX else 0
+    return absence_by_bars(topic, bars, absence, whole_from_ms=whole_from_ms)

@@ -1,6 +1,6 @@
 """Announcements in words: one text for each message, language and verbosity, and its numbers; pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 
@@ -206,6 +206,8 @@ class _Teller:
         if part.lost_ms:
             said.append(voice.say(phrases.AWAY_LOST, duration=voice.duration(part.lost_ms)))
         if part.bar_ms is not None:
+            if not voice.is_year_clear(part.bar_ms, part.bar_ms, part.to_ms):
+                voice = replace(voice, with_years=True)
             time = voice.bar_time(part.bar_ms, self._topic.timeframe)
             said.append(voice.say(phrases.AWAY_SINCE_BAR, time=time))
         elif cover is not None and not part.whole:

@@ -1,5 +1,7 @@
 """Whether the log can vouch for what happened while somebody was away."""
 
+from dataclasses import replace
+
 import pytest
 
 from services.announcing.absence import absence_by_bars, absence_of, is_whole
@@ -8,7 +10,7 @@ from services.announcing.preferences import Verbosity
 from services.announcing.wording import Steps, words
 from services.live.log import FeedStatus, LogEntry, Position
 from services.narration.voice import voice_for
-from utils.domain import Bar, BarState, Instrument, Timeframe, Topic
+from utils.domain import DAY_MS, Bar, BarState, Instrument, Timeframe, Topic
 
 NOW_MS = 1_763_600_400_000
 BTC = Instrument("simulated", "simex", "BTC/USD")
@@ -84,6 +86,30 @@ def test_bars_of_which_the_first_began_well_before_say_since_when() -> None:
     bars = [bar(start_ms, 100.0, 106.0, 99.0, 105.0)]
     absence = absence_by_bars(topic, bars, Absence(start_ms + 1_000_000, start_ms + 3_000_000))
     assert text_of(absence, "1h").endswith("These are the prices since the bar of 20 November, 01:00 began.")
+
+
+def test_bars_that_begin_only_within_an_absence_say_so_and_cover_no_more() -> None:
+    topic = Topic(BTC, Timeframe.parse("1m"))
+    start_ms = topic.timeframe.floor(NOW_MS) - 60_000
+    first = replace(bar(start_ms, 100.0, 106.0, 99.0, 105.0), state=BarState.CLOSED)
+    bars = [first, bar(start_ms + 60_000, 105.0, 105.0, 105.0, 105.0)]
+    away = Absence(NOW_MS - 3 * DAY_MS, NOW_MS)
+    absence = absence_by_bars(topic, bars, away, whole_from_ms=start_ms)
+    # How many bars closed before the first of these, nobody counted.
+    assert text_of(absence) == (
+        "You were away for 3 days. Bitcoin in US dollars: up 5.0 percent, now 105.00. "
+        "High 106.00, low 99.00. These are the prices since the bar of 20 November, 00:59 began."
+    )
+    assert absence.cover is not None
+    assert (absence.cover.from_ms, absence.cover.to_ms) == (start_ms, NOW_MS)
+
+
+def test_the_first_bar_of_a_long_absence_is_named_with_its_year() -> None:
+    topic = Topic(BTC, Timeframe.parse("12h"))
+    start_ms = topic.timeframe.floor(NOW_MS - 400 * DAY_MS)
+    bars = [bar(start_ms, 100.0, 106.0, 99.0, 105.0)]
+    absence = absence_by_bars(topic, bars, Absence(NOW_MS - 900 * DAY_MS, NOW_MS), whole_from_ms=start_ms)
+    assert text_of(absence, "12h").endswith("since the bar of 16 October 2024, 00:00 began.")
 
 
 def status(age_ms: int, state: str) -> LogEntry:

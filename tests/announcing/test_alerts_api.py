@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 
 import pytest
 
@@ -10,6 +11,7 @@ from services.announcing import alert_book
 from services.stores.preferences import upsert_preferences
 from tests.live.talk import Talk
 from utils.clock import Clock
+from utils.domain import DAY_MS, MINUTE_MS
 
 ALERTS = "/api/v1/alerts"
 PLACE = {"market": "simulated", "exchange": "simex", "symbol": "BTC/USD", "timeframe": "1s"}
@@ -251,3 +253,17 @@ async def test_what_a_symbol_did_since_a_time_is_told_to_anybody(client):
     assert missed["announcements"] == []
     half = await client.get("/announcements?symbol=BTC/USD")
     assert (await half.get_json())["errors"][0]["field"] == "since_ms"
+
+
+async def test_an_absence_of_more_bars_than_are_read_is_told_whole_with_where_its_prices_begin(client):
+    since_ms = Clock().now_ms() - 3 * DAY_MS
+    path = f"/announcements?market=simulated&symbol=BTC/USD&since_ms={since_ms}&locale=en"
+    told = (await (await client.get(path)).get_json())["catch_up"]
+    first_ms = told["cover"]["from_ms"]
+    moment = datetime.fromtimestamp(first_ms / 1_000, UTC)
+    assert told["text"].startswith("You were away for 3 days. Bitcoin in US dollars: ")
+    assert told["text"].endswith(
+        f"These are the prices since the bar of {moment.day} {moment:%B, %H:%M} began."
+    )
+    assert first_ms % MINUTE_MS == 0
+    assert 998 <= (told["cover"]["to_ms"] - first_ms) / MINUTE_MS <= 1_001
