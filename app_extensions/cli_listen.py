@@ -131,7 +131,8 @@ async def _listen(
             ) from error
         # The service has said in which language it speaks.
         language = str(missed["lang"])
-        if since_ms is not None:
+        # Nothing has happened since a time that is yet to come by the clock of the service.
+        if since_ms is not None and missed["catch_up"] is not None:
             _tell(missed["catch_up"], speaker)
         async for message in listener.announcements():
             if message["type"] == "announce":

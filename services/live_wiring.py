@@ -151,7 +151,7 @@ def _past_reader(market: MarketService) -> ReadPast:
         except (AppError, *DATABASE_AWAY):
             # A client may listen before the exchange or the database answers; the feed's status says so.
             return Past()
-        return Past(history.bars, history.gaps)
+        return Past(history.bars, history.gaps, history.as_of_ms if history.stale else None)
 
     return read_past
 

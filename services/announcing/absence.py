@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from services.announcing.alerts import event_ms
 from services.announcing.announcement import Absence
+from services.announcing.news import LATE_MS, Past
 from services.announcing.tape import FEED_LOST, TopicTape
 from services.live.log import FeedStatus, LogEntry, Position, order_of
-from utils.domain import Bar, Topic
+from utils.domain import Bar, Gap, GapReason, Timeframe, Topic
 
 MICROSECONDS_PER_MS = 1_000
 # A log that is silent for longer than this, or than a bar, may have lost its feed with its last listener:
@@ -91,6 +92,37 @@ def absence_by_bars(
         whole=False,
         bar_ms=first_ms if late or early_ms > length_ms * EARLY_PART else None,
     )
+
+
+def absence_by_past(topic: Topic, past: Past, absence: Absence, *, read_from_ms: int = 0) -> Absence:
+    """Return the absence with the prices that history knows of it, whole from ``read_from_ms`` on at best.
+
+    Without any where the newest of them is not the price of now. Prices from before a hole are not told.
+    """
+    newest = past.bars[-1] if past.bars else None
+    if newest is None or not _answers_now(past, absence.to_ms):
+        return replace(absence, whole=False)
+    unknown = [gap for gap in past.gaps if _is_unknown(gap, newest, topic.timeframe)]
+    if any(gap.span.end_ms > newest.open_time_ms for gap in unknown):
+        return replace(absence, whole=False)
+    whole_from_ms = max([read_from_ms, *(gap.span.end_ms for gap in unknown)])
+    return absence_by_bars(topic, past.bars, absence, whole_from_ms=whole_from_ms)
+
+
+def _answers_now(past: Past, now_ms: int) -> bool:
+    # A bar of a day shows no hole while its exchange is away for an hour.
+    return past.answered_ms is None or now_ms - past.answered_ms <= LATE_MS
+
+
+def _is_unknown(gap: Gap, newest: Bar, timeframe: Timeframe) -> bool:
+    """Tell whether a hole may hold prices that nobody knows of."""
+    if gap.reason is not GapReason.UNFETCHED:
+        return gap.reason is not GapReason.NO_TRADES
+    # That nobody traded in a bar is not certain for some seconds after it has ended; that somebody did would
+    # have been told. Where the exchange does not answer, the reason is another.
+    is_one_bar = gap.span.end_ms <= timeframe.next(gap.span.start_ms)
+    before_now = gap.span.end_ms == newest.open_time_ms and not newest.final
+    return not (is_one_bar and (before_now or gap.span.end_ms > newest.open_time_ms))
 
 
 def _lost_ms(entries: Sequence[LogEntry], absence: Absence) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from services.announcing.absence import absence_by_bars, absence_of, is_whole, left_ms
+from services.announcing.absence import absence_by_past, absence_of, is_whole, left_ms
 from services.announcing.alerts import event_ms
 from services.announcing.announcement import Absence
 from services.announcing.listening import Listening, Post
@@ -112,8 +112,9 @@ class Desk:
         self._spawn(self._tell_missed(listening, topic, since, missed, absence))
 
     def tell_since(self, listening: Listening, topic: Topic, since_ms: int) -> None:
-        """Tell once what the bars say of the time since then."""
-        self._spawn(self._tell_by_bars(listening, topic, since_ms))
+        """Tell once what the bars say of the time since then; nothing of one that is yet to come."""
+        if since_ms <= self._parts.clock.now_ms():
+            self._spawn(self._tell_by_bars(listening, topic, since_ms))
 
     def _make_column(self, topic: Topic) -> _Column:
         listener = Listener(
@@ -222,7 +223,7 @@ async def absence_since(parts: DeskParts, topic: Topic, since_ms: int) -> Absenc
     """Return what the bars of history say of the time since then, as far back as is read at once."""
     absence = Absence(since_ms, max(since_ms, parts.clock.now_ms()))
     length = (absence.to_ms - since_ms) // topic.timeframe.approximate_ms + 2
-    bars = (await parts.read_past(topic, min(ABSENCE_BARS_MAX, length))).bars
+    past = await parts.read_past(topic, min(ABSENCE_BARS_MAX, length))
     # Of what was before the first that was read, nothing is known.
-    whole_from_ms = bars[0].open_time_ms if bars and length > ABSENCE_BARS_MAX else 0
-    return absence_by_bars(topic, bars, absence, whole_from_ms=whole_from_ms)
+    read_from_ms = past.bars[0].open_time_ms if past.bars and length > ABSENCE_BARS_MAX else 0
+    return absence_by_past(topic, past, absence, read_from_ms=read_from_ms)

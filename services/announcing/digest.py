@@ -43,7 +43,7 @@ class Digest:
         topic: Topic | None = None,
         since_ms: int | None = None,
     ) -> Missed:
-        """Return a user's alerts that fired after a place, and what a topic did since a time."""
+        """Return a user's alerts that fired after a place, and what a topic did since a time that is over."""
         firings: tuple[Firing, ...] = ()
         newest = since_sequence
         if user_id is not None:
@@ -62,7 +62,8 @@ class Digest:
             )
             told.append(await self._voiced(announcement, firing.sequence, voice, preferences))
         catch_up = None
-        if topic is not None and since_ms is not None:
+        # Nothing has happened since a time that is yet to come, as by the clock of who asks.
+        if topic is not None and since_ms is not None and since_ms <= now_ms:
             absence = await absence_since(self._parts, topic, since_ms)
             announcement = Announcement(
                 Kind.CATCH_UP, Priority.IMPORTANT, topic, absence.to_ms, (absence,), absence.cover

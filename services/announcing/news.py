@@ -44,10 +44,14 @@ class FeedChange:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What history knows of the time before: its newest bars, oldest first, and the holes among them."""
+    """What history knows of the time before: its newest bars, oldest first, and the holes among them.
+
+    ``answered_ms`` is when the exchange last told them, where it did not just now.
+    """
 
     bars: tuple[Bar, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    answered_ms: int | None = None
 
     @property
     def whole_from_ms(self) -> int | None:

@@ -4,13 +4,26 @@ from dataclasses import replace
 
 import pytest
 
-from services.announcing.absence import absence_by_bars, absence_of, is_whole
+from services.announcing.absence import absence_by_bars, absence_by_past, absence_of, is_whole
 from services.announcing.announcement import Absence, Announcement, Kind, Priority
+from services.announcing.news import Past
 from services.announcing.preferences import Verbosity
 from services.announcing.wording import Steps, words
 from services.live.log import FeedStatus, LogEntry, Position
 from services.narration.voice import voice_for
-from utils.domain import DAY_MS, Bar, BarState, Instrument, Timeframe, Topic
+from utils.domain import (
+    DAY_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    Bar,
+    BarState,
+    Gap,
+    GapReason,
+    Instrument,
+    Span,
+    Timeframe,
+    Topic,
+)
 
 NOW_MS = 1_763_600_400_000
 BTC = Instrument("simulated", "simex", "BTC/USD")
@@ -110,6 +123,76 @@ def test_the_first_bar_of_a_long_absence_is_named_with_its_year() -> None:
     bars = [bar(start_ms, 100.0, 106.0, 99.0, 105.0)]
     absence = absence_by_bars(topic, bars, Absence(NOW_MS - 900 * DAY_MS, NOW_MS), whole_from_ms=start_ms)
     assert text_of(absence, "12h").endswith("since the bar of 16 October 2024, 00:00 began.")
+
+
+MINUTES = Topic(BTC, Timeframe.parse("1m"))
+# Three hours of bars; one is forming.
+OPENS_MS = range(MINUTES.timeframe.floor(NOW_MS) - 180 * MINUTE_MS, NOW_MS + 1, MINUTE_MS)
+HOURS_AWAY = Absence(OPENS_MS[0], NOW_MS)
+UNKNOWN = "You were away for 3 hours. Bitcoin in US dollars: what happened meanwhile is not known."
+
+
+def past_with(hole: range, reason: GapReason) -> Past:
+    """Return minutes of which some are missing; the price was twice as high before them."""
+    bars = [
+        bar(OPENS_MS[number], *[200.0 if number < hole.start else 100.0] * 4)
+        for number in range(len(OPENS_MS))
+        if number not in hole
+    ]
+    # The minute that runs holds no bar until its first trade; that is no gap.
+    return Past(tuple(bars), (Gap(Span(OPENS_MS[hole.start], OPENS_MS[min(hole.stop, 180)]), reason),))
+
+
+@pytest.mark.parametrize("reason", GapReason)
+def test_prices_from_before_a_hole_up_to_now_are_not_those_of_now(reason: GapReason) -> None:
+    absence = absence_by_past(MINUTES, past_with(range(60, 181), reason), HOURS_AWAY)
+    told = text_of(absence)
+    assert (told == UNKNOWN) is (reason is not GapReason.NO_TRADES), told
+    assert absence.last == (200.0 if reason is GapReason.NO_TRADES else None)
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_a_bar_that_has_only_just_ended_may_not_be_known_yet(*, runs: bool) -> None:
+    hole = range(179, 180 if runs else 181)
+    told = text_of(absence_by_past(MINUTES, past_with(hole, GapReason.UNFETCHED), HOURS_AWAY))
+    assert "High 200.00" in told
+    assert told.endswith("This is what the bars of history say.")
+    failed = text_of(absence_by_past(MINUTES, past_with(hole, GapReason.OUTAGE), HOURS_AWAY))
+    assert failed.endswith("since the bar of 20 November, 01:00 began.") if runs else failed == UNKNOWN
+
+
+@pytest.mark.parametrize("reason", GapReason)
+def test_prices_are_told_from_the_end_of_a_hole_on(reason: GapReason) -> None:
+    absence = absence_by_past(MINUTES, past_with(range(60, 120), reason), HOURS_AWAY)
+    told = text_of(absence)
+    if reason is GapReason.NO_TRADES:
+        assert "down 50.0 percent" in told
+        assert told.endswith("This is what the bars of history say.")
+        return
+    assert told == (
+        "You were away for 3 hours. Bitcoin in US dollars: unchanged, now 100.00. High 100.00, low 100.00. "
+        "These are the prices since the bar of 20 November, 00:00 began."
+    )
+    assert absence.cover is not None
+    assert absence.cover.from_ms == OPENS_MS[120]
+
+
+def test_a_hole_from_before_an_absence_is_no_matter() -> None:
+    past = past_with(range(60, 120), GapReason.OUTAGE)
+    told = text_of(absence_by_past(MINUTES, past, Absence(OPENS_MS[120], NOW_MS)))
+    assert told.startswith("You were away for 1 hour. ")
+    assert told.endswith("This is what the bars of history say.")
+
+
+@pytest.mark.parametrize(("age_ms", "known"), [(60_000, True), (60_001, False), (20 * HOUR_MS, False)])
+def test_a_bar_that_still_runs_tells_the_price_of_when_its_exchange_last_answered(
+    age_ms: int, *, known: bool
+) -> None:
+    topic = Topic(BTC, Timeframe.parse("1d"))
+    day = bar(topic.timeframe.floor(NOW_MS), 100.0, 106.0, 99.0, 105.0)
+    past = Past((day,), answered_ms=NOW_MS - age_ms)
+    absence = absence_by_past(topic, past, Absence(NOW_MS - HOUR_MS, NOW_MS))
+    assert ("now 105.00" in text_of(absence, "1d")) is known
 
 
 def status(age_ms: int, state: str) -> LogEntry:

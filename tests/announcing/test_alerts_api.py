@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -9,9 +10,10 @@ import pytest
 from app import create_app
 from services.announcing import alert_book
 from services.stores.preferences import upsert_preferences
+from tests.api.closing_market import AWAY_FROM_MS
 from tests.live.talk import Talk
 from utils.clock import Clock
-from utils.domain import DAY_MS, MINUTE_MS
+from utils.domain import DAY_MS, HOUR_MS, MINUTE_MS
 
 ALERTS = "/api/v1/alerts"
 PLACE = {"market": "simulated", "exchange": "simex", "symbol": "BTC/USD", "timeframe": "1s"}
@@ -267,3 +269,38 @@ async def test_an_absence_of_more_bars_than_are_read_is_told_whole_with_where_it
     )
     assert first_ms % MINUTE_MS == 0
     assert 998 <= (told["cover"]["to_ms"] - first_ms) / MINUTE_MS <= 1_001
+
+
+@pytest.mark.parametrize("timeframe", ["1m", "1d"])
+async def test_prices_from_before_an_exchange_went_away_are_not_told_as_those_of_now(config, timeframe):
+    times_ms = [AWAY_FROM_MS - 30_000]
+    created = create_app(
+        replace(config, plugins=("tests.api.closing_market",)), Clock(now_ms=lambda: times_ms[-1])
+    )
+    path = f"/announcements?market=closing&symbol=BTC/USD&timeframe={timeframe}&locale=en&since_ms="
+    told = []
+    async with created.test_app():
+        for later_ms in (0, 2 * HOUR_MS):
+            times_ms.append(times_ms[0] + later_ms)
+            answer = await created.test_client().get(f"{path}{times_ms[0] - DAY_MS // 4}")
+            told.append((await answer.get_json())["catch_up"])
+    there, away = told
+    assert there["text"].startswith("You were away for 6 hours. Bitcoin in US dollars: ")
+    assert float(there["cover"]["last"]) > 0
+    assert away["text"] == (
+        "You were away for 8 hours. Bitcoin in US dollars: what happened meanwhile is not known."
+    )
+    assert (away["cover"], away["facts"]) == (None, [])
+
+
+async def test_of_the_time_since_a_time_to_come_nothing_is_said(client):
+    since_ms = Clock().now_ms() + HOUR_MS
+    answer = await client.get(f"/announcements?market=simulated&symbol=BTC/USD&since_ms={since_ms}")
+    assert (answer.status_code, (await answer.get_json())["catch_up"]) == (200, None)
+    async with client.websocket(f"{LISTEN}") as connection:
+        talk = Talk(connection)
+        await talk.until("subscribed")
+        await talk.say(type="preferences", away_since_ms=since_ms)
+        await talk.say(type="preferences", away_since_ms=Clock().now_ms() - HOUR_MS)
+        first = await talk.until("announce")
+    assert first["text"].startswith("You were away for 1 hour. ")

@@ -1,9 +1,11 @@
 """A guest market: the simulated one, whose exchange is away from a certain moment on."""
 
+from dataclasses import replace
+
 from plugins.base import BarPage, PluginContext
 from plugins.simulated import SimulatedPlugin
 from plugins.simulated_faults import SimulatedFaults
-from utils.domain import Instrument, Timeframe
+from utils.domain import Instrument, InstrumentSpec, Timeframe
 from utils.errors import UpstreamDown
 
 MARKET = "closing"
@@ -16,6 +18,10 @@ def create_plugin(context: PluginContext) -> "ClosingPlugin":
 
 class ClosingPlugin(SimulatedPlugin):
     market = MARKET
+
+    async def fetch_instruments(self, exchange: str) -> tuple[InstrumentSpec, ...]:
+        specs = await super().fetch_instruments(exchange)
+        return tuple(replace(spec, instrument=replace(spec.instrument, market=MARKET)) for spec in specs)
 
     async def fetch_bars(
         self, instrument: Instrument, timeframe: Timeframe, *, start_ms: int, limit: int

@@ -100,6 +100,15 @@ async def test_announcements_are_plain_lines_until_ctrl_c(environment, service) 
     assert (outcome.exit_code, outcome.err) == (130, "Stopped.\n")
 
 
+async def test_whoever_was_away_since_a_day_to_come_hears_what_is_new(environment, service) -> None:
+    async with started_quart(environment, *listening(service, "--since", "2099-01-01")) as process:
+        line = await line_of(process.stdout)
+        process.send_signal(signal.SIGINT)
+        outcome = await outcome_of(process)
+    assert line.startswith("Bitcoin in US dollars: ")
+    assert outcome.err == "Stopped.\n"
+
+
 async def test_a_break_is_told_once_and_what_was_missed_once(environment, services) -> None:
     port = services.running.address[1]
     async with started_quart(environment, *listening(services.running)) as process:
