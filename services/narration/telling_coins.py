@@ -67,10 +67,8 @@ def tell_coin(found: FoundCoin, voice: Voice, verbosity: Verbosity) -> CoinTelli
         text = voice.say_count(*phrases.COIN_OTHERS, count=len(found.others), **others)
         sentences.append(CoinSentence(text, ("others",)))
     sentences.append(_age(listed, found.now_ms, voice))
-    brief = _coin_brief(phrases.COIN_ALONE, listed, voice, DAY_CHANGE)
-    if listed.stale:
-        age = said_age(found.now_ms - figures_time_ms(listed), voice)
-        brief = voice.say(phrases.LIST_BRIEF_OLD, age=age, brief=brief)
+    age = _coin_age(listed, found.now_ms, voice)
+    brief = _coin_brief(phrases.COIN_ALONE, listed, voice, DAY_CHANGE, age)
     whole = CoinSentence(brief, ("price", DAY_CHANGE), Verbosity.BRIEF)
     return CoinTelling(whole, _as_much(sentences, verbosity))
 
@@ -87,19 +85,24 @@ def tell_list(
 
     ``change`` is the figure by which coins are said to have moved.
     """
-    coins = tuple(_coin_brief(phrases.COIN_ALONE, each, voice, change) for each in page.coins)
+    ages = [_coin_age(each, page.now_ms, voice) for each in page.coins]
+    coins = tuple(
+        _coin_brief(phrases.COIN_ALONE, each, voice, change, age)
+        for each, age in zip(page.coins, ages, strict=True)
+    )
     if not page.coins:
         nothing = phrases.LIST_NOTHING_YET if page.as_of_ms is None else phrases.LIST_EMPTY
         return CoinTelling(CoinSentence(voice.say(nothing), ("total",), Verbosity.BRIEF), ())
     shown = voice.say_count(*phrases.LIST_SHOWN, count=page.total, shown=voice.number(len(page.coins)))
-    first = _coin_brief(phrases.COIN_BRIEF, page.coins[0], voice, change)
+    age = said_age(page.now_ms - page.as_of_ms, voice) if page.stale and page.as_of_ms is not None else None
+    # What is as old as the whole list is said to be that with the list.
+    first_age = None if ages[0] == age else ages[0]
+    first = _coin_brief(phrases.COIN_BRIEF, page.coins[0], voice, change, first_age)
     texts = [
         voice.say(phrases.LIST_BRIEF, shown=shown, coin=first),
         voice.say(phrases.LIST_ALONE, shown=shown),
     ]
-    if page.stale and page.as_of_ms is not None:
-        age = said_age(page.now_ms - page.as_of_ms, voice)
-        texts = [voice.say(phrases.LIST_BRIEF_OLD, age=age, brief=text) for text in texts]
+    texts = [_aged(text, age, voice) for text in texts]
     if category is not None:
         title = voice.say(phrases.CATEGORIES[category])
         texts = [voice.say(phrases.LIST_TITLED, title=title, brief=text) for text in texts]
@@ -149,15 +152,25 @@ def _as_much(sentences: Sequence[CoinSentence], verbosity: Verbosity) -> tuple[C
     return tuple(each for each in sentences if verbosity.includes(each.verbosity))
 
 
-def _coin_brief(message: Message, listed: ListedCoin, voice: Voice, change: str) -> str:
+def _coin_brief(message: Message, listed: ListedCoin, voice: Voice, change: str, age: str | None) -> str:
     coin, figures = listed.coin, listed.coin.figures
     price = figures.price
-    return voice.say(
+    text = voice.say(
         message,
         name=coin_name(voice.locale, coin.name, coin.symbol),
         price=voice.say(phrases.COIN_PRICE_UNKNOWN) if price is None else said_price(price, voice),
         change=said_change(figures, change, voice),
     )
+    return _aged(text, age, voice)
+
+
+def _coin_age(listed: ListedCoin, now_ms: int, voice: Voice) -> str | None:
+    """Return how old at least the figures of a coin are, None where they are as new as they should be."""
+    return said_age(now_ms - figures_time_ms(listed), voice) if listed.stale else None
+
+
+def _aged(text: str, age: str | None, voice: Voice) -> str:
+    return text if age is None else voice.say(phrases.LIST_BRIEF_OLD, age=age, brief=text)
 
 
 def _rank(coin: Coin, voice: Voice) -> CoinSentence:

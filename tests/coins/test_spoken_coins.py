@@ -108,6 +108,7 @@ def tellings(voice: Voice) -> Iterator[CoinTelling]:
         yield tell_list(page(COINS[:1], age_ms, total=1), voice, change="change_7d_percent")
         for category in Category:
             yield tell_list(page(COINS[:5], age_ms), voice, category=category.value)
+        yield tell_list(dataclasses.replace(page(COINS, age_ms), stale=False), voice)
     yield tell_list(page((), total=0), voice)
     yield tell_list(CoinPage((), 0, 0, None, None, None, True, NOW_MS), voice)
     yield tell_history(history(), voice)
@@ -198,6 +199,22 @@ def test_what_is_old_is_said_to_be_old_and_how_old_at_least() -> None:
     )
     brief = tell_list(page((FULL,), 50 * HOUR_MS), voice_for("de", None)).brief.text
     assert brief.startswith("Alt, 2 Tage oder mehr. 1 von 10000 Kryptowährungen")
+
+
+def test_an_old_coin_of_a_list_that_is_not_is_said_to_be_old() -> None:
+    old = dataclasses.replace(FULL, figures=dataclasses.replace(FULL.figures, updated_ms=None))
+    mixed = dataclasses.replace(page((FULL, FULL)), coins=(listed(old, 74 * HOUR_MS), listed(FULL)))
+    telling = tell_list(mixed, voice_for("en", None))
+    spoken = "Bitcoin, 60,120.46, up 2.5 percent in 24 hours."
+    assert telling.coins == (f"Old, 3 days or more. {spoken}", spoken)
+    assert telling.brief.text == f"2 of 10,000 coins, in US dollars. First: Old, 3 days or more. {spoken}"
+
+
+def test_a_list_and_its_first_coin_that_are_equally_old_are_said_to_be_that_once() -> None:
+    spoken = "First: Bitcoin, 60,120.46, up 2.5 percent in 24 hours."
+    for age_ms in (50 * HOUR_MS, 3 * HOUR_MS):
+        brief = tell_list(page((FULL,), age_ms), voice_for("en", None)).brief.text
+        assert brief.endswith(f"1 of 10,000 coins, in US dollars. {spoken}")
 
 
 @pytest.mark.parametrize("code", CODES)
