@@ -60,6 +60,7 @@ CATEGORIES: dict[str, Message] = {
 
 # What a coin was worth.
 HISTORY_BRIEF = N_("{name} in US dollars: from {first} to {last}, {change}.")
+HISTORY_BRIEF_UNMEASURED = N_("{name} in US dollars: from {first} to {last}.")
 HISTORY_SPAN = N_("From {start} until {end}.")
 HISTORY_EXTREMES = N_("Highest {high}, {high_time}. Lowest {low}, {low_time}.")
 HISTORY_EMPTY = N_("No price of {name} is known for this time.")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from plugins.listings.base import Coin, CoinFigures
 from services.coins.answers import CoinHistory, CoinPage, FoundCoin, ListedCoin
+from services.coins.questions import HistoryInterval
 from services.narration import phrases_coins as phrases
 from services.narration.catalog import Message
 from services.narration.coin_figures import (
@@ -25,6 +26,8 @@ from services.narration.numbers import percent_change
 from services.narration.phrases import UNCHANGED
 from services.narration.sentences import Verbosity
 from services.narration.voice import Voice
+from services.stores.coin_prices import PricePoint
+from utils.domain import DAY
 
 BRIEF_WORDS_MAX = 25
 DAY_CHANGE = "change_24h_percent"
@@ -120,22 +123,18 @@ def tell_history(history: CoinHistory, voice: Voice, verbosity: Verbosity = Verb
     if not points:
         nothing = voice.say(phrases.HISTORY_EMPTY, name=name)
         return CoinTelling(CoinSentence(nothing, ("points",), Verbosity.BRIEF), ())
-    first, last = points[0], points[-1]
-    change = voice.say(UNCHANGED)
-    if first.open:
-        change = voice.change(percent_change(written_value(first.open), written_value(last.price)))
-    words = {"first": said_price(first.open, voice), "last": said_price(last.price, voice)}
-    brief = voice.say(phrases.HISTORY_BRIEF, name=name, change=change, **words)
+    brief = _worth(points[0].open, points[-1].price, name, voice)
     highest = max(points, key=lambda point: point.high)
     lowest = min(points, key=lambda point: point.low)
     extremes = voice.say(
         phrases.HISTORY_EXTREMES,
         high=said_price(highest.high, voice),
-        high_time=voice.moment(highest.time_ms),
+        high_time=_stretch_time(highest, history, voice),
         low=said_price(lowest.low, voice),
-        low_time=voice.moment(lowest.time_ms),
+        low_time=_stretch_time(lowest, history, voice),
     )
-    span = voice.say(phrases.HISTORY_SPAN, start=voice.moment(first.time_ms), end=voice.moment(last.time_ms))
+    start, end = _stretch_time(points[0], history, voice), _stretch_end(points[-1], history, voice)
+    span = voice.say(phrases.HISTORY_SPAN, start=start, end=end)
     sentences = [
         CoinSentence(span, ("time_ms",)),
         CoinSentence(extremes, ("high", "low", "time_ms")),
@@ -146,6 +145,31 @@ def tell_history(history: CoinHistory, voice: Voice, verbosity: Verbosity = Verb
     return CoinTelling(
         CoinSentence(brief, ("open", "price"), Verbosity.BRIEF), _as_much(sentences, verbosity)
     )
+
+
+def _worth(first: float, last: float, name: str, voice: Voice) -> str:
+    words = {"name": name, "first": said_price(first, voice), "last": said_price(last, voice)}
+    if first == last:
+        return voice.say(phrases.HISTORY_BRIEF, change=voice.say(UNCHANGED), **words)
+    if not first:
+        # There is no percentage of nothing.
+        return voice.say(phrases.HISTORY_BRIEF_UNMEASURED, **words)
+    change = voice.change(percent_change(written_value(first), written_value(last)))
+    return voice.say(phrases.HISTORY_BRIEF, change=change, **words)
+
+
+def _stretch_time(point: PricePoint, history: CoinHistory, voice: Voice) -> str:
+    # As that of a bar, a day is that of UTC in every time zone.
+    if history.question.interval is HistoryInterval.DAY:
+        return voice.bar_time(point.time_ms, DAY)
+    return voice.moment(point.time_ms)
+
+
+def _stretch_end(point: PricePoint, history: CoinHistory, voice: Voice) -> str:
+    interval = history.question.interval
+    if interval is HistoryInterval.DAY:
+        return _stretch_time(point, history, voice)
+    return voice.moment(min(point.time_ms + interval.length_ms, history.found.now_ms))
 
 
 def _as_much(sentences: Sequence[CoinSentence], verbosity: Verbosity) -> tuple[CoinSentence, ...]:

@@ -27,7 +27,7 @@ from services.stores.coin_prices import PricePoint
 from tests.coins.made_coins import NOW_MS, made_coins
 from tests.narration.lint import faults_of, numbers_in
 from tests.narration.pseudo import PSEUDO, leaks_of
-from utils.domain import DAY_MS, HOUR_MS
+from utils.domain import DAY_MS, HOUR_MS, MINUTE_MS
 
 FULL = Coin(
     "coingecko",
@@ -85,14 +85,23 @@ def page(coins: tuple[Coin, ...], age_ms: int = 0, total: int = 10_000) -> CoinP
     )
 
 
-def history(*points: PricePoint, more: bool = False) -> CoinHistory:
-    question = HistoryQuestion("bitcoin", HistoryRange.WEEK, HistoryInterval.HOUR, 10)
+def history(
+    *points: PricePoint, more: bool = False, interval: HistoryInterval = HistoryInterval.HOUR
+) -> CoinHistory:
+    question = HistoryQuestion("bitcoin", HistoryRange.WEEK, interval, 10)
     return CoinHistory(FoundCoin(listed(FULL), "id", (), None, NOW_MS), question, points, more)
 
 
 POINTS = tuple(
     PricePoint(NOW_MS - hour * HOUR_MS, 100.0 + hour, 120.0 + hour, 90.0, 101.0 + hour, None, 5.0, 3)
     for hour in (3, 2, 1)
+)
+
+
+MIDNIGHT_MS = NOW_MS // DAY_MS * DAY_MS
+DAYS = (
+    PricePoint(MIDNIGHT_MS - 2 * DAY_MS, 100.0, 160.0, 95.0, 120.0, None, None, 288),
+    PricePoint(MIDNIGHT_MS, 121.0, 122.0, 90.0, 110.0, None, None, 140),
 )
 
 
@@ -114,6 +123,8 @@ def tellings(voice: Voice) -> Iterator[CoinTelling]:
     yield tell_history(history(), voice)
     yield tell_history(history(*POINTS, more=True), voice)
     yield tell_history(history(dataclasses.replace(POINTS[0], open=0.0)), voice)
+    for interval in HistoryInterval:
+        yield tell_history(history(*DAYS, interval=interval), voice)
 
 
 def said(voice: Voice) -> Iterator[str]:
@@ -215,6 +226,40 @@ def test_a_list_and_its_first_coin_that_are_equally_old_are_said_to_be_that_once
     for age_ms in (50 * HOUR_MS, 3 * HOUR_MS):
         brief = tell_list(page((FULL,), age_ms), voice_for("en", None)).brief.text
         assert brief.endswith(f"1 of 10,000 coins, in US dollars. {spoken}")
+
+
+@pytest.mark.parametrize("time_zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+def test_a_day_of_what_a_coin_was_worth_is_that_of_utc_in_every_time_zone(time_zone: str) -> None:
+    voice = voice_for("en", None, time_zone)
+    told = tell_history(history(*DAYS, interval=HistoryInterval.DAY), voice).sentences
+    assert [each.text for each in told[:2]] == [
+        "From 19 November 2026 until 21 November 2026.",
+        "Highest 160.00, 19 November 2026. Lowest 90.00, 21 November 2026.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("interval", "ends"),
+    [
+        (HistoryInterval.RAW, "12:58"),
+        (HistoryInterval.FIVE_MINUTES, "13:00"),
+        (HistoryInterval.HOUR, "13:00"),
+    ],
+)
+def test_what_a_coin_was_worth_is_told_until_its_last_stretch_ends_and_never_beyond_now(interval, ends):
+    last = dataclasses.replace(POINTS[-1], time_ms=NOW_MS - 2 * MINUTE_MS)
+    told = tell_history(history(POINTS[0], last, interval=interval), voice_for("en", None, "Europe/Berlin"))
+    assert told.sentences[0].text == f"From 21 November 2026, 10:00 until 21 November 2026, {ends}."
+    hours = tell_history(history(*POINTS[:2]), voice_for("en", None)).sentences
+    assert hours[0].text == "From 21 November 2026, 09:00 until 21 November 2026, 11:00."
+
+
+def test_no_change_is_measured_from_a_price_of_nothing() -> None:
+    free = dataclasses.replace(POINTS[0], open=0.0)
+    voice = voice_for("en", None)
+    assert tell_history(history(free), voice).brief.text == "Bitcoin in US dollars: from 0 to 104.00."
+    still = dataclasses.replace(free, high=0.0, low=0.0, price=0.0)
+    assert tell_history(history(still), voice).brief.text == "Bitcoin in US dollars: from 0 to 0, unchanged."
 
 
 @pytest.mark.parametrize("code", CODES)
