@@ -95,11 +95,12 @@ export class Words {
   /** Return when a bar opened, as precise as the bar is long; withYear where a day of a month may be of any year. */
   barTime(openTimeMs, timeframe, withYear = false) {
     const unit = timeframe.at(-1);
-    if (unit === "M") return this.#date({ month: "long", year: "numeric" }, "UTC").format(openTimeMs);
+    if (timeframe === "1M") return this.#date({ month: "long", year: "numeric" }, "UTC").format(openTimeMs);
     const day = { day: "numeric", month: "long" };
-    if (unit === "w" || unit === "d") {
+    if ("dwM".includes(unit)) {
       const date = this.#date({ ...day, year: "numeric" }, "UTC").format(openTimeMs);
-      return unit === "w" ? this.say("week_of", { date }) : date;
+      // Bars of several weeks or months are no week and no month.
+      return timeframe === "1w" ? this.say("week_of", { date }) : date;
     }
     const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
     if (unit === "s") clock.second = "2-digit";

@@ -71,7 +71,8 @@ class Voice:
         """Return when a bar opened, as precisely as its timeframe is.
 
         ``21 November, 13:00``, ``21 November 2026``, ``week of 16 November 2026``, ``November 2026``. Bars
-        of a day and longer are cut by UTC, so their day is that of UTC in every time zone.
+        of a day and longer are cut by UTC, so their day is that of UTC in every time zone. Bars of several
+        weeks or months are no week and no month: they are named by the day of their open.
         """
         dates = self.locale.dates
         if timeframe.unit in ("s", "m", "h"):
@@ -80,10 +81,10 @@ class Voice:
             time = self._clock(moment, with_seconds=timeframe.unit == "s")
             return self.say(phrases.DATE_AND_TIME, date=date, time=time)
         moment = datetime.fromtimestamp(open_time_ms // SECOND_MS, UTC)
-        if timeframe.unit == "M":
+        if timeframe.unit == "M" and timeframe.count == 1:
             return dates.write_month(moment)
         day = dates.write_full_day(moment)
-        return self.say(phrases.WEEK, date=day) if timeframe.unit == "w" else day
+        return self.say(phrases.WEEK, date=day) if timeframe.unit == "w" and timeframe.count == 1 else day
 
     def moment(self, time_ms: int) -> str:
         """Return an instant to the minute: ``21 November 2026, 13:05``."""

@@ -95,6 +95,16 @@ test("a decimal may be typed as the page says it", async () => {
   }
 });
 
+test("a bar of several weeks or months is named by the day of its open alone", async () => {
+  const openMs = Date.UTC(2026, 9, 5);
+  for (const code of CODES) {
+    const words = await loadWords(code, "Asia/Tokyo");
+    const [day, ...longer] = ["1d", "2w", "3M", "1w", "1M"].map((timeframe) => words.barTime(openMs, timeframe));
+    assert.deepEqual(longer.slice(0, 2), [day, day], code);
+    assert.equal(new Set([day, ...longer]).size, 3, code);
+  }
+});
+
 test("the year is said where a day could be of more than one", async () => {
   const words = await loadWords("en", "UTC");
   const say = (...times) => {

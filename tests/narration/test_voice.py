@@ -251,3 +251,11 @@ def test_the_two_hours_of_one_name_in_autumn_are_told_apart() -> None:
     assert voice.clock(first_ms + 3_600_000) == "02:00, after the clock change"
     german = voice_for("de", None, "Europe/Berlin")
     assert german.clock(first_ms) == "02:00, vor der Zeitumstellung"
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("text", ["2w", "3M"])
+def test_a_bar_of_several_weeks_or_months_is_named_by_the_day_of_its_open_alone(code: str, text: str) -> None:
+    voice, several, day = voice_for(code, None), Timeframe.parse(text), Timeframe.parse("1d")
+    open_ms = several.floor(MOMENT_MS)
+    assert voice.bar_time(open_ms, several) == voice.bar_time(open_ms, day)
