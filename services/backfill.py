@@ -3,7 +3,7 @@
 What is known is kept in the database together with the bars, so a run that was killed has lost nothing.
 """
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -164,6 +164,8 @@ class _Work:
     # Asked for in this run: what of it is still not known the exchange did not tell, and will not now.
     asked: list[Span] = field(default_factory=list)
     next_piece: Span | None = None
+    # What lies behind a piece of which the exchange told nothing, until it was asked for the end of it.
+    doubted: Span | None = None
 
     def __post_init__(self) -> None:
         self.timeframe = self.order.timeframe
@@ -173,11 +175,7 @@ class _Work:
         self._note_silence(series)
         missing = missing_spans(self.span, series, self.venue.knowledge(series), self.venue.now_ms)
         missing = [part for span in missing for part in subtract_spans(span, self.asked)]
-        self.next_piece = None
-        if missing:
-            first = missing[0]
-            page_end_ms = self.timeframe.shift(first.start_ms, self.venue.profile.page_bars)
-            self.next_piece = Span(first.start_ms, min(first.end_ms, page_end_ms))
+        self.next_piece = self._piece_of(missing, self.venue.profile.page_bars)
         missing_ms = _length_ms(missing)
         return Progress(
             span=self.span,
@@ -188,14 +186,31 @@ class _Work:
             bars=self.bars,
         )
 
+    def _piece_of(self, missing: Sequence[Span], page_bars: int) -> Span | None:
+        if not missing:
+            return None
+        if self.doubted is not None:
+            last_page_ms = self.timeframe.shift(self.doubted.end_ms, -page_bars)
+            return Span(max(self.doubted.start_ms, last_page_ms), self.doubted.end_ms)
+        first = missing[0]
+        page_end_ms = self.timeframe.shift(first.start_ms, page_bars)
+        return Span(first.start_ms, min(first.end_ms, page_end_ms))
+
     def _note_silence(self, series: Series) -> None:
+        # An exchange tells the first bars at or after an instant: none there means none anywhere. But any of
+        # them may answer with nothing once, and years would be passed over. Two silences are believed.
         if not self.asked:
             return
         end_ms = self.asked[-1].end_ms
         silent = any(span.start_ms < end_ms <= span.end_ms for span in series.quiet)
-        if silent and all(span.end_ms <= end_ms for span in series.known):
-            # An exchange tells the first bars at or after an instant: none there means none anywhere.
-            self.asked.append(Span(end_ms, max(end_ms, self.span.end_ms)))
+        rest = self.doubted or Span(end_ms, max(end_ms, self.span.end_ms))
+        if not silent or any(span.end_ms > rest.start_ms for span in series.known):
+            self.doubted = None
+        elif self.doubted is not None:
+            self.asked.append(rest)
+            self.doubted = None
+        elif rest.end_ms > rest.start_ms:
+            self.doubted = rest
 
 
 @dataclass(slots=True)

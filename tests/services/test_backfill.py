@@ -170,13 +170,32 @@ async def test_an_exchange_that_says_nothing_is_not_asked_for_ever(
 ) -> None:
     upstream.spoil = lambda _: ()
 
-    steps = await all_of(backfill, BackfillOrder(BTC, HOUR, ago(1_500)))
+    steps = await all_of(backfill, BackfillOrder(BTC, HOUR, ago(9_500)))
 
-    # Nothing at or after the start means nothing anywhere.
-    assert len(upstream.asked) == 1
+    # Nothing at or after the start means nothing anywhere, once the end has said the same.
+    assert [asked.start_ms for asked in upstream.asked] == [ago(9_500), ago(1_000)]
     assert steps[-1].missing_ms == 0
-    assert steps[-1].silent_ms == 1_500 * HOUR_MS
+    assert steps[-1].silent_ms == 9_500 * HOUR_MS
     assert steps[-1].bars == 0
+
+
+async def test_one_answer_without_bars_does_not_end_a_backfill(
+    backfill: Backfill, pool: asyncpg.Pool, upstream: RecordedMarket
+) -> None:
+    upstream.spoil = lambda rows: () if len(upstream.asked) == 3 else rows
+
+    steps = await all_of(backfill, BackfillOrder(BTC, HOUR, ago(6_500)))
+
+    starts = [asked.start_ms for asked in upstream.asked]
+    # The third says nothing; the end shows that this was no end, and all between is asked for.
+    assert starts == [ago(hours) for hours in (6_500, 5_500, 4_500, 1_000, 3_500, 2_500, 1_500)]
+    silent = Span(ago(4_500), ago(3_500))
+    series, bars = await stored(pool, BTC, HOUR)
+    assert series.known == (Span(ago(6_500), silent.start_ms), Span(silent.end_ms, HEAD_MS))
+    truth = await true_bars(BEGAN_MS, BTC, HOUR, ago(6_500), HEAD_MS)
+    expected = [bar for bar in truth if not silent.start_ms <= bar.open_time_ms < silent.end_ms]
+    assert [bar for bar in bars if bar.final] == expected
+    assert steps[-1].silent_ms == 1_000 * HOUR_MS
 
 
 async def test_a_bar_that_has_not_proven_closed_is_left_for_later(
