@@ -14,6 +14,8 @@ export class Feed {
   #line = null;
   #waiting = [];
   #lost = false;
+  // What the service said last of something that it refuses: each attempt is refused again.
+  #refusal = "";
   // Of the feed behind the line, and of the line itself.
   #state = "live";
   #lineState = "connecting";
@@ -80,6 +82,7 @@ export class Feed {
     );
     this.#line = line;
     this.#lost = false;
+    this.#refusal = "";
     this.#state = "live";
     const on = (name, act) =>
       line.addEventListener(name, (event) => line === this.#line && act(event.detail));
@@ -92,6 +95,7 @@ export class Feed {
     });
     on("announce", (announcement) => this.#announce(announcement));
     on("state", (state) => this.#lineChanged(state));
+    on("refused", (sentence) => this.#refused(sentence));
     line.open();
   }
 
@@ -154,6 +158,12 @@ export class Feed {
     }
     this.#lineState = state;
     this.showLine();
+  }
+
+  #refused(sentence) {
+    if (sentence === this.#refusal) return;
+    this.#refusal = sentence;
+    this.#page.speech.routine(sentence, { kind: "refused" });
   }
 
   #announce({ priority, kind, text, lang, dir }) {

@@ -2,7 +2,7 @@
  * The live line of one chart: connects, resumes where it broke, and says how it stands.
  *
  * Events: "bar" and "snapshot" with bars, "feed" with a status, "announce", "state" ("connecting", "live",
- * "offline"), and "hole" when what was missed has to be asked of history.
+ * "offline"), and "refused" with the sentence in which the service says why it does not do what was asked.
  */
 
 const FIRST_WAIT_MS = 500;
@@ -129,6 +129,9 @@ export class LiveLine extends EventTarget {
         // Only what is kept for the user has a place in the record.
         if (message.sequence > (this.#heard ?? 0)) this.#heard = message.sequence;
         this.#tell("announce", message);
+        break;
+      case "error":
+        this.#tell("refused", message.detail);
         break;
       case "server_shutdown":
         this.#waitMs = message.retry_ms;

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { CHART, live, test, Wire } from "./harness.mjs";
+import { CHART, hear, live, test, Wire } from "./harness.mjs";
 
 const BUSY = { code: "unavailable", detail: "Not now." };
 const AWAY_MS = 6_000;
@@ -124,4 +124,15 @@ test("a number that does not fit is marked as wrong, and kept out", async (visit
   assert.equal(await words.getAttribute("aria-invalid"), "false");
   const kept = await page.evaluate(() => JSON.parse(localStorage.getItem("accessibletrader.settings")).wordsPerMinute);
   assert.equal(kept, 178);
+});
+
+test("what the service refuses to the line is said, and once however often it is tried", async (visit) => {
+  const sentence = "You follow too many topics. End one first.";
+  const wire = new Wire();
+  const page = await visit.open({ prepare: (each) => wire.put(each) });
+  const heard = await hear(page, "#status");
+  for (let times = 3; times > 0; times -= 1) wire.say({ type: "error", code: "too_many_topics", detail: sentence });
+  await page.locator("#status", { hasText: sentence }).waitFor();
+  assert.equal((await heard()).filter(({ text }) => text.includes(sentence)).length, 1);
+  assert.equal(await page.locator("#log-list li", { hasText: sentence }).count(), 1);
 });
