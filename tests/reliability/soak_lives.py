@@ -27,8 +27,8 @@ OF_A_CONNECTION = {
     "EventWrapper.wait",
     "ASGIHTTPConnection.handle_messages",
     "ASGIHTTPConnection.handle_request",
-    "ASGIWebsocketConnection.handle_messages",
-    "ASGIWebsocketConnection.handle_websocket",
+    "_GuardedWebsocket.handle_messages",
+    "_GuardedWebsocket.handle_websocket",
     "LiveConnection._write",
     "LiveConnection._await_topic",
 }
