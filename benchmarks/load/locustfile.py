@@ -18,6 +18,7 @@ from urllib.parse import urlencode, urlsplit
 
 import websocket
 from locust import HttpUser, between, events, task
+from locust.clients import ResponseContextManager
 from locust.env import Environment
 from locust.exception import StopUser
 
@@ -35,6 +36,7 @@ WORDED = ("en", "de", "fr", "pl", "ja", "ar")
 LISTEN_S = (5.0, 15.0)
 SOCKET_TIMEOUT_S = 10.0
 PASSWORD = "a sentence that only I know"
+BUSY, TRIES = 503, 5
 
 numbers = itertools.count(1)
 heard = {"messages": 0, "bytes": 0, "bars": 0, "seconds": 0.0, "sockets": 0}
@@ -88,11 +90,20 @@ class Person(HttpUser):
     def sign_in(self, number: int) -> None:
         name = f"person-{number}-{secrets.token_hex(4)}"
         body = {"username": name, "password": PASSWORD}
-        self.client.post("/auth/register", json=body, name="POST /auth/register")
-        answer = self.client.post("/auth/login", json=body, name="POST /auth/login")
+        self.send("/auth/register", body)
+        answer = self.send("/auth/login", body)
         if not answer.ok:
             raise StopUser
         self._keep(answer.json())
+
+    def send(self, path: str, body: dict[str, str]) -> ResponseContextManager:
+        """Send it, and again after as long as the service says where too many sign in at this moment."""
+        for _ in range(TRIES):
+            answer = self.client.post(path, json=body, name=f"POST {path}")
+            if answer.status_code != BUSY:
+                break
+            time.sleep(float(answer.headers["Retry-After"]))
+        return answer
 
     def _keep(self, pair: dict[str, object]) -> None:
         self.refresh_token = pair["refresh_token"]
