@@ -91,7 +91,7 @@ def report(asked: Asked, used: Used) -> str:
         rows.append([name, *numbers])
     live = used.heard
     text = (
-        f"{asked.users} people for {asked.seconds} seconds. The server used {used.core:.2f} of its core. "
+        f"{asked.users} people for {asked.seconds} seconds. The server used {used.core:.2f} of its core.\n"
         f"{live['sockets']:,.0f} sockets were open for {live['seconds']:,.0f} seconds in all, and told "
         f"{live['bars']:,.0f} bars in {live['messages']:,.0f} messages.\n\n"
     )
